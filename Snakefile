@@ -1,0 +1,49 @@
+"""Penumbra: two papers on out-of-distribution detection, from images to tables and figures."""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+BASE = Path(workflow.basedir)
+sys.path.insert(0, str(BASE / "workflow"))
+# Stages run with this interpreter and this checkout's package, however Snakemake was called.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["PYTHONPATH"] = str(BASE / "workflow")
+os.environ["MPLBACKEND"] = "Agg"
+
+from penumbra.planning import rules as of, specs
+from penumbra.planning.paths import pattern
+from penumbra.planning.setup import set_up
+
+# The world: config, checked, with the tables that it asks for. Data that are not there end the
+# call here, before any job starts.
+WORLD = set_up(config, BASE, workflow)
+
+
+wildcard_constraints:
+    image_set=of.one_of(WORLD.config["image_sets"]),
+    benchmark=of.one_of(WORLD.config["benchmarks"]),
+    backbone=of.one_of(WORLD.config["backbones"]),
+    recipe=of.one_of(WORLD.config["recipes"]),
+    scorer=of.one_of(WORLD.config["scorers"]),
+    seed=r"\d+",
+    input=r"clean|map-[^/]+",
+    block=r"[^/]+?",
+    table=of.one_of(WORLD.config["tables"]),
+    figure=of.one_of(WORLD.config["figures"]),
+
+
+include: "workflow/rules/images.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/readings.smk"
+include: "workflow/rules/scores.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"

@@ -1,0 +1,134 @@
+"""Parquet files and checkpoints that carry what made them.
+
+The provenance under the key `penumbra` holds all that decides the bytes (rule, wildcards, config,
+seed, code, inputs, packages). What differs from run to run lies in `<artifact>.run.json`.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from penumbra.errors import PenumbraError
+from penumbra.files import atomic
+
+KEY = "penumbra"
+
+
+def dumps(value: object) -> str:
+    """JSON with sorted keys: equal values, equal text."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+def write_parquet(path: str | Path, tables: pa.Table | Iterable[pa.Table], provenance: Mapping) -> None:
+    """Write one table, or several of one schema as row groups in order, with provenance."""
+    tables = iter([tables] if isinstance(tables, pa.Table) else tables)
+    first = next(tables)
+    meta = {**(first.schema.metadata or {}), KEY.encode(): dumps(provenance).encode()}
+    schema = first.schema.with_metadata(meta)
+    with (
+        atomic(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd", write_statistics=False) as writer,
+    ):
+        writer.write_table(first.cast(schema))
+        for table in tables:
+            writer.write_table(table.cast(schema))
+
+
+def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
+    """Read a Parquet artifact; a file that is not one is named in the error.
+
+    Raises:
+        PenumbraError: the file is corrupt or lacks provenance.
+    """
+    try:
+        table = pq.read_table(path, columns=columns, memory_map=True)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PenumbraError(
+            f"{path}: not a readable Parquet artifact ({error}); remake it: snakemake --force {path}"
+        ) from error
+    if KEY.encode() not in (table.schema.metadata or {}):
+        raise PenumbraError(f"{path}: carries no provenance, so this project did not write it")
+    return table
+
+
+def write_checkpoint(path: str | Path, tensors: Mapping, provenance: Mapping) -> None:
+    """Write tensors by name as safetensors with provenance; equal tensors give equal bytes."""
+    from safetensors.torch import save_file  # imports torch, which array stages do without
+
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic(path) as temporary:
+        save_file(whole, temporary, metadata={KEY: dumps(provenance)})
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Tensors by name.
+
+    Raises:
+        PenumbraError: the file is truncated or not a safetensors file.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise PenumbraError(
+            f"{path}: not a readable checkpoint ({error}); remake it: snakemake --force {path}"
+        ) from error
+
+
+def provenance_of(path: str | Path) -> dict[str, Any]:
+    """The provenance inside a Parquet artifact or checkpoint.
+
+    Raises:
+        PenumbraError: the file is of another kind, unreadable, or carries none.
+    """
+    path = Path(path)
+    if path.suffix == ".parquet":
+        try:
+            meta = pq.read_schema(path).metadata or {}
+        except (pa.ArrowInvalid, OSError) as error:
+            raise PenumbraError(f"{path}: not a readable Parquet artifact ({error})") from error
+        text = meta.get(KEY.encode())
+    elif path.suffix == ".safetensors":
+        text = _header(path).get("__metadata__", {}).get(KEY)
+    else:
+        raise PenumbraError(f"{path}: provenance lies in .parquet and .safetensors files")
+    if text is None:
+        raise PenumbraError(f"{path}: carries no provenance, so this project did not write it")
+    return json.loads(text)
+
+
+def _header(path: Path) -> dict[str, Any]:
+    try:
+        with open(path, "rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            return json.loads(file.read(size))
+    except (OSError, ValueError, MemoryError) as error:
+        raise PenumbraError(f"{path}: not a readable checkpoint ({error})") from error
+
+
+def vectors(array: np.ndarray) -> pa.Array:
+    """(N, D) floats as a column of fixed-size float32 lists."""
+    flat = pa.array(np.ascontiguousarray(array, dtype=np.float32).ravel())
+    return pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+
+
+def matrix(column: pa.ChunkedArray) -> np.ndarray:
+    """The inverse of `vectors`: (N, D) float32."""
+    size = column.type.list_size
+    chunks = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    whole = np.concatenate(chunks) if chunks else np.empty(0, np.float32)
+    return whole.reshape(-1, size)
+
+
+def groups(table: pa.Table, key: str) -> Iterator[tuple[str, pa.Table]]:
+    """Split rows by the text column `key`, in order of first appearance."""
+    names = np.asarray(table[key].to_pylist())
+    for name in dict.fromkeys(names.tolist()):
+        yield name, table.filter(pa.array(names == name))

@@ -1,0 +1,130 @@
+"""Which first-party modules and packages a stage imports, and a digest of them.
+
+Snakemake sees neither. The closure is read from the source by `ast`, so it is known before a job
+runs; comments, docstrings and blank lines do not count.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+NAME = PACKAGE.name
+
+
+@functools.cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_source(module).read_text(encoding="utf-8"))
+
+
+@functools.cache
+def _source(module: str) -> Path:
+    base = PACKAGE.parent.joinpath(*module.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def _exists(module: str) -> bool:
+    return _source(module).is_file()
+
+
+@functools.cache
+def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
+    """First-party modules and third-party packages that `module` names in import statements."""
+    ours, theirs = set(), set()
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise SyntaxError(f"{module}: relative imports are not followed; name the module")
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            top = name.split(".")[0]
+            if top == NAME:
+                ours.update(filter(_exists, _with_parents(name)))
+            elif top not in sys.stdlib_module_names:
+                theirs.add(top)
+    return frozenset(ours), frozenset(theirs)
+
+
+def _with_parents(name: str) -> list[str]:
+    """A dotted name and the packages whose `__init__` runs before it."""
+    parts = name.split(".")
+    return [".".join(parts[:i]) for i in range(1, len(parts) + 1)]
+
+
+@functools.cache
+def closure(roots: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All first-party modules reached from `roots`, and the packages that those import."""
+    modules, packages, queue = set(), set(), list(roots)
+    while queue:
+        module = queue.pop()
+        if module in modules:
+            continue
+        if not _exists(module):
+            raise FileNotFoundError(f"no module {module} in {PACKAGE.parent}")
+        modules.add(module)
+        ours, theirs = imports(module)
+        queue.extend({*ours, *_with_parents(module)})
+        packages.update(theirs)
+    return tuple(sorted(modules)), tuple(sorted(packages))
+
+
+@functools.cache
+def module_digest(module: str) -> str:
+    """A digest of what `module` does: its syntax tree without docstrings."""
+    tree = _tree(module)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        is_scope = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if is_scope and body and ast.get_docstring(node, clean=False) is not None:
+            node.body = body[1:]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def package_versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Installed versions of the distributions behind import names."""
+    owners = _distributions()
+    found = sorted({owner for name in packages for owner in owners.get(name, ())})
+    return {name: importlib.metadata.version(name) for name in found}
+
+
+@functools.cache
+def _distributions() -> dict[str, list[str]]:
+    # Reading every installed file list, as packages_distributions() does, takes seconds.
+    special = {"PIL": ["pillow"], "sklearn": ["scikit-learn"], "skimage": ["scikit-image"]}
+    special |= {"yaml": ["pyyaml"]}
+    installed = {d.name.lower().replace("-", "_"): [d.name] for d in _installed()}
+    return installed | special
+
+
+def _installed() -> Iterable[importlib.metadata.Distribution]:
+    return (d for d in importlib.metadata.distributions() if d.name)
+
+
+def code_of(roots: Iterable[str]) -> dict[str, object]:
+    """What `roots` would run: one digest, each module's digest, and package versions."""
+    modules, packages = closure(tuple(sorted(roots)))
+    digests = {module: module_digest(module) for module in modules}
+    versions = package_versions(packages)
+    whole = json.dumps([digests, versions], sort_keys=True)
+    return {
+        "digest": hashlib.sha256(whole.encode()).hexdigest()[:16],
+        "modules": digests,
+        "packages": versions,
+    }
+
+
+def strays(roots: Iterable[str]) -> list[str]:
+    """First-party modules that this process has loaded and the closure of `roots` lacks."""
+    known = set(closure(tuple(sorted(roots)))[0])
+    loaded = {name for name in sys.modules if name == NAME or name.startswith(NAME + ".")}
+    return sorted(name for name in loaded - known if _exists(name))

@@ -1,0 +1,16 @@
+"""Errors that a user can mend: they name the thing and the mend, and are shown without traceback."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class PenumbraError(Exception):
+    """Bad input or a result that must not be used."""
+
+
+def unknown(kind: str, name: str, valid: Iterable[str], where: str) -> PenumbraError:
+    """An error for a name that nothing answers to, with the nearest valid one."""
+    valid = sorted(map(str, valid))
+    near = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return PenumbraError(f"{where}: unknown {kind} {name!r}; {hint}valid: {', '.join(valid)}")

@@ -1,0 +1,77 @@
+"""Where the files of a data set lie under a data root, in any of three layouts.
+
+official   the files as published, read by torchvision or as the published folder
+folder     <name>/<split>/ with images, in class folders or flat
+parquet    <name>/<split>.parquet or <split>-*.parquet, columns image{bytes,path} and label
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penumbra.errors import PenumbraError
+from penumbra.seeds import derive
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".webp"}
+
+
+@dataclass(frozen=True)
+class Location:
+    """A data set found: its layout, and the folder or files that hold it."""
+
+    layout: str  # official | folder | parquet
+    path: Path
+    files: tuple[Path, ...] = ()  # watched for changes; a folder's images are not
+
+
+def candidates(name: str, dataset: dict[str, Any], split: str, root: Path) -> list[tuple[str, Path]]:
+    """Every place that is looked at, in order."""
+    official = dataset.get("official", {})
+    places = []
+    for entry in official.get("files", {}).get(split, []):
+        places += [("official", root / entry), ("official", root / name / entry)]
+    places += [("official", root / folder) for folder in official.get("folders", [])]
+    places.append(("folder", root / name / split))
+    places.append(("parquet", root / name / f"{split}.parquet"))
+    places.append(("parquet", root / name / f"{split}-*.parquet"))
+    return places
+
+
+def locate(name: str, dataset: dict[str, Any], split: str, root: Path | None) -> Location | None:
+    """The first layout that is there, or None."""
+    if root is None:
+        return None
+    for layout, path in candidates(name, dataset, split, root):
+        if layout == "parquet":
+            shards = tuple(sorted(path.parent.glob(path.name)))
+            if shards:
+                return Location(layout, path.parent, shards)
+        elif path.exists():
+            published_file = "files" in dataset.get("official", {}) and layout == "official"
+            files = (path,) if published_file and path.is_file() else ()
+            return Location(layout, path, files)
+    return None
+
+
+def missing(name: str, dataset: dict[str, Any], split: str, root: Path | None) -> PenumbraError:
+    """The error for a data set that is nowhere: what is expected where, and how to get it."""
+    if root is None:
+        places = "  (no data root is set: --config data_root=DIR)"
+    else:
+        listed = candidates(name, dataset, split, root)
+        places = "\n".join(f"  {layout:<9}{path}" for layout, path in listed)
+    can_fetch = "torchvision" in dataset.get("official", {})
+    fetch = "\nor let torchvision fetch it: --config download=true" if can_fetch else ""
+    return PenumbraError(
+        f"data set {name} ({dataset['title']}), split {split}, is missing. Expected one of\n{places}\n"
+        f"How to get it: {dataset['source']}{fetch}"
+    )
+
+
+def listing(location: Location) -> str:
+    """A digest of the names and sizes of all files found, so that a changed data set is seen."""
+    paths = location.files or sorted(p for p in location.path.rglob("*") if p.is_file())
+    base = location.path.parent if location.path.is_file() else location.path
+    rows = [[str(p.relative_to(base)), p.stat().st_size] for p in paths]
+    return f"{derive(json.dumps(rows)):016x}"

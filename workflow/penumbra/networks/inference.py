@@ -1,0 +1,116 @@
+"""A trained classifier applied to image sets: inputs, outputs, statistics of feature maps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from penumbra.networks.base import Classifier
+from penumbra.plugins import load
+
+STATISTICS = ("l2", "max", "mean", "var", "min")
+
+
+def build(backbone: dict[str, Any], classes: int) -> Classifier:
+    """The network that a backbone's config names, randomly initialised."""
+    options = {key: value for key, value in backbone.items() if key != "network"}
+    return load("networks", backbone["network"]).build(classes, **options)
+
+
+def normalise(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """uint8 (N, C, H, W) -> float32 ((u / 255) - mean) / std, channel-wise."""
+    return (pixels.float() / 255 - mean) / std
+
+
+def statistics(maps: Tensor, names: tuple[str, ...] = STATISTICS) -> dict[str, Tensor]:
+    """Per-channel numbers of ReLU(maps): maps (N, C, H, W) -> each (N, C).
+
+    l2 is the spatial L2 norm; var is the biased variance over positions. FN and CCFN need no more
+    of a map than these (Yu et al. 2023; UAT paper, Eq. 4, 5 and Table 13).
+    """
+    active = maps.relu().flatten(2)
+    every = {
+        "l2": lambda: torch.linalg.vector_norm(active, dim=2),
+        "max": lambda: active.amax(2),
+        "mean": lambda: active.mean(2),
+        "var": lambda: active.var(2, correction=0),
+        "min": lambda: active.amin(2),
+    }
+    return {name: every[name]() for name in names}
+
+
+class Reader:
+    """Feeds uint8 images to a classifier in eval mode, with or without a universal map."""
+
+    def __init__(
+        self,
+        model: Classifier,
+        normalisation: dict[str, list[float]],
+        perturb: tuple[str, Tensor] | None,
+        batch_size: int,
+        device: torch.device,
+    ):
+        self.model = model.to(device).eval()
+        shape = (1, 3, 1, 1)
+        self.mean = torch.tensor(normalisation["mean"], device=device).reshape(shape)
+        self.std = torch.tensor(normalisation["std"], device=device).reshape(shape)
+        self.perturb = perturb and (perturb[0], perturb[1].to(device))
+        self.batch_size = batch_size
+        self.device = device
+
+    def batches(self, pixels: np.ndarray) -> Iterator[Tensor]:
+        """Normalised inputs (n ≤ batch size, C, H, W) on the device."""
+        for start in range(0, len(pixels), self.batch_size):
+            part = torch.from_numpy(pixels[start : start + self.batch_size]).to(self.device)
+            yield normalise(part, self.mean, self.std)
+
+    @torch.inference_mode()
+    def outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Logits (N, C) and penultimate features (N, D)."""
+        features, logits = [], []
+        for x in self.batches(pixels):
+            z = self.model.features(x, self.perturb)
+            features.append(z.cpu())
+            logits.append(self.model.fc(z).cpu())
+        return {"logits": torch.cat(logits).numpy(), "features": torch.cat(features).numpy()}
+
+    @torch.inference_mode()
+    def channels(self, pixels: np.ndarray, block: str, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Statistics (N, C) of one block's map; the network runs no further than the block."""
+        parts: dict[str, list[Tensor]] = {name: [] for name in names}
+        for x in self.batches(pixels):
+            found = self.model.maps(x, (block,), self.perturb)[block]
+            for name, value in statistics(found, names).items():
+                parts[name].append(value.cpu())
+        return {name: torch.cat(values).numpy() for name, values in parts.items()}
+
+
+def perturbation(checkpoint: dict[str, Tensor]) -> tuple[str, Tensor] | None:
+    """The universal map in a checkpoint and the step that it is added to.
+
+    A checkpoint names the map `map@<step>`; one trained without a map has none.
+    """
+    for name, tensor in checkpoint.items():
+        if name.startswith("map@"):
+            return name.removeprefix("map@"), tensor
+    return None
+
+
+def weights(checkpoint: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The network's own tensors in a checkpoint."""
+    return {
+        name.removeprefix("model."): tensor
+        for name, tensor in checkpoint.items()
+        if name.startswith("model.")
+    }
+
+
+def restore(backbone: dict[str, Any], classes: int, checkpoint: dict[str, Tensor]) -> Classifier:
+    """The network with the weights of a checkpoint."""
+    model = build(backbone, classes)
+    model.load_state_dict(weights(checkpoint))
+    return model
+
+

@@ -1,0 +1,101 @@
+"""Reading and checking the config: every key known, every name answered, before a job starts."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from penumbra.errors import PenumbraError, unknown
+
+
+def load_yaml(path: Path) -> Any:
+    """One YAML file, safely.
+
+    Raises:
+        PenumbraError: the file is not YAML; says where.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise PenumbraError(f"{path}: not valid YAML: {error}") from error
+
+
+def validate(data: Any, schema: dict[str, Any], files: Iterable[Path]) -> None:
+    """Check `data` against a JSON schema; `files` are where it was read from.
+
+    Raises:
+        PenumbraError: names the key, the file that holds it, and the nearest valid key or the
+            schema's own description.
+    """
+    validator = jsonschema.Draft202012Validator(schema)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(data))
+    if error is None:
+        return
+    place = ".".join(map(str, error.absolute_path))
+    if error.validator == "additionalProperties":
+        extra = sorted(set(error.instance) - set(error.schema.get("properties", {})))[0]
+        full = f"{place}.{extra}" if place else extra
+        where = _where(full.split("."), files)
+        raise unknown("key", full, (_join(place, k) for k in error.schema["properties"]), where)
+    where = _where(place.split("."), files)
+    meaning = error.schema.get("description", "")
+    raise PenumbraError(f"{where}: {place or 'config'}: {error.message}. {meaning}".strip())
+
+
+def _join(place: str, key: str) -> str:
+    return f"{place}.{key}" if place else key
+
+
+def _where(keys: list[str], files: Iterable[Path]) -> str:
+    """The last of `files` that holds the key path; values given by --config are in none."""
+    for path in reversed(list(files)):
+        node = load_yaml(path)
+        for key in keys:
+            if isinstance(node, Mapping) and key in node:
+                node = node[key]
+            elif isinstance(node, list) and key.isdigit() and int(key) < len(node):
+                node = node[int(key)]
+            else:
+                break
+        else:
+            return str(path)
+    return "command line (--config)"
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid on `base`, key by key; lists and scalars are replaced whole."""
+    result = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merge(result[key], value) if both else value
+    return result
+
+
+def resolve_recipe(recipes: Mapping[str, Any], name: str, backbone: str) -> dict[str, Any]:
+    """A recipe with what it extends and with its settings for one backbone laid in.
+
+    Raises:
+        PenumbraError: the recipe, or one that it extends, does not exist, or it extends itself.
+    """
+    chain: list[str] = []
+    current: str | None = name
+    while current is not None:
+        if current not in recipes:
+            raise unknown("recipe", current, recipes, "recipes")
+        if current in chain:
+            raise PenumbraError(f"recipes: {' extends '.join([*chain, current])}")
+        chain.append(current)
+        current = recipes[current].get("extends")
+    resolved: dict[str, Any] = {}
+    for part in reversed(chain):
+        resolved = merge(resolved, recipes[part])
+    special = resolved.pop("backbones", {}).get(backbone, {})
+    resolved = merge(resolved, special)
+    resolved.pop("extends", None)
+    method = resolved["method"]
+    own = resolved.pop(method, {})
+    for other in ("uat", "pgd"):
+        resolved.pop(other, None)
+    return {**resolved, "name": name, "options": own}

@@ -1,0 +1,77 @@
+"""What the rule files ask of a world: paths of inputs by wildcards."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from penumbra.planning.config import resolve_recipe
+from penumbra.planning.paths import path
+from penumbra.planning.specs import figure_inputs
+from penumbra.planning.tables import inputs
+from penumbra.planning.world import CLEAN, World
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A wildcard constraint: exactly one of the names."""
+    return "|".join(re.escape(name) for name in sorted(names))
+
+
+def images(world: World, names: Iterable[str]) -> list[str]:
+    """Image set artifacts."""
+    return [path(world.name, "images", image_set=name) for name in names]
+
+
+def train_images(world: World, wc: Any) -> str:
+    """The training images of a benchmark."""
+    return images(world, [world.config["benchmarks"][wc.benchmark]["train"]])[0]
+
+
+def test_images(world: World, wc: Any) -> str:
+    """The test images of a benchmark."""
+    return images(world, [world.config["benchmarks"][wc.benchmark]["test"]])[0]
+
+
+def all_images(world: World, wc: Any) -> list[str]:
+    """Training, test and OOD images of a benchmark."""
+    benchmark = world.config["benchmarks"][wc.benchmark]
+    return images(world, [benchmark["train"], benchmark["test"], *world.all_ood(wc.benchmark)])
+
+
+def model(world: World, wc: Any) -> str:
+    """The checkpoint of the model that the wildcards name."""
+    return path(world.name, "models", **_model(wc))
+
+
+def universal_map(world: World, wc: Any) -> list[str]:
+    """The checkpoint whose map is added to the input: none for clean inputs."""
+    if wc.input == CLEAN:
+        return []
+    recipe = wc.input.removeprefix("map-")
+    resolve_recipe(world.config["recipes"], recipe, wc.backbone)
+    return [path(world.name, "models", **{**_model(wc), "recipe": recipe})]
+
+
+def blocks(world: World, wc: Any) -> str:
+    """How the block was chosen that a latency is measured at."""
+    block = world.config["scorers"][wc.scorer]["block"]
+    return path(world.name, "blocks", **_model(wc), input=wc.input, block=block)
+
+
+def cells(world: World, table: str) -> list[str]:
+    """What a table's cells are read from."""
+    return inputs(world.cells(table))
+
+
+def reported(world: World, table: str) -> list[str]:
+    """The paper's printed numbers for a table, if the paper has that table."""
+    file = f"config/reported/{table}.csv"
+    return [file] if (world.folder / "reported" / f"{table}.csv").is_file() else []
+
+
+def figure_files(world: World, figure: str) -> list[str]:
+    """What a figure is drawn from."""
+    return list(dict.fromkeys(figure_inputs(world, figure).values()))
+
+
+def _model(wc: Any) -> dict[str, str]:
+    return {key: wc[key] for key in ("benchmark", "backbone", "recipe", "seed")}

@@ -1,0 +1,37 @@
+"""What the Snakefile does before it has rules: read the world, or end with one clear message."""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from penumbra.errors import PenumbraError
+from penumbra.planning.world import World
+
+
+def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
+    """The checked world of a call of Snakemake; exits with a message where there is none."""
+    try:
+        files = [base / "config/config.yaml", *map(Path, workflow.overwrite_configfiles or [])]
+        world = World(config, base / "config", files)
+        world.require_data()
+        _require_executor(workflow)
+    except PenumbraError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    if world.root is not None:
+        os.environ["PENUMBRA_DATA_ROOT"] = str(world.root.resolve())
+    return world
+
+
+def _require_executor(workflow: Any) -> None:
+    """The Slurm executor fails late and obscurely where there is no Slurm."""
+    plugin = getattr(workflow, "executor_plugin", None)
+    name = getattr(plugin, "name", "")
+    if name == "slurm" and not workflow.dryrun and shutil.which("sbatch") is None:
+        raise PenumbraError(
+            "the profile asks for Slurm, but sbatch is not on this machine; run on a login node of "
+            "the cluster, or locally: snakemake --cores all"
+        )

@@ -1,0 +1,122 @@
+"""From a table's YAML to its cells, and from cells to the artifacts that they are read from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from penumbra.errors import unknown
+from penumbra.planning.paths import path
+
+# Metrics by the artifact that holds them.
+OF_SCORES = ("fpr95", "auroc", "aupr_id", "aupr_ood", "fpr95_ood_positive")
+OF_NORMS = ("norm_id", "norm_ood", "norm_ratio")
+OF_ACCURACY = ("train_accuracy", "test_accuracy")
+SOURCES = {
+    **dict.fromkeys((*OF_SCORES, *OF_NORMS), "metrics"),
+    **dict.fromkeys(OF_ACCURACY, "accuracy"),
+    "running_accuracy": "history",
+    "train_seconds": "training-run",
+    "latency": "latency",
+}
+AVERAGE = "average"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: where it stands and, per seed, which file its value is read from.
+
+    `sets` are the OOD image sets whose mean is taken within a seed; empty for a metric of a model
+    alone. `missing` says why a cell cannot be computed.
+    """
+
+    row: int
+    row_label: str
+    column: int
+    column_label: str
+    metric: str
+    sets: tuple[str, ...]
+    files: tuple[str, ...]
+    missing: str | None
+    reported: Mapping[str, str] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for a rule's param."""
+        return asdict(self)
+
+
+def expand(table: Mapping[str, Any], world: Any) -> list[Cell]:
+    """All cells of a table in one world, row by row."""
+    cells = []
+    for i, row in enumerate(table["rows"]):
+        for j, (label, column, sets) in enumerate(_columns(table, world)):
+            cell = {**{k: table[k] for k in ("benchmark", "backbone") if k in table}, **row}
+            cell |= column.get("with", {})
+            for metric in column["metrics"]:
+                files, missing = _files(cell, metric, sets, world)
+                cells.append(
+                    Cell(
+                        i, row["label"], j, label, metric, tuple(sets), files, missing,
+                        _reported(table, row, cell, column, sets, world),
+                    )  # fmt: skip
+                )
+    return cells
+
+
+def _columns(table: Mapping[str, Any], world: Any) -> Iterator[tuple[str, dict, list[str]]]:
+    """Label, definition and OOD sets of every column that this world has."""
+    for column in table["columns"]:
+        with_ = column.get("with", {})
+        role = with_.get("benchmark", table.get("benchmark", "main"))
+        benchmark = world.config["roles"][role]
+        found = world.ood(benchmark, column["group"]) if "group" in column else []
+        if column.get("sets") == "each":
+            for name in found:
+                yield world.label(name), column, [name]
+        else:
+            backbone = world.backbone(with_.get("backbone", table.get("backbone", "resnet18")))
+            names = {"benchmark": world.config["benchmarks"][benchmark]["label"]}
+            label = column.get("label", "Average" if found else "").format(
+                **names, backbone=backbone["label"]
+            )
+            yield label, column, found
+
+
+def _files(
+    cell: Mapping[str, Any], metric: str, sets: list[str], world: Any
+) -> tuple[tuple[str, ...], str | None]:
+    if "missing" in cell:
+        return (), cell["missing"]
+    if metric not in SOURCES:
+        raise unknown("metric", metric, SOURCES, f"row {cell['label']}")
+    kind = SOURCES[metric]
+    if kind == "metrics" and not sets:
+        return (), "this world has no such OOD image set"
+    names = world.model(cell)
+    if kind in ("metrics", "latency", "accuracy"):
+        names |= {"input": world.input_of(cell)}
+    if kind in ("metrics", "latency"):
+        names |= {"scorer": world.scorer_of(cell)}
+    seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
+    return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
+
+
+def _reported(
+    table: Mapping, row: Mapping, cell: Mapping, column: Mapping, sets: list[str], world: Any
+) -> dict[str, str] | None:
+    """The printed cell that corresponds, if the paper has one."""
+    if "reported" not in row:
+        return None
+    wanted = {"table": table["name"], **row["reported"], **column.get("reported", {})}
+    if column.get("sets") == "each":
+        name = world.image_set(sets[0]).get("reported")
+        if name is None:
+            return None
+        wanted["ood_dataset"] = name
+    elif "group" in column:
+        wanted.setdefault("ood_dataset", AVERAGE)
+    return wanted
+
+
+def inputs(cells: list[Cell]) -> list[str]:
+    """The artifacts of all cells, each once, in order."""
+    return list(dict.fromkeys(file for cell in cells for file in cell.files))

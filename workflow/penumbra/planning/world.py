@@ -1,0 +1,179 @@
+"""One complete configuration, checked: what its names mean and which of its data are there."""
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from penumbra.errors import PenumbraError, unknown
+from penumbra.images.layout import Location, locate, missing
+from penumbra.planning.config import load_yaml, merge, resolve_recipe, validate
+from penumbra.planning.tables import Cell, expand
+
+CLEAN = "clean"
+
+
+class World:
+    """The config as Snakemake merged it, and the tables and data sets that it names.
+
+    Raises:
+        PenumbraError: an unknown key or name, or a data set that is needed and missing.
+    """
+
+    def __init__(self, config: Mapping[str, Any], folder: Path, files: list[Path]):
+        self.folder = folder
+        schemas = folder / "schemas"
+        catalogue = folder / "datasets.yaml"
+        self.config = dict(config)
+        validate(self.config, load_yaml(schemas / "config.schema.yaml"), files)
+        given = self.config.get("datasets", {})
+        self.datasets = merge(load_yaml(catalogue), given)
+        schema = load_yaml(schemas / "datasets.schema.yaml")
+        validate(self.datasets, schema, [catalogue])
+        self.name = self.config["world"]
+        root = self.config["data_root"]
+        self.root = Path(root) if root else None
+        self._check_names()
+
+    def _check_names(self) -> None:
+        c = self.config
+        for name, entry in c["image_sets"].items():
+            self._known("data set", entry["dataset"], self.datasets, f"image_sets.{name}.dataset")
+        for name, entry in c["benchmarks"].items():
+            listed = [entry["train"], entry["test"], *(s for g in entry["ood"].values() for s in g)]
+            for image_set in listed:
+                self._known("image set", image_set, c["image_sets"], f"benchmarks.{name}")
+        for role, benchmark in c["roles"].items():
+            self._known("benchmark", benchmark, c["benchmarks"], f"roles.{role}")
+        for name in c["recipes"]:
+            for backbone in c["recipes"][name].get("backbones", {}):
+                self._known("backbone", backbone, c["backbones"], f"recipes.{name}.backbones")
+            resolve_recipe(c["recipes"], name, "")
+
+    @staticmethod
+    def _known(kind: str, name: str, valid: Any, where: str) -> None:
+        if name not in valid:
+            raise unknown(kind, name, valid, where)
+
+    @functools.cache  # noqa: B019
+    def table(self, name: str) -> dict[str, Any]:
+        """A table's or figure's YAML, checked.
+
+        Raises:
+            PenumbraError: there is no such file, or a key in it is unknown.
+        """
+        file = self.folder / "tables" / f"{name}.yaml"
+        if not file.is_file():
+            valid = (p.stem for p in (self.folder / "tables").glob("*.yaml"))
+            raise unknown("table or figure", name, valid, "config")
+        data = load_yaml(file)
+        kind = "figure" if "figure" in name else "table"
+        validate(data, load_yaml(self.folder / "schemas" / f"{kind}.schema.yaml"), [file])
+        base = self.table(data.pop("like")) if "like" in data else {}
+        return {**base, **data, "name": name}
+
+    @functools.cache  # noqa: B019 - one world a process
+    def cells(self, name: str) -> list[Cell]:
+        """The cells of a table; a name in it that nothing answers to is an error with its file."""
+        try:
+            return expand(self.table(name), self)
+        except PenumbraError as error:
+            raise PenumbraError(f"config/tables/{name}.yaml: {error}") from error
+
+    def backbone(self, name: str) -> dict[str, Any]:
+        """A backbone's config."""
+        self._known("backbone", name, self.config["backbones"], "backbone")
+        return self.config["backbones"][name]
+
+    def image_set(self, name: str) -> dict[str, Any]:
+        """An image set's config."""
+        self._known("image set", name, self.config["image_sets"], "image set")
+        return self.config["image_sets"][name]
+
+    def label(self, image_set: str) -> str:
+        """What tables call an image set."""
+        return self.image_set(image_set).get("label", image_set)
+
+    def model(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Benchmark, backbone and recipe of a table's row."""
+        role = row.get("benchmark", "main")
+        self._known("role", role, self.config["roles"], "benchmark")
+        self._known("backbone", row["backbone"], self.config["backbones"], "backbone")
+        self._known("recipe", row["recipe"], self.config["recipes"], "recipe")
+        benchmark = self.config["roles"][role]
+        return {"benchmark": benchmark, "backbone": row["backbone"], "recipe": row["recipe"]}
+
+    def input_of(self, row: Mapping[str, Any]) -> str:
+        """`clean`, or `map-<recipe>` for x + L with the map that a run of the recipe learned."""
+        given = row.get("input", CLEAN)
+        if given == CLEAN:
+            return CLEAN
+        recipe = row["recipe"] if given == "map" else given["map_of"]
+        self._known("recipe", recipe, self.config["recipes"], "input")
+        if resolve_recipe(self.config["recipes"], recipe, "")["method"] != "uat":
+            raise PenumbraError(f"row {row['label']}: recipe {recipe} learns no universal map")
+        return f"map-{recipe}"
+
+    def scorer_of(self, row: Mapping[str, Any]) -> str:
+        """The scorer of a row."""
+        self._known("scorer", row["scorer"], self.config["scorers"], "scorer")
+        return row["scorer"]
+
+    @functools.cache  # noqa: B019
+    def is_there(self, image_set: str) -> bool:
+        """Whether the files of an image set are found, or will be downloaded."""
+        entry = self.image_set(image_set)
+        dataset = self.datasets[entry["dataset"]]
+        if dataset["reader"] != "stored":
+            return True
+        can_fetch = self.config["download"] and self.root and "torchvision" in dataset.get("official", {})
+        return bool(can_fetch) or self.location(image_set) is not None
+
+    @functools.cache  # noqa: B019
+    def location(self, image_set: str) -> Location | None:
+        """Where the files of a stored image set lie, or None."""
+        entry = self.image_set(image_set)
+        dataset = self.datasets[entry["dataset"]]
+        return locate(entry["dataset"], dataset, entry["split"], self.root)
+
+    def ood(self, benchmark: str, group: str) -> list[str]:
+        """The OOD image sets of a group that are there, in order."""
+        listed = self.config["benchmarks"][benchmark]["ood"].get(group, [])
+        return [name for name in listed if self.is_there(name)]
+
+    def all_ood(self, benchmark: str) -> list[str]:
+        """The OOD image sets of all groups that are there, each once."""
+        groups = self.config["benchmarks"][benchmark]["ood"]
+        return list(dict.fromkeys(name for group in groups for name in self.ood(benchmark, group)))
+
+    def absent(self, benchmark: str) -> list[str]:
+        """Labels of the OOD image sets that the benchmark lists and that are missing."""
+        groups = self.config["benchmarks"][benchmark]["ood"].values()
+        names = dict.fromkeys(name for group in groups for name in group)
+        return [self.label(name) for name in names if not self.is_there(name)]
+
+    def require_data(self) -> None:
+        """Refuse to plan jobs whose data are not there.
+
+        Raises:
+            PenumbraError: which files are expected where, and how to get them.
+        """
+        for benchmark in sorted(self.benchmarks()):
+            entry = self.config["benchmarks"][benchmark]
+            needed = [entry["train"], entry["test"]]
+            if entry["missing"] == "error":
+                needed += [name for group in entry["ood"].values() for name in group]
+            for name in needed:
+                if not self.is_there(name):
+                    of = self.image_set(name)
+                    dataset = self.datasets[of["dataset"]]
+                    raise missing(of["dataset"], dataset, of["split"], self.root)
+
+    def benchmarks(self) -> set[str]:
+        """The benchmarks that the world's tables and figures read."""
+        cells = (cell for name in self.config["tables"] for cell in self.cells(name))
+        found = {Path(file).parts[3] for cell in cells for file in cell.files}
+        for name in self.config["figures"]:
+            for entry in self.table(name)["inputs"].values():
+                found.add(self.config["roles"][entry.get("benchmark", "main")])
+        return found

@@ -1,0 +1,197 @@
+"""One table as CSV, Markdown, LaTeX and HTML."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment
+
+HEADS = {
+    "fpr95": "FPR95 ↓",
+    "auroc": "AUROC ↑",
+    "aupr_id": "AUPR-ID ↑",
+    "aupr_ood": "AUPR-OOD ↑",
+    "fpr95_ood_positive": "FPR95 (OOD positive) ↓",
+    "norm_id": "ID norm",
+    "norm_ood": "OOD norm",
+    "norm_ratio": "Norm ratio ↑",
+    "train_accuracy": "Train accuracy ↑",
+    "running_accuracy": "Train accuracy, running ↑",
+    "test_accuracy": "Test accuracy ↑",
+    "train_seconds": "Training [s] ↓",
+    "latency": "Latency [s/image] ↓",
+}
+PLAIN = {"norm_id": ".3f", "norm_ood": ".3f", "norm_ratio": ".3f"}
+PLAIN |= {"train_seconds": ".1f", "latency": ".6f"}
+
+HTML = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
+<style>
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem; color: #1b1f24; }
+table { border-collapse: collapse; margin: 1rem 0; }
+caption { text-align: left; max-width: 60rem; padding-bottom: .6rem; }
+th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid #d8dee4; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
+thead tr:last-child th { border-bottom: 2px solid #1b1f24; }
+.best { font-weight: 700; } .second { text-decoration: underline; }
+.std, .reported, .missing { color: #57606a; font-size: .85em; } .missing { white-space: normal; text-align: left; }
+.scroll { overflow-x: auto; }
+</style></head><body><div class="scroll"><table>
+<caption><strong>{{ title }}</strong><br>{% for line in notes %}{{ line }}<br>{% endfor %}</caption>
+<thead><tr><th></th>{% for label, span in groups %}<th colspan="{{ span }}" scope="colgroup">{{ label }}</th>{% endfor %}</tr>
+<tr><th></th>{% for head in heads %}<th scope="col">{{ head }}</th>{% endfor %}</tr></thead>
+<tbody>{% for label, reason, cells in rows %}<tr><td>{{ label }}</td>
+{% if reason %}<td class="missing" colspan="{{ heads | length }}">not computed: {{ reason }}</td>
+{% else %}{% for cell in cells %}<td>{% if cell.text %}<span class="{{ cell.mark }}">{{ cell.text }}</span>{% if cell.std %} <span class="std">± {{ cell.std }}</span>{% endif %}{% else %}–{% endif %}{% if cell.reported %}<br><span class="reported">printed {{ cell.reported }}</span>{% endif %}</td>{% endfor %}{% endif %}
+</tr>{% endfor %}</tbody></table></div></body></html>
+"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One cell as text; `mark` is best, second or empty."""
+
+    text: str
+    std: str
+    mark: str
+    reported: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready to be written: title, caption lines, column groups, heads and rows."""
+
+    title: str
+    notes: list[str]
+    groups: list[tuple[str, int]]
+    heads: list[str]
+    rows: list[tuple[str, str | None, list[Shown]]]
+
+
+def arrange(title: str, notes: list[str], cells: list[dict[str, Any]]) -> Table:
+    """Group evaluated cells (see `values.evaluate`) into rows and columns."""
+    by_row: dict[int, list[dict[str, Any]]] = {}
+    for cell in cells:
+        by_row.setdefault(cell["row"], []).append(cell)
+    first = next(iter(by_row.values()))
+    groups: list[tuple[str, int]] = []
+    previous = None
+    for cell in first:
+        if cell["column"] == previous:
+            groups[-1] = (groups[-1][0], groups[-1][1] + 1)
+        else:
+            groups.append((cell["column_label"], 1))
+        previous = cell["column"]
+    rows = []
+    for listed in by_row.values():
+        reasons = {cell["missing"] for cell in listed}
+        reason = reasons.pop() if len(reasons) == 1 else None
+        rows.append((listed[0]["row_label"], reason, [_show(cell) for cell in listed]))
+    return Table(title, notes, groups, [HEADS[cell["metric"]] for cell in first], rows)
+
+
+def _show(cell: dict[str, Any]) -> Shown:
+    printed = cell["reported"] or ""
+    if printed and cell["reported_std"]:
+        printed += f" ± {cell['reported_std']}"
+    if cell["mean"] is None:
+        return Shown("", "", "", printed)
+    mark = {1: "best", 2: "second"}.get(cell["rank"], "")
+    std = "" if cell["std"] is None else _number(cell["std"], cell["metric"])
+    return Shown(_number(cell["mean"], cell["metric"]), std, mark, printed)
+
+
+def _number(value: float, metric: str) -> str:
+    return format(value, PLAIN[metric]) if metric in PLAIN else f"{100 * value:.2f}"
+
+
+def to_csv(table: Table) -> str:
+    """Mean, deviation and printed number as columns of their own."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [label for label, span in table.groups for _ in range(span)]
+    columns = [f"{name} {head}".strip() for name, head in zip(names, table.heads, strict=True)]
+    kinds = ("mean", "std", "reported")
+    writer.writerow(["row", *(f"{c} {k}" for c in columns for k in kinds), "not computed because"])
+    for label, reason, cells in table.rows:
+        values = [v for cell in cells for v in (cell.text, cell.std, cell.reported)]
+        writer.writerow([label, *values, reason or ""])
+    return text.getvalue()
+
+
+def to_markdown(table: Table, beside: bool = False) -> str:
+    """Best in bold, second best underlined; `beside` adds the printed numbers in brackets."""
+
+    def text(cell: Shown) -> str:
+        shown = _marked(cell, "**{}**", "<u>{}</u>", " ± ")
+        return f"{shown} [{cell.reported}]" if beside and cell.reported else shown
+
+    names = [label for label, span in table.groups for _ in range(span)]
+    heads = [f"{n}<br>{h}" if n else h for n, h in zip(names, table.heads, strict=True)]
+    lines = [f"**{table.title}**", "", *(f"{note}  " for note in table.notes), ""]
+    lines += ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
+    for label, reason, cells in table.rows:
+        body = [text(cell) for cell in cells]
+        if reason:
+            printed = f" [{cells[-1].reported}]" if beside and cells[-1].reported else ""
+            body = [*["–"] * (len(cells) - 1), f"not computed: {reason}{printed}"]
+        lines.append(f"| {label} | " + " | ".join(body) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """A booktabs table."""
+    spans = [rf"\multicolumn{{{span}}}{{c}}{{{_tex(label)}}}" for label, span in table.groups]
+    heads = [_tex(head) for head in table.heads]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_tex(table.title)}. {_tex(' '.join(table.notes))}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
+        r"\toprule",
+        " & " + " & ".join(spans) + r" \\",
+        " & " + " & ".join(heads) + r" \\",
+        r"\midrule",
+    ]
+    for label, reason, cells in table.rows:
+        if reason:
+            body = rf"\multicolumn{{{len(cells)}}}{{l}}{{not computed: {_tex(reason)}}}"
+        else:
+            marked = (_marked(c, r"\textbf{{{}}}", r"\underline{{{}}}", r" $\pm$ ") for c in cells)
+            body = " & ".join(marked)
+        lines.append(rf"{_tex(label)} & {body} \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def to_html(table: Table) -> str:
+    """A page of its own, with the printed numbers under the computed ones."""
+    page = Environment(autoescape=True).from_string(HTML)
+    return page.render(
+        title=table.title, notes=table.notes, groups=table.groups, heads=table.heads, rows=table.rows
+    )
+
+
+def _marked(cell: Shown, best: str, second: str, plus_minus: str) -> str:
+    if not cell.text:
+        return "–"
+    form = {"best": best, "second": second}.get(cell.mark, "{}")
+    return form.format(cell.text) + (plus_minus + cell.std if cell.std else "")
+
+
+def _tex(text: str) -> str:
+    for raw, safe in {
+        "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "↓": r"$\downarrow$",
+        "↑": r"$\uparrow$", "±": r"$\pm$", "τ": r"$\tau$", "α": r"$\alpha$", "–": "--", "×": r"$\times$",
+    }.items():  # fmt: skip
+        text = text.replace(raw, safe)
+    return text
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {
+    "csv": to_csv,
+    "md": to_markdown,
+    "tex": to_latex,
+    "html": to_html,
+}

@@ -1,0 +1,39 @@
+"""Statistics of one block's channels, and how the block was chosen.
+
+The stages `norms` (what FN and CCFN need) and `channels` (what Table 13's variants need besides)
+differ in the statistics that their config lists.
+"""
+
+import pyarrow as pa
+
+from penumbra.audit.artifacts import vectors, write_parquet
+from penumbra.evaluation.norms import choose, norm_ratios
+from penumbra.stages.common import Job
+from penumbra.stages.reading import identified, image_sets, open_reader, roles
+
+
+def run(job: Job) -> None:
+    """Choose the block on training images, then read it on every test and OOD image."""
+    config = job.config
+    reader = open_reader(job)
+    ((_, train),) = image_sets(job, [config["train"]])
+    # FN chooses on clean images; a map belongs to scoring.
+    perturb, reader.perturb = reader.perturb, None
+    ratios = norm_ratios(reader, train.pixels[: config["selection_images"]])
+    reader.perturb = perturb
+    block = choose(job.wildcards["block"], ratios)
+    reader.model.check_block(block)
+    job.report(f"block {block}, norm ratio {ratios[block]:.3f}")
+    provenance = {**job.provenance(), "block": block}
+    listed = roles(config)
+
+    def tables():
+        for name, images in image_sets(job, list(listed)):
+            found = reader.channels(images.pixels, block, tuple(config["statistics"]))
+            columns = identified(name, listed[name], images)
+            yield pa.table(columns | {key: vectors(value) for key, value in found.items()})
+
+    write_parquet(job.outputs["statistics"], tables(), provenance)
+    rows = [{"block": b, "norm_ratio": r, "chosen": b == block} for b, r in ratios.items()]
+    write_parquet(job.outputs["blocks"], pa.Table.from_pylist(rows), provenance)
+    job.record(job.outputs["statistics"])

@@ -1,0 +1,116 @@
+"""What every stage does around its one call: arguments, checks, provenance, run record."""
+
+import argparse
+import json
+import platform
+import resource
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from penumbra.audit.artifacts import dumps
+from penumbra.audit.closure import code_of, strays
+from penumbra.errors import PenumbraError
+from penumbra.files import sha256, write_text
+
+
+# Wildcards as they follow each other in paths.
+ORDER = ("image_set", "benchmark", "backbone", "recipe", "seed", "input", "block", "scorer")
+ORDER += ("table", "figure")
+
+
+class Job:
+    """One run of a stage: its spec, its files by name, and the record of the run."""
+
+    def __init__(self, argv: list[str] | None = None):
+        parser = argparse.ArgumentParser(
+            description="Run one stage by hand; the spec and files are those of its rule "
+            "(snakemake -n -p prints them)."
+        )
+        parser.add_argument("--spec", required=True, help="the rule's param: JSON")
+        parser.add_argument("--in", nargs="*", default=[], metavar="NAME=PATH", dest="inputs")
+        parser.add_argument("--out", nargs="*", default=[], metavar="NAME=PATH", dest="outputs")
+        arguments = parser.parse_args(argv)
+        self.spec: dict[str, Any] = json.loads(arguments.spec)
+        self.config = self.spec["config"]
+        self.wildcards: dict[str, str] = self.spec["wildcards"]
+        self.inputs = _named(arguments.inputs)
+        self.outputs = {name: paths[0] for name, paths in _named(arguments.outputs).items()}
+        self.started = time.perf_counter()
+        self.code = code_of([f"penumbra.stages.{self.spec['rule']}", *self.spec["roots"]])
+        if self.code["digest"] != self.spec["code"]:
+            raise PenumbraError("the code changed after the jobs were planned; call snakemake again")
+
+    def input(self, name: str) -> Path:
+        """The one file given as `name`."""
+        return self.inputs[name][0]
+
+    def provenance(self) -> dict[str, Any]:
+        """All that decides the bytes of the job's artifacts."""
+        files = sorted(path for paths in self.inputs.values() for path in paths)
+        digests = {str(path): sha256(path) for path in files if not path.is_absolute()}
+        return {
+            "rule": self.spec["rule"],
+            "wildcards": self.wildcards,
+            "config": self.config,
+            "code": self.code,
+            "inputs": digests,
+            "python": platform.python_version(),
+        }
+
+    def record(self, artifact: Path, **more: Any) -> None:
+        """Write beside `artifact` what differs from run to run."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        run = {
+            "seconds": round(time.perf_counter() - self.started, 3),
+            "peak_memory_mib": round(peak, 1),
+            "host": socket.gethostname(),
+            "machine": platform.machine(),
+            **more,
+        }
+        write_text(artifact.with_name(artifact.name + ".run.json"), dumps(run) + "\n")
+
+    def report(self, text: str) -> None:
+        """One line of progress."""
+        names = "/".join(self.wildcards[key] for key in ORDER if key in self.wildcards)
+        print(f"{self.spec['rule']} {names}: {text}", flush=True)
+
+    def check_imports(self) -> None:
+        """Refuse to end well where code ran that the rule's digest does not know."""
+        unseen = strays([f"penumbra.stages.{self.spec['rule']}", *self.spec["roots"]])
+        if unseen:
+            raise PenumbraError(
+                f"stage {self.spec['rule']} imported {', '.join(unseen)} behind its closure; "
+                "import statically, so that an edit there reruns it"
+            )
+
+
+def _named(pairs: list[str]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    name = ""
+    for pair in pairs:
+        head, equals, tail = pair.partition("=")
+        if equals and head.isidentifier():
+            name, pair = head, tail
+        if pair:  # an optional input that is not there leaves `name=`
+            found.setdefault(name, []).append(Path(pair))
+    return found
+
+
+def main(stage: Callable[[Job], None]) -> None:
+    """Run a stage; what a user can mend is shown as one message, without traceback."""
+    try:
+        job = Job()
+        stage(job)
+        job.check_imports()
+    except PenumbraError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
+
+
+def seeded(provenance: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Provenance with the seed that the job's draws were derived from."""
+    return {**provenance, "seed": seed}

@@ -1,0 +1,40 @@
+"""Latency: seconds per image of a block scorer, from uint8 pixels to the score."""
+
+import statistics
+import time
+
+import pyarrow as pa
+import torch
+
+from penumbra.audit.artifacts import read_parquet, write_parquet
+from penumbra.images.shards import from_table
+from penumbra.plugins import load
+from penumbra.stages.common import Job, main
+from penumbra.stages.reading import open_reader
+
+REPEATS = 7
+
+
+def run(job: Job) -> None:
+    """The median of repeated passes over one batch of test images."""
+    config = job.config
+    reader = open_reader(job)
+    scorer = load("scores", config["module"])
+    pixels = from_table(read_parquet(job.input("test"))).pixels[: config["batch_size"]]
+    block = read_parquet(job.input("blocks")).filter(pa.compute.field("chosen"))["block"][0].as_py()
+
+    def once() -> float:
+        start = time.perf_counter()
+        arrays = reader.channels(pixels, block, tuple(config["statistics"]))
+        scorer.score(arrays, **config["options"])
+        return (time.perf_counter() - start) / len(pixels)
+
+    once()  # the first pass allocates
+    times = [once() for _ in range(REPEATS)]
+    row = {"seconds_per_image": statistics.median(times), "images": len(pixels)}
+    write_parquet(job.outputs["latency"], pa.Table.from_pylist([row]), job.provenance())
+    job.record(job.outputs["latency"], threads=torch.get_num_threads())
+
+
+if __name__ == "__main__":
+    main(run)

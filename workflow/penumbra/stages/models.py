@@ -1,0 +1,73 @@
+"""Model: training images and a recipe -> checkpoint and history."""
+
+import hashlib
+from pathlib import Path
+
+import pyarrow as pa
+import torch
+
+from penumbra.audit.artifacts import dumps, read_parquet, write_checkpoint, write_parquet
+from penumbra.images.augment import Feeder
+from penumbra.images.shards import from_table
+from penumbra.networks.inference import build
+from penumbra.plugins import load
+from penumbra.seeds import derive
+from penumbra.stages.common import Job, main, seeded
+from penumbra.training.determinism import determinism, pick_device
+from penumbra.training.loop import Trainer
+from penumbra.training.method import Setting
+from penumbra.training.resume import Resume
+
+SCRATCH = Path("scratch")
+
+
+def run(job: Job) -> None:
+    """Train, resuming where a killed run of the same identity stopped."""
+    config, names = job.config, job.wildcards
+    determinism(config["threads"])
+    device = pick_device(config["device"])
+    # The recipe is left out: runs that differ only in it share initial weights and data order.
+    seed = derive("model", names["benchmark"], names["backbone"], names["seed"])
+    trainer = make_trainer(job, seed, device)
+    provenance = seeded(job.provenance(), seed)
+    identity = hashlib.sha256(dumps([provenance, device.type]).encode()).hexdigest()[:24]
+    resume = Resume(SCRATCH / "models", identity)
+    history = trainer.run(resume, job.report)
+    tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
+    write_parquet(job.outputs["history"], pa.Table.from_pylist(history), provenance)
+    write_checkpoint(job.outputs["model"], tensors | trainer.method.artifacts(), provenance)
+    job.record(job.outputs["model"], device=_device_name(device), images=len(trainer.feeder))
+    resume.discard()
+
+
+def make_trainer(job: Job, seed: int, device: torch.device) -> Trainer:
+    """Network, images on the device, method and loop, as the job's config says."""
+    config, recipe = job.config, job.config["recipe"]
+    images = from_table(read_parquet(job.input("train")))
+    torch.manual_seed(derive(seed, "init"))
+    model = build(config["backbone"], len(images.classes)).to(device)
+    if config["channels_last"]:
+        model = model.to(memory_format=torch.channels_last)
+    feeder = Feeder(
+        images.pixels,
+        images.labels,
+        config["normalisation"],
+        **recipe["augment"],
+        channels_last=config["channels_last"],
+        device=device,
+    )
+    mean, std = (
+        torch.tensor(config["normalisation"][key], device=device).reshape(1, -1, 1, 1)
+        for key in ("mean", "std")
+    )
+    setting = Setting(model, images.pixels.shape[1:], mean, std, seed, device)
+    method = load("training", recipe["method"]).build(recipe["options"], setting)
+    return Trainer(model, feeder, method, recipe, seed, config["compile"])
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,26 @@
+"""Outputs: a model applied to its training, test and OOD images -> logits and features."""
+
+import pyarrow as pa
+
+from penumbra.audit.artifacts import vectors, write_parquet
+from penumbra.stages.common import Job, main
+from penumbra.stages.reading import identified, image_sets, open_reader, roles
+
+
+def run(job: Job) -> None:
+    """One forward pass over every image set, written set by set."""
+    reader = open_reader(job)
+    listed = {job.config["train"]: "train", **roles(job.config)}
+
+    def tables():
+        for name, images in image_sets(job, list(listed)):
+            found = reader.outputs(images.pixels)
+            columns = identified(name, listed[name], images)
+            yield pa.table(columns | {key: vectors(value) for key, value in found.items()})
+
+    write_parquet(job.outputs["outputs"], tables(), job.provenance())
+    job.record(job.outputs["outputs"])
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,56 @@
+"""What the stages that apply a model to image sets share: the reader and the image sets."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from penumbra.audit.artifacts import read_checkpoint, read_parquet
+from penumbra.errors import PenumbraError
+from penumbra.images.shards import ImageSet, from_table
+from penumbra.networks.inference import Reader, perturbation, restore
+from penumbra.stages.common import Job
+from penumbra.training.determinism import determinism, pick_device
+
+
+def open_reader(job: Job) -> Reader:
+    """The job's model in eval mode, with the universal map where the job names one.
+
+    Raises:
+        PenumbraError: the checkpoint that should give the map has none.
+    """
+    config = job.config
+    determinism(config.get("threads", 1))
+    checkpoint = read_checkpoint(job.input("model"))
+    classes = len(checkpoint["model.fc.weight"])
+    perturb = None
+    if "map" in job.inputs:
+        perturb = perturbation(read_checkpoint(job.input("map")))
+        if perturb is None:
+            raise PenumbraError(f"{job.input('map')}: holds no universal map")
+    model = restore(config["backbone"], classes, checkpoint)
+    device = pick_device(config["device"])
+    return Reader(model, config["normalisation"], perturb, config["batch_size"], device)
+
+
+def image_sets(job: Job, names: list[str]) -> Iterator[tuple[str, ImageSet]]:
+    """The named sets, one at a time."""
+    paths = {path.stem: path for path in job.inputs["images"]}
+    for name in names:
+        yield name, from_table(read_parquet(paths[name]))
+
+
+def identified(name: str, role: str, images: ImageSet) -> dict[str, pa.Array]:
+    """The columns that say which image a row is about."""
+    n = len(images)
+    return {
+        "image_set": pa.array([name] * n, pa.string()),
+        "role": pa.array([role] * n, pa.string()),
+        "index": pa.array(np.arange(n), pa.int32()),
+        "label": pa.array(images.labels, pa.int64()),
+    }
+
+
+def roles(config: dict) -> dict[str, str]:
+    """Image sets in the order that they are written, and whether each is test or ood."""
+    return {config["test"]: "test", **dict.fromkeys(config["ood"], "ood")}

@@ -1,0 +1,64 @@
+"""Table: its cells' artifacts -> Parquet, CSV, Markdown, LaTeX and HTML."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from penumbra.audit.artifacts import dumps, write_parquet
+from penumbra.files import write_text
+from penumbra.reporting.render import FORMATS, arrange
+from penumbra.reporting.values import evaluate, read_reported
+from penumbra.stages.common import Job, main
+
+SCHEMA = pa.schema(
+    [
+        ("row", pa.int32()),
+        ("row_label", pa.string()),
+        ("column", pa.int32()),
+        ("column_label", pa.string()),
+        ("metric", pa.string()),
+        ("values", pa.list_(pa.float64())),
+        ("mean", pa.float64()),
+        ("std", pa.float64()),
+        ("rank", pa.int32()),
+        ("missing", pa.string()),
+        ("reported", pa.string()),
+        ("reported_std", pa.string()),
+    ]
+)
+
+
+def run(job: Job) -> None:
+    """Evaluate the cells and write them in every format."""
+    config = job.config
+    reported = job.inputs.get("reported", [None])[0]
+    cells = evaluate(config["cells"], read_reported(reported))
+    notes = caption(config)
+    meta = {"title": config["title"], "notes": dumps(notes)}
+    table = pa.Table.from_pylist(cells, schema=SCHEMA.with_metadata(meta))
+    shown = arrange(config["title"], notes, cells)
+    for name, render in FORMATS.items():
+        write_text(job.outputs[name], render(shown))
+    write_parquet(job.outputs["table"], table, job.provenance())
+    job.record(job.outputs["table"])
+
+
+def caption(config: dict) -> list[str]:
+    """World, seeds, sizes, what is missing, and the protocol."""
+    seeds = config["seeds"]
+    lines = [f"World {config['world']}; seeds {', '.join(map(str, seeds))}; mean ± sample deviation over seeds."]
+    for benchmark in config["benchmarks"].values():
+        sizes = [f"{label} {_count(file)}" for file, label in benchmark["sets"].items()]
+        train, test, *ood = sizes
+        lines.append(f"{benchmark['label']}: train {train}, test {test}; OOD {', '.join(ood) or 'none'}.")
+        if benchmark["absent"]:
+            lines.append(f"Missing here: {', '.join(benchmark['absent'])}.")
+    protocol = "Scores: larger is more ID; FPR95 with ID positive at the recall nearest to 95 %."
+    return [*lines, *config["notes"], protocol]
+
+
+def _count(file: str) -> int:
+    return pq.read_metadata(file).num_rows
+
+
+if __name__ == "__main__":
+    main(run)

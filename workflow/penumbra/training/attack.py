@@ -1,0 +1,54 @@
+"""Ascent on the loss with the model frozen."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from penumbra.networks.base import Classifier
+
+
+@contextmanager
+def frozen(model: nn.Module, mode: str = "eval") -> Iterator[None]:
+    """Weights need no gradient and, in mode `eval`, BN statistics and dropout stand still."""
+    was_training = model.training
+    needed = [p.requires_grad for p in model.parameters()]
+    model.train(mode == "train")
+    model.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter, need in zip(model.parameters(), needed, strict=True):
+            parameter.requires_grad_(need)
+        model.train(was_training)
+
+
+def pgd(
+    model: Classifier,
+    x: Tensor,
+    y: Tensor,
+    eps: Tensor,
+    step: Tensor,
+    steps: int,
+    bounds: tuple[Tensor, Tensor],
+    generator: torch.Generator | None,
+) -> Tensor:
+    """Per-sample l∞ PGD (Madry et al. 2018): inputs (n, C, H, W) -> adversarial inputs.
+
+    `eps`, `step` and `bounds` are per channel (1, C, 1, 1) in normalised units. A generator asks
+    for a random start in the eps ball.
+    """
+    low, high = torch.maximum(x - eps, bounds[0]), torch.minimum(x + eps, bounds[1])
+    adversarial = x
+    if generator is not None:
+        noise = torch.rand(x.shape, generator=generator, device=x.device) * 2 - 1
+        adversarial = torch.clamp(x + noise * eps, low, high)
+    with frozen(model):
+        for _ in range(steps):
+            adversarial = adversarial.detach().requires_grad_(True)
+            loss = F.cross_entropy(model(adversarial), y)
+            (gradient,) = torch.autograd.grad(loss, adversarial)
+            adversarial = torch.clamp(adversarial.detach() + step * gradient.sign(), low, high)
+    return adversarial.detach()

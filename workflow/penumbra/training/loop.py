@@ -1,0 +1,127 @@
+"""The one training loop; a method adds what differs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from penumbra.errors import PenumbraError
+from penumbra.images.augment import Feeder
+from penumbra.networks.base import Classifier
+from penumbra.seeds import derive
+from penumbra.training.method import Batch, Method
+from penumbra.training.resume import Record, Resume
+from penumbra.training.schedule import learning_rate
+
+
+def sgd(model: nn.Module, recipe: dict[str, Any]) -> torch.optim.SGD:
+    """SGD as the recipe says; one fused or multi-tensor update a step."""
+    return torch.optim.SGD(
+        model.parameters(),
+        lr=recipe["lr"],
+        momentum=recipe["momentum"],
+        weight_decay=recipe["weight_decay"],
+        nesterov=recipe["nesterov"],
+        fused=True,
+    )
+
+
+class Trainer:
+    """Trains one classifier by one recipe on images that lie on the device."""
+
+    def __init__(
+        self,
+        model: Classifier,
+        feeder: Feeder,
+        method: Method,
+        recipe: dict[str, Any],
+        seed: int,
+        compile_model: bool = False,
+    ):
+        self.model, self.feeder, self.method, self.recipe = model, feeder, method, recipe
+        self.seed = seed
+        self.optimiser = sgd(model, recipe)
+        self.forward = torch.compile(model) if compile_model else model
+        self.batches = -(-len(feeder) // recipe["batch_size"])
+        self.lowered = recipe["precision"] == "bfloat16"
+
+    def run(self, resume: Resume | None, report: Callable[[str], None]) -> list[Record]:
+        """Train all epochs, or those that a saved state leaves; one record an epoch.
+
+        Raises:
+            PenumbraError: the loss is not finite; nothing of that epoch is saved.
+        """
+        history = resume.load(self.model, self.optimiser, self.method) if resume else []
+        if history:
+            report(f"resuming after epoch {len(history)} of {self.recipe['epochs']}")
+        for epoch in range(len(history), self.recipe["epochs"]):
+            history.append(self.epoch(epoch))
+            if resume:
+                resume.save(self.model, self.optimiser, self.method, history)
+            last = history[-1]
+            report(
+                f"epoch {epoch + 1}/{self.recipe['epochs']}  loss {last['loss']:.4f}  "
+                f"train accuracy {100 * last['accuracy']:.2f} %"
+            )
+        return history
+
+    def epoch(self, epoch: int) -> Record:
+        """One pass over the images in an order of its own."""
+        device = self.feeder.device
+        generator = torch.Generator(device)
+        generator.manual_seed(derive(self.seed, "epoch", epoch))
+        torch.manual_seed(derive(self.seed, "dropout", epoch))
+        rate = learning_rate(
+            self.recipe["schedule"], self.recipe["lr"], epoch, self.recipe["epochs"]
+        )
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        order = torch.randperm(len(self.feeder), generator=generator, device=device)
+        # Losses stay on the device until the epoch ends: reading one would wait for the GPU.
+        losses = torch.empty(self.batches, device=device)
+        correct = torch.zeros((), dtype=torch.int64, device=device)
+        for index, rows in enumerate(order.split(self.recipe["batch_size"])):
+            batch = Batch(epoch, index, epoch * self.batches + index)
+            loss, right = self.step(*self.feeder.batch(rows, generator), batch)
+            losses[index] = loss
+            correct += right
+        self._check(losses, epoch)
+        accuracy = correct.item() / len(self.feeder)
+        return {"epoch": epoch, "lr": rate, "loss": losses.mean().item(), "accuracy": accuracy}
+
+    def step(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """One optimiser step; loss and number of right predictions, both still on the device."""
+        inputs, perturb = self.method.inputs(x, y, batch)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.lowered):
+            logits = self.forward(inputs, perturb)
+            loss = F.cross_entropy(logits, y)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        self.method.after(x, y, batch)
+        return loss.detach(), (logits.detach().argmax(1) == y).sum()
+
+    def _check(self, losses: Tensor, epoch: int) -> None:
+        bad = (~losses.isfinite()).nonzero()
+        if len(bad):
+            step = int(bad[0])
+            raise PenumbraError(
+                f"loss is {losses[step].item()} in epoch {epoch + 1}, step {step + 1} of "
+                f"{self.batches}, recipe {self.recipe['name']}; try a smaller lr (now "
+                f"{self.recipe['lr']}), precision float32, or for UAT a smaller alpha"
+            )
+
+
+@torch.inference_mode()
+def accuracy(model: Classifier, inputs: Any, labels: Tensor) -> float:
+    """Share of right predictions in eval mode over batches of normalised inputs, in order."""
+    model.eval()
+    right = 0
+    start = 0
+    for x in inputs:
+        right += int((model(x).argmax(1) == labels[start : start + len(x)]).sum())
+        start += len(x)
+    return right / start

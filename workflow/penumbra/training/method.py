@@ -1,0 +1,61 @@
+"""What a training method may add to the loop; standard training adds nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from penumbra.networks.base import Classifier
+
+Perturb = tuple[str, Tensor] | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Where the loop stands: epoch, index within the epoch, and count over all epochs, from 0."""
+
+    epoch: int
+    index: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a method may need of the run that it takes part in.
+
+    `shape` is (C, H, W) of the inputs; `mean` and `std` (1, C, 1, 1) are the normalisation.
+    """
+
+    model: Classifier
+    shape: tuple[int, int, int]
+    mean: Tensor
+    std: Tensor
+    seed: int
+    device: torch.device
+
+
+class Method:
+    """Standard training: every batch is clean (Algorithm 1 without phases 2 and 3)."""
+
+    def __init__(self, options: Mapping[str, Any], setting: Setting):
+        self.setting = setting
+
+    def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:
+        """What the model is trained on in place of the clean batch x (n, C, H, W), y (n,)."""
+        return x, None
+
+    def after(self, x: Tensor, y: Tensor, batch: Batch) -> None:
+        """Called after the optimiser step, with the clean batch."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors that a resumed run needs."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave."""
+
+    def artifacts(self) -> dict[str, Tensor]:
+        """Tensors that belong into the finished checkpoint."""
+        return {}

@@ -1,0 +1,53 @@
+"""Per-sample adversarial training (UAT paper, Table 9): the same loop, no universal map."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from penumbra.seeds import derive
+from penumbra.training.attack import pgd
+from penumbra.training.method import Batch, Method, Perturb, Setting
+
+
+@dataclass(frozen=True)
+class Options:
+    """eps and step in pixel units of [0, 1]; `perturb_on` odd batches of an epoch, or always."""
+
+    eps: float
+    step: float
+    steps: int
+    random_start: bool
+    perturb_on: str
+
+
+class PerSample(Method):
+    """Trains on PGD examples where UAT would add its map, so that only the attack differs."""
+
+    def __init__(self, options: Mapping[str, Any], setting: Setting):
+        super().__init__(options, setting)
+        self.options = Options(**options)
+
+    def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:
+        """PGD examples of x on perturbed batches, x itself on the others."""
+        if self.options.perturb_on == "odd" and batch.index % 2 == 0:
+            return x, None
+        return self.attack(x, y, batch), None
+
+    def attack(self, x: Tensor, y: Tensor, batch: Batch) -> Tensor:
+        """Adversarial examples within eps of x and within the valid pixel range."""
+        s = self.setting
+        generator = None
+        if self.options.random_start:
+            generator = torch.Generator(s.device)
+            generator.manual_seed(derive(s.seed, "attack", batch.epoch, batch.index))
+        bounds = (-s.mean / s.std, (1 - s.mean) / s.std)
+        eps, step = self.options.eps / s.std, self.options.step / s.std
+        return pgd(s.model, x, y, eps, step, self.options.steps, bounds, generator)
+
+
+def build(options: Mapping[str, Any], setting: Setting) -> Method:
+    """Per-sample PGD training with the options of the recipe's `pgd` key."""
+    return PerSample(options, setting)

@@ -1,0 +1,69 @@
+"""The state of a run after its last finished epoch, outside the outputs that Snakemake removes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from penumbra.files import atomic
+from penumbra.training.method import Method
+
+Record = dict[str, float]
+
+
+class Resume:
+    """Saves and restores model, momentum and method; one file per run identity.
+
+    The identity names all that decides the run's bytes, so a state is never taken up by another
+    run; an unreadable file is no state.
+    """
+
+    def __init__(self, folder: Path, identity: str):
+        self.path = folder / f"{identity}.safetensors"
+
+    def save(
+        self, model: nn.Module, optimiser: torch.optim.Optimizer, method: Method, history: list[Record]
+    ) -> None:
+        """Replace the saved state by that after `len(history)` epochs."""
+        tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+        tensors |= {f"method.{k}": v for k, v in method.state().items()}
+        for i, parameter in enumerate(_parameters(optimiser)):
+            momentum = optimiser.state[parameter].get("momentum_buffer")
+            if momentum is not None:
+                tensors[f"momentum.{i}"] = momentum
+        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+        with atomic(self.path) as temporary:
+            save_file(tensors, temporary, metadata={"history": json.dumps(history)})
+
+    def load(
+        self, model: nn.Module, optimiser: torch.optim.Optimizer, method: Method
+    ) -> list[Record]:
+        """Restore a saved state and give its history; an empty history where there is none."""
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                history: list[Record] = json.loads(file.metadata()["history"])
+        except (FileNotFoundError, SafetensorError):
+            return []
+        model.load_state_dict(_under("model.", tensors))
+        method.restore(_under("method.", tensors))
+        for i, momentum in _under("momentum.", tensors).items():
+            parameter = _parameters(optimiser)[int(i)]
+            optimiser.state[parameter]["momentum_buffer"] = momentum.to(parameter.device)
+        return history
+
+    def discard(self) -> None:
+        """Remove the state of a run that has ended."""
+        self.path.unlink(missing_ok=True)
+
+
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Any]:
+    return [p for group in optimiser.param_groups for p in group["params"]]
+
+
+def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

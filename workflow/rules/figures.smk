@@ -1,0 +1,39 @@
+"""Figures, and the targets that a user names: all_figures, and each figure by its name.
+
+REQUIRED INPUTS: the artifacts that config/tables/<figure>.yaml names.
+OUTPUTS: results/<world>/figures/<figure>.{png,svg}
+"""
+
+FIGURES = f"results/{WORLD.name}/figures/"
+
+
+rule all_figures:
+    input:
+        [f"{FIGURES}{figure}.png" for figure in WORLD.config["figures"]],
+
+
+rule figures:
+    input:
+        files=lambda wc: of.figure_files(WORLD, wc.figure),
+    output:
+        png=report(FIGURES + "{figure}.png", category="Figures", labels={"figure": "{figure}", "format": "PNG"}),
+        svg=FIGURES + "{figure}.svg",
+    log:
+        "logs/figures/{figure}.log",
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        spec=lambda wc: specs.figures(WORLD, wc.figure),
+    shell:
+        "python -m penumbra.stages.figures --spec {params.spec:q} --in files={input.files:q}"
+        " --out png={output.png:q} svg={output.svg:q} 2>&1 | tee {log:q}"
+
+
+for figure in WORLD.config["figures"]:
+
+    rule:
+        name:
+            figure
+        input:
+            f"{FIGURES}{figure}.png",

@@ -1,0 +1,20 @@
+"""Image sets: files of a data set, decoded once.
+
+REQUIRED INPUTS: the data set's files under data_root, or a package that ships them.
+OUTPUTS: results/<world>/images/<image set>.parquet
+"""
+
+
+rule images:
+    output:
+        images=pattern(WORLD.name, "images"),
+    log:
+        "logs/images/{image_set}.log",
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        spec=lambda wc: specs.images(WORLD, wc.image_set),
+    shell:
+        "python -m penumbra.stages.images --spec {params.spec:q}"
+        " --out images={output.images:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,26 @@
+"""Models: a backbone trained by a recipe on a benchmark with a seed.
+
+REQUIRED INPUTS: the benchmark's training images.
+OUTPUTS: results/<world>/models/<benchmark>/<backbone>/<recipe>/seed<seed>/
+"""
+
+
+rule models:
+    input:
+        train=lambda wc: of.train_images(WORLD, wc),
+    output:
+        model=pattern(WORLD.name, "models"),
+        run=pattern(WORLD.name, "training-run"),
+        history=pattern(WORLD.name, "history"),
+    log:
+        "logs/models/{benchmark}/{backbone}/{recipe}/seed{seed}.log",
+    threads: WORLD.config["compute"]["threads"]["models"]
+    resources:
+        gpu=WORLD.config["compute"]["gpus"],
+        mem_mb=8000,
+        runtime=600,
+    params:
+        spec=lambda wc: specs.models(WORLD, wc),
+    shell:
+        "python -m penumbra.stages.models --spec {params.spec:q} --in train={input.train:q}"
+        " --out model={output.model:q} history={output.history:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,114 @@
+"""Readings of a model: its outputs, and statistics of its feature maps.
+
+REQUIRED INPUTS: a model, the benchmark's images, for x + L the model that learned the map.
+OUTPUTS: results/<world>/{outputs,norms,channels,accuracy,latency}/<model>/<input>…
+"""
+
+
+rule outputs:
+    input:
+        model=lambda wc: of.model(WORLD, wc),
+        map=lambda wc: of.universal_map(WORLD, wc),
+        images=lambda wc: of.all_images(WORLD, wc),
+    output:
+        outputs=pattern(WORLD.name, "outputs"),
+    log:
+        "logs/outputs/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.log",
+    threads: WORLD.config["compute"]["threads"]["features"]
+    resources:
+        gpu=WORLD.config["compute"]["gpus"],
+        mem_mb=8000,
+        runtime=60,
+    params:
+        spec=lambda wc: specs.reading(WORLD, "outputs", wc),
+    shell:
+        "python -m penumbra.stages.outputs --spec {params.spec:q}"
+        " --in model={input.model:q} map={input.map:q} images={input.images:q}"
+        " --out outputs={output.outputs:q} 2>&1 | tee {log:q}"
+
+
+rule norms:
+    input:
+        model=lambda wc: of.model(WORLD, wc),
+        map=lambda wc: of.universal_map(WORLD, wc),
+        images=lambda wc: of.all_images(WORLD, wc),
+    output:
+        statistics=pattern(WORLD.name, "norms"),
+        blocks=pattern(WORLD.name, "blocks"),
+    log:
+        "logs/norms/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{block}.log",
+    threads: WORLD.config["compute"]["threads"]["features"]
+    resources:
+        gpu=WORLD.config["compute"]["gpus"],
+        mem_mb=8000,
+        runtime=60,
+    params:
+        spec=lambda wc: specs.reading(WORLD, "norms", wc),
+    shell:
+        "python -m penumbra.stages.norms --spec {params.spec:q}"
+        " --in model={input.model:q} map={input.map:q} images={input.images:q}"
+        " --out statistics={output.statistics:q} blocks={output.blocks:q} 2>&1 | tee {log:q}"
+
+
+rule channels:
+    input:
+        model=lambda wc: of.model(WORLD, wc),
+        map=lambda wc: of.universal_map(WORLD, wc),
+        images=lambda wc: of.all_images(WORLD, wc),
+    output:
+        statistics=pattern(WORLD.name, "channels"),
+        blocks=pattern(WORLD.name, "channels-blocks"),
+    log:
+        "logs/channels/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{block}.log",
+    threads: WORLD.config["compute"]["threads"]["features"]
+    resources:
+        gpu=WORLD.config["compute"]["gpus"],
+        mem_mb=8000,
+        runtime=60,
+    params:
+        spec=lambda wc: specs.reading(WORLD, "channels", wc),
+    shell:
+        "python -m penumbra.stages.channels --spec {params.spec:q}"
+        " --in model={input.model:q} map={input.map:q} images={input.images:q}"
+        " --out statistics={output.statistics:q} blocks={output.blocks:q} 2>&1 | tee {log:q}"
+
+
+rule accuracy:
+    input:
+        outputs=pattern(WORLD.name, "outputs"),
+    output:
+        accuracy=pattern(WORLD.name, "accuracy"),
+    log:
+        "logs/accuracy/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.log",
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        spec=lambda wc: specs.spec("accuracy", {}, [], wc),
+    shell:
+        "python -m penumbra.stages.accuracy --spec {params.spec:q}"
+        " --in outputs={input.outputs:q} --out accuracy={output.accuracy:q} 2>&1 | tee {log:q}"
+
+
+rule latency:
+    input:
+        model=lambda wc: of.model(WORLD, wc),
+        map=lambda wc: of.universal_map(WORLD, wc),
+        blocks=lambda wc: of.blocks(WORLD, wc),
+        test=lambda wc: of.test_images(WORLD, wc),
+    output:
+        latency=pattern(WORLD.name, "latency"),
+    log:
+        "logs/latency/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+    # All cores, so that no other job runs beside the clock.
+    threads: workflow.cores
+    resources:
+        gpu=WORLD.config["compute"]["gpus"],
+        mem_mb=8000,
+        runtime=30,
+    params:
+        spec=lambda wc: specs.latency(WORLD, wc),
+    shell:
+        "python -m penumbra.stages.latency --spec {params.spec:q}"
+        " --in model={input.model:q} map={input.map:q} blocks={input.blocks:q} test={input.test:q}"
+        " --out latency={output.latency:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,47 @@
+"""Tables, and the targets that a user names: all_tables, and each table by its name.
+
+REQUIRED INPUTS: what the cells of config/tables/<table>.yaml are read from.
+OUTPUTS: results/<world>/tables/<table>.{parquet,csv,md,tex,html}
+"""
+
+TABLES = f"results/{WORLD.name}/tables/"
+
+
+rule all_tables:
+    default_target: True
+    input:
+        [f"{TABLES}{table}.parquet" for table in WORLD.config["tables"]],
+
+
+rule tables:
+    input:
+        cells=lambda wc: of.cells(WORLD, wc.table),
+        images=lambda wc: specs.described_sets(WORLD, wc.table),
+        reported=lambda wc: of.reported(WORLD, wc.table),
+    output:
+        table=TABLES + "{table}.parquet",
+        csv=report(TABLES + "{table}.csv", category="Tables", labels={"table": "{table}", "format": "CSV"}),
+        md=TABLES + "{table}.md",
+        tex=TABLES + "{table}.tex",
+        html=report(TABLES + "{table}.html", category="Tables", labels={"table": "{table}", "format": "page"}),
+    log:
+        "logs/tables/{table}.log",
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        spec=lambda wc: specs.tables(WORLD, wc.table),
+    shell:
+        "python -m penumbra.stages.tables --spec {params.spec:q}"
+        " --in cells={input.cells:q} images={input.images:q} reported={input.reported:q}"
+        " --out table={output.table:q} csv={output.csv:q} md={output.md:q} tex={output.tex:q}"
+        " html={output.html:q} 2>&1 | tee {log:q}"
+
+
+for table in WORLD.config["tables"]:
+
+    rule:
+        name:
+            table
+        input:
+            f"{TABLES}{table}.parquet",
