@@ -42,18 +42,19 @@ def feature_norms(reader: Reader, x: Tensor) -> dict[str, Tensor]:
 def norm_ratios(reader: Reader, pixels: np.ndarray, orders: Tensor | None = None) -> dict[str, float]:
     """NormRatio of every block: mean over images of FN(x) / FN(jigsaw(x)).
 
-    Tiles are cut from the normalised input, so a missing tile is grey; FN's repository feeds
-    unnormalised images here, although its network never saw such.
+    Tiles are moved before normalisation, so rows left over are black; FN's repository skips the
+    normalisation here, although its network never saw such inputs.
     """
     orders = tile_orders(len(pixels)) if orders is None else orders
     sums = dict.fromkeys(reader.model.blocks, 0.0)
     start = 0
-    for x in reader.batches(pixels):
-        order = orders[start : start + len(x)].to(x.device)
-        whole, shuffled = feature_norms(reader, x), feature_norms(reader, jigsaw(x, order))
+    for u8 in reader.pixel_batches(pixels):
+        order = orders[start : start + len(u8)].to(u8.device)
+        whole = feature_norms(reader, reader.normalise(u8))
+        shuffled = feature_norms(reader, reader.normalise(jigsaw(u8, order)))
         for name in sums:
             sums[name] += (whole[name].double() / shuffled[name].double()).sum().item()
-        start += len(x)
+        start += len(u8)
     return {name: total / len(pixels) for name, total in sums.items()}
 
 

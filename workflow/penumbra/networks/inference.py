@@ -19,11 +19,6 @@ def build(backbone: dict[str, Any], classes: int) -> Classifier:
     return load("networks", backbone["network"]).build(classes, **options)
 
 
-def normalise(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """uint8 (N, C, H, W) -> float32 ((u / 255) - mean) / std, channel-wise."""
-    return (pixels.float() / 255 - mean) / std
-
-
 def statistics(maps: Tensor, names: tuple[str, ...] = STATISTICS) -> dict[str, Tensor]:
     """Per-channel numbers of ReLU(maps): maps (N, C, H, W) -> each (N, C).
 
@@ -60,11 +55,18 @@ class Reader:
         self.batch_size = batch_size
         self.device = device
 
+    def pixel_batches(self, pixels: np.ndarray) -> Iterator[Tensor]:
+        """uint8 (n ≤ batch size, C, H, W) on the device."""
+        for start in range(0, len(pixels), self.batch_size):
+            yield torch.from_numpy(pixels[start : start + self.batch_size]).to(self.device)
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """uint8 (n, C, H, W) -> (u / 255 - mean) / std in the dtype of mean."""
+        return (pixels.to(self.mean.dtype) / 255 - self.mean) / self.std
+
     def batches(self, pixels: np.ndarray) -> Iterator[Tensor]:
         """Normalised inputs (n ≤ batch size, C, H, W) on the device."""
-        for start in range(0, len(pixels), self.batch_size):
-            part = torch.from_numpy(pixels[start : start + self.batch_size]).to(self.device)
-            yield normalise(part, self.mean, self.std)
+        yield from map(self.normalise, self.pixel_batches(pixels))
 
     @torch.inference_mode()
     def outputs(self, pixels: np.ndarray) -> dict[str, np.ndarray]:

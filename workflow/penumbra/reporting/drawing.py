@@ -1,0 +1,45 @@
+"""Figures whose bytes depend on their content alone."""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from penumbra.files import atomic
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 120,
+    "savefig.bbox": "tight",
+    "svg.hashsalt": "penumbra",
+    "svg.fonttype": "none",
+}
+
+
+def panels(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list]:
+    """A figure of rows × columns axes, the axes in reading order."""
+    plt.rcParams.update(STYLE)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    return figure, list(axes.ravel())
+
+
+def save(figure: Figure, png: Path, svg: Path) -> None:
+    """Write both files, without dates."""
+    for path, options in ((svg, {"metadata": {"Date": None}}), (png, {"dpi": 160})):
+        with atomic(path) as temporary:
+            figure.savefig(temporary, format=path.suffix[1:], **options)
+    plt.close(figure)
+
+
+def bare(axis) -> None:
+    """No ticks and no frame: the axis shows a picture."""
+    axis.set_xticks([])
+    axis.set_yticks([])
+    for spine in axis.spines.values():
+        spine.set_visible(False)

@@ -1,0 +1,58 @@
+"""UAT paper, Figure 4: where ID and OOD images activate, without and with channel calibration."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from penumbra.audit.artifacts import read_checkpoint, read_parquet
+from penumbra.images.shards import from_table
+from penumbra.networks.inference import Reader, perturbation, restore, statistics
+from penumbra.reporting.drawing import bare, panels
+from penumbra.scores.ccfn import score as ccfn
+
+
+def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
+    """Rows: image, UAT (mean over channels of ReLU maps), UAT + CCFN (channels weighted by their max).
+
+    Each row of maps shares one scale from 0 to its largest value over all images.
+    """
+    count = config["options"]["images"]
+    chosen = read_parquet(files["blocks"]).to_pylist()
+    block = next(row["block"] for row in chosen if row["chosen"])
+    reader = _reader(files["model"], config["networks"]["model"])
+    columns = [(kind, i) for kind in ("test", "ood") for i in range(count)]
+    pixels = np.concatenate([from_table(read_parquet(files[k])).pixels[:count] for k in ("test", "ood")])
+    with torch.inference_mode():
+        x = next(reader.batches(pixels))
+        maps = reader.model.maps(x, (block,), reader.perturb)[block].relu()
+    found = statistics(maps)
+    plain = maps.mean(1).numpy()
+    weighted = (maps * found["max"][:, :, None, None]).mean(1).numpy()
+    arrays = {name: value.numpy() for name, value in found.items()}
+    scores = {"UAT": ccfn(arrays, "none"), "UAT + CCFN": ccfn(arrays, "max")}
+    figure, axes = panels(3, len(columns), 1.25 * len(columns), 4.4)
+    for j, (kind, _) in enumerate(columns):
+        axes[j].imshow(pixels[j].transpose(1, 2, 0))
+        axes[j].set_title("ID" if kind == "test" else "OOD", fontsize=9)
+        for i, (name, values) in enumerate((("UAT", plain), ("UAT + CCFN", weighted)), 1):
+            axis = axes[i * len(columns) + j]
+            shown = axis.imshow(values[j], cmap="jet", vmin=0, vmax=values.max())
+            axis.set_xlabel(f"{scores[name][j]:.3f}", fontsize=8)
+            if j == 0:
+                axis.set_ylabel(name)
+            if j == len(columns) - 1:
+                figure.colorbar(shown, ax=axes[i * len(columns) : (i + 1) * len(columns)], fraction=0.02)
+    for axis in axes:
+        bare(axis)
+    figure.suptitle(f"{config['title']} (block {block}; the number is the score, larger is more ID)")
+    return figure
+
+
+def _reader(checkpoint_file: Path, network: dict[str, Any]) -> Reader:
+    checkpoint = read_checkpoint(checkpoint_file)
+    model = restore(network["backbone"], len(checkpoint["model.fc.weight"]), checkpoint)
+    cpu = torch.device("cpu")
+    return Reader(model, network["normalisation"], perturbation(checkpoint), 64, cpu)

@@ -1,0 +1,36 @@
+"""UAT paper, Figure 5: the learned universal map, and how its power spreads over frequencies."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from penumbra.audit.artifacts import read_checkpoint
+from penumbra.networks.inference import perturbation
+from penumbra.reporting.drawing import bare, panels
+
+
+def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
+    """The map as RGB around grey, its absolute values, and its log spectrum."""
+    contrast = config["options"]["contrast"]
+    std = np.array(config["networks"]["model"]["normalisation"]["std"])[:, None, None]
+    found = perturbation(read_checkpoint(files["model"]))
+    if found is None:
+        raise ValueError(f"{files['model']} holds no universal map")
+    values = found[1][0].numpy() * std  # from normalised to pixel units of [0, 1]
+    figure, (rgb, size, power) = panels(1, 3, 10.5, 3.6)
+    rgb.imshow(np.clip(0.5 + contrast * values, 0, 1).transpose(1, 2, 0))
+    rgb.set_title(f"map × {contrast} around grey")
+    shown = size.imshow(255 * np.abs(values).mean(0), cmap="viridis")
+    size.set_title("mean |map| over channels, in 1/255")
+    figure.colorbar(shown, ax=size, fraction=0.046)
+    spectrum = np.fft.fftshift(np.abs(np.fft.fft2(values.mean(0))) ** 2)
+    shown = power.imshow(np.log10(spectrum + 1e-12), cmap="magma")
+    power.set_title("log10 power, zero frequency in the middle")
+    figure.colorbar(shown, ax=power, fraction=0.046)
+    for axis in (rgb, size, power):
+        bare(axis)
+    figure.suptitle(f"{config['title']}; largest value {255 * np.abs(values).max():.1f}/255")
+    figure.tight_layout()
+    return figure
