@@ -38,6 +38,7 @@ pin:
 	  --custom-compile-command "make pin" envs/requirements.in -o envs/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make pin" envs/bootstrap.in -o envs/bootstrap.txt
+	$(BIN)/python envs/make_conda.py
 
 clean:
 	rm -rf .venv

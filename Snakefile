@@ -1,6 +1,5 @@
 """Penumbra: two papers on out-of-distribution detection, from images to tables and figures."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -14,11 +13,6 @@ configfile: "config/config.yaml"
 
 BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "workflow"))
-# Stages run with this interpreter and this checkout's package, however Snakemake was called.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-os.environ["PYTHONPATH"] = str(BASE / "workflow")
-os.environ["MPLBACKEND"] = "Agg"
-
 from penumbra.planning import rules as of, specs
 from penumbra.planning.paths import pattern
 from penumbra.planning.setup import set_up

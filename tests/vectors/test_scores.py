@@ -75,7 +75,10 @@ def exact(folder, pixels):
     with torch.inference_mode():
         found = {}
         for side in ("id", "ood"):
-            parts = [(reader.model(x), reader.model.maps(x, blocks)) for x in reader.batches(pixels[side])]
+            parts = [
+                (reader.model(x), reader.model.maps(x, blocks))
+                for x in reader.batches(pixels[side])
+            ]
             found[f"{side}_logits"] = torch.cat([logits for logits, _ in parts]).numpy()
             for key, block in zip(("block6", "block7"), blocks, strict=True):
                 found[f"{side}_{key}"] = torch.cat([maps[block] for _, maps in parts]).numpy()

@@ -53,7 +53,9 @@ def show_table(file: Path) -> str:
     table = pq.read_table(file)
     meta = table.schema.metadata
     if b"title" not in meta:
-        raise PenumbraError(f"{file}: is no table; --reported shows results/<world>/tables/*.parquet")
+        raise PenumbraError(
+            f"{file}: is no table; --reported shows results/<world>/tables/*.parquet"
+        )
     notes = json.loads(meta[b"notes"])
     return to_markdown(arrange(meta[b"title"].decode(), notes, table.to_pylist()), beside=True)
 
@@ -62,7 +64,9 @@ def main(argv: list[str] | None = None) -> int:
     """Entry of the command line."""
     parser = argparse.ArgumentParser(prog="python -m penumbra", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command")
-    command = commands.add_parser("show", help="what a Parquet file or checkpoint is, and what made it")
+    command = commands.add_parser(
+        "show", help="what a Parquet file or checkpoint is, and what made it"
+    )
     command.add_argument("file", type=Path)
     command.add_argument(
         "--reported", action="store_true", help="a table beside the numbers that its paper prints"

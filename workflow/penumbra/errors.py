@@ -1,4 +1,4 @@
-"""Errors that a user can mend: they name the thing and the mend, and are shown without traceback."""
+"""Errors that a user can mend: they name the thing and the mend, and show no traceback."""
 
 import difflib
 from collections.abc import Iterable

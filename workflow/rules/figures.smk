@@ -16,10 +16,16 @@ rule figures:
     input:
         files=lambda wc: of.figure_files(WORLD, wc.figure),
     output:
-        png=report(FIGURES + "{figure}.png", category="Figures", labels={"figure": "{figure}", "format": "PNG"}),
-        svg=FIGURES + "{figure}.svg",
+        png=report(
+            f"{FIGURES}{{figure}}.png",
+            category="Figures",
+            labels={"figure": "{figure}", "format": "PNG"},
+        ),
+        svg=f"{FIGURES}{{figure}}.svg",
     log:
         "logs/figures/{figure}.log",
+    conda:
+        "../../envs/penumbra.yaml"
     resources:
         mem_mb=4000,
         runtime=30,

@@ -10,6 +10,8 @@ rule images:
         images=pattern(WORLD.name, "images"),
     log:
         "logs/images/{image_set}.log",
+    conda:
+        "../../envs/penumbra.yaml"
     resources:
         mem_mb=4000,
         runtime=30,

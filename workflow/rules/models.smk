@@ -14,6 +14,8 @@ rule models:
         history=pattern(WORLD.name, "history"),
     log:
         "logs/models/{benchmark}/{backbone}/{recipe}/seed{seed}.log",
+    conda:
+        "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["models"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],

@@ -14,6 +14,8 @@ rule outputs:
         outputs=pattern(WORLD.name, "outputs"),
     log:
         "logs/outputs/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.log",
+    conda:
+        "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
@@ -37,6 +39,8 @@ rule norms:
         blocks=pattern(WORLD.name, "blocks"),
     log:
         "logs/norms/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{block}.log",
+    conda:
+        "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
@@ -60,6 +64,8 @@ rule channels:
         blocks=pattern(WORLD.name, "channels-blocks"),
     log:
         "logs/channels/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{block}.log",
+    conda:
+        "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
@@ -80,6 +86,8 @@ rule accuracy:
         accuracy=pattern(WORLD.name, "accuracy"),
     log:
         "logs/accuracy/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.log",
+    conda:
+        "../../envs/penumbra.yaml"
     resources:
         mem_mb=2000,
         runtime=10,
@@ -100,8 +108,10 @@ rule latency:
         latency=pattern(WORLD.name, "latency"),
     log:
         "logs/latency/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+    conda:
+        "../../envs/penumbra.yaml"
     # All cores, so that no other job runs beside the clock.
-    threads: workflow.cores
+    threads: workflow.cores or 1
     resources:
         gpu=WORLD.config["compute"]["gpus"],
         mem_mb=8000,

@@ -12,6 +12,8 @@ rule scores:
         scores=pattern(WORLD.name, "scores"),
     log:
         "logs/scores/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+    conda:
+        "../../envs/penumbra.yaml"
     resources:
         mem_mb=4000,
         runtime=10,
@@ -29,6 +31,8 @@ rule metrics:
         metrics=pattern(WORLD.name, "metrics"),
     log:
         "logs/metrics/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+    conda:
+        "../../envs/penumbra.yaml"
     resources:
         mem_mb=2000,
         runtime=10,

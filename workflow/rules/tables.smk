@@ -19,13 +19,23 @@ rule tables:
         images=lambda wc: specs.described_sets(WORLD, wc.table),
         reported=lambda wc: of.reported(WORLD, wc.table),
     output:
-        table=TABLES + "{table}.parquet",
-        csv=report(TABLES + "{table}.csv", category="Tables", labels={"table": "{table}", "format": "CSV"}),
-        md=TABLES + "{table}.md",
-        tex=TABLES + "{table}.tex",
-        html=report(TABLES + "{table}.html", category="Tables", labels={"table": "{table}", "format": "page"}),
+        table=f"{TABLES}{{table}}.parquet",
+        csv=report(
+            f"{TABLES}{{table}}.csv",
+            category="Tables",
+            labels={"table": "{table}", "format": "CSV"},
+        ),
+        md=f"{TABLES}{{table}}.md",
+        tex=f"{TABLES}{{table}}.tex",
+        html=report(
+            f"{TABLES}{{table}}.html",
+            category="Tables",
+            labels={"table": "{table}", "format": "page"},
+        ),
     log:
         "logs/tables/{table}.log",
+    conda:
+        "../../envs/penumbra.yaml"
     resources:
         mem_mb=2000,
         runtime=10,

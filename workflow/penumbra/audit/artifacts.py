@@ -24,7 +24,9 @@ def dumps(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def write_parquet(path: str | Path, tables: pa.Table | Iterable[pa.Table], provenance: Mapping) -> None:
+def write_parquet(
+    path: str | Path, tables: pa.Table | Iterable[pa.Table], provenance: Mapping
+) -> None:
     """Write one table, or several of one schema as row groups in order, with provenance."""
     tables = iter([tables] if isinstance(tables, pa.Table) else tables)
     first = next(tables)
@@ -49,7 +51,8 @@ def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table
         table = pq.read_table(path, columns=columns, memory_map=True)
     except (pa.ArrowInvalid, OSError) as error:
         raise PenumbraError(
-            f"{path}: not a readable Parquet artifact ({error}); remake it: snakemake --force {path}"
+            f"{path}: not a readable Parquet artifact ({error}); "
+            f"remake it: snakemake --force {path}"
         ) from error
     if KEY.encode() not in (table.schema.metadata or {}):
         raise PenumbraError(f"{path}: carries no provenance, so this project did not write it")

@@ -35,14 +35,16 @@ def _exists(module: str) -> bool:
 @functools.cache
 def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
     """First-party modules and third-party packages that `module` names in import statements."""
-    ours, theirs = set(), set()
+    ours: set[str] = set()
+    theirs: set[str] = set()
     for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 raise SyntaxError(f"{module}: relative imports are not followed; name the module")
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            base = str(node.module)
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
         else:
             continue
         for name in names:
@@ -63,7 +65,9 @@ def _with_parents(name: str) -> list[str]:
 @functools.cache
 def closure(roots: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """All first-party modules reached from `roots`, and the packages that those import."""
-    modules, packages, queue = set(), set(), list(roots)
+    modules: set[str] = set()
+    packages: set[str] = set()
+    queue = list(roots)
     while queue:
         module = queue.pop()
         if module in modules:
@@ -82,10 +86,10 @@ def module_digest(module: str) -> str:
     """A digest of what `module` does: its syntax tree without docstrings."""
     tree = _tree(module)
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        is_scope = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-        if is_scope and body and ast.get_docstring(node, clean=False) is not None:
-            node.body = body[1:]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (
+            ast.get_docstring(node, clean=False) is not None
+        ):
+            node.body = node.body[1:]
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
 

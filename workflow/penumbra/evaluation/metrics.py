@@ -22,10 +22,14 @@ def check(scores: np.ndarray, what: str) -> None:
     bad = int(np.isnan(scores).sum())
     if bad:
         first = int(np.flatnonzero(np.isnan(scores))[0])
-        raise PenumbraError(f"{what}: {bad} of {len(scores)} scores are NaN, the first at image {first}")
+        raise PenumbraError(
+            f"{what}: {bad} of {len(scores)} scores are NaN, the first at image {first}"
+        )
 
 
-def metrics(id_scores: np.ndarray, ood_scores: np.ndarray, what: str = "scores") -> dict[str, float]:
+def metrics(
+    id_scores: np.ndarray, ood_scores: np.ndarray, what: str = "scores"
+) -> dict[str, float]:
     """AUROC, AUPR and FPR95 in [0, 1] of scores (n,), (m,).
 
     fpr95 is the OOD share accepted with ID positive (FN); fpr95_ood_positive is the ID share

@@ -39,7 +39,9 @@ def feature_norms(reader: Reader, x: Tensor) -> dict[str, Tensor]:
 
 
 @torch.inference_mode()
-def norm_ratios(reader: Reader, pixels: np.ndarray, orders: Tensor | None = None) -> dict[str, float]:
+def norm_ratios(
+    reader: Reader, pixels: np.ndarray, orders: Tensor | None = None
+) -> dict[str, float]:
     """NormRatio of every block: mean over images of FN(x) / FN(jigsaw(x)).
 
     Tiles are moved before normalisation, so rows left over are black; FN's repository skips the

@@ -1,4 +1,4 @@
-"""One look for all small embedded images, so that neither size, colour nor contrast tells them apart."""
+"""One look for all embedded images, so that neither size, colour nor contrast betrays them."""
 
 import numpy as np
 from PIL import Image

@@ -25,7 +25,9 @@ class Location:
     files: tuple[Path, ...] = ()  # watched for changes; a folder's images are not
 
 
-def candidates(name: str, dataset: dict[str, Any], split: str, root: Path) -> list[tuple[str, Path]]:
+def candidates(
+    name: str, dataset: dict[str, Any], split: str, root: Path
+) -> list[tuple[str, Path]]:
     """Every place that is looked at, in order."""
     official = dataset.get("official", {})
     places = []
@@ -64,8 +66,8 @@ def missing(name: str, dataset: dict[str, Any], split: str, root: Path | None) -
     can_fetch = "torchvision" in dataset.get("official", {})
     fetch = "\nor let torchvision fetch it: --config download=true" if can_fetch else ""
     return PenumbraError(
-        f"data set {name} ({dataset['title']}), split {split}, is missing. Expected one of\n{places}\n"
-        f"How to get it: {dataset['source']}{fetch}"
+        f"data set {name} ({dataset['title']}), split {split}, is missing. "
+        f"Expected one of\n{places}\nHow to get it: {dataset['source']}{fetch}"
     )
 
 

@@ -59,10 +59,12 @@ def to_table(images: ImageSet) -> pa.Table:
     """One row an image; shape and class names lie in the schema metadata."""
     n, *shape = images.pixels.shape
     flat = pa.py_buffer(np.ascontiguousarray(images.pixels))
-    pixels = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(int(np.prod(shape))), n, [None, flat]
-    )
-    columns = {"pixels": pixels, "label": images.labels, "origin": pa.array(images.origins, pa.string())}
+    pixels = pa.FixedSizeBinaryArray.from_buffers(pa.binary(int(np.prod(shape))), n, [None, flat])
+    columns = {
+        "pixels": pixels,
+        "label": images.labels,
+        "origin": pa.array(images.origins, pa.string()),
+    }
     meta = {"shape": json.dumps(shape), "classes": json.dumps(images.classes)}
     return pa.table(columns).replace_schema_metadata(meta)
 

@@ -27,13 +27,9 @@ class Classifier(nn.Module):
 
     def features(self, x: Tensor, perturb: tuple[str, Tensor] | None = None) -> Tensor:
         """Penultimate features (N, D) of inputs (N, 3, H, W)."""
-        where, delta = perturb or (None, None)
-        if where == INPUT:
-            x = x + delta
+        x = added(x, INPUT, perturb)
         for name, step in self.steps():
-            x = step(x)
-            if name == where:
-                x = x + delta
+            x = added(step(x), name, perturb)
         return x
 
     def forward(self, x: Tensor, perturb: tuple[str, Tensor] | None = None) -> Tensor:
@@ -50,14 +46,10 @@ class Classifier(nn.Module):
         """
         for name in names:
             self.check_block(name)
-        where, delta = perturb or (None, None)
-        if where == INPUT:
-            x = x + delta
+        x = added(x, INPUT, perturb)
         found: dict[str, Tensor] = {}
         for name, step in self.steps():
-            x = step(x)
-            if name == where:
-                x = x + delta
+            x = added(step(x), name, perturb)
             if name in names:
                 found[name] = x
             if len(found) == len(set(names)):
@@ -88,6 +80,11 @@ class Classifier(nn.Module):
             found = self.maps(torch.zeros(1, *shape, device=device), (step,))
         self.train(was_training)
         return tuple(found[step].shape)
+
+
+def added(x: Tensor, step: str, perturb: tuple[str, Tensor] | None) -> Tensor:
+    """`x`, the output of `step`, with the map added if this is the map's step."""
+    return x if perturb is None or perturb[0] != step else x + perturb[1]
 
 
 def pool(x: Tensor) -> Tensor:

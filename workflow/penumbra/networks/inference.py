@@ -79,7 +79,9 @@ class Reader:
         return {"logits": torch.cat(logits).numpy(), "features": torch.cat(features).numpy()}
 
     @torch.inference_mode()
-    def channels(self, pixels: np.ndarray, block: str, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    def channels(
+        self, pixels: np.ndarray, block: str, names: tuple[str, ...]
+    ) -> dict[str, np.ndarray]:
         """Statistics (N, C) of one block's map; the network runs no further than the block."""
         parts: dict[str, list[Tensor]] = {name: [] for name in names}
         for x in self.batches(pixels):
@@ -114,5 +116,3 @@ def restore(backbone: dict[str, Any], classes: int, checkpoint: dict[str, Tensor
     model = build(backbone, classes)
     model.load_state_dict(weights(checkpoint))
     return model
-
-

@@ -1,6 +1,7 @@
 """torchvision's ResNet-50, its keys unchanged, with named steps."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,14 +23,14 @@ class ResNet50(ResNet, Classifier):
         ResNet.__init__(self, Bottleneck, list(COUNTS), num_classes=classes, width_per_group=width)
 
     def _stem(self, x: Tensor) -> Tensor:
-        return self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # type: ignore[operator]
 
     def _pool(self, x: Tensor) -> Tensor:
-        return torch.flatten(self.avgpool(x), 1)
+        return torch.flatten(self.avgpool(x), 1)  # type: ignore[operator]
 
     def steps(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
         """Stem with max-pool, sixteen bottlenecks, pooling."""
-        layers = [self.layer1, self.layer2, self.layer3, self.layer4]
+        layers: list[Any] = [self.layer1, self.layer2, self.layer3, self.layer4]
         named = zip(self.blocks, (block for layer in layers for block in layer), strict=True)
         return [("stem", self._stem), *named, ("pool", self._pool)]
 

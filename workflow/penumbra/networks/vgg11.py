@@ -42,7 +42,7 @@ class VGG11(Classifier):
             if isinstance(module, nn.Conv2d):
                 fan = module.kernel_size[0] ** 2 * module.out_channels
                 nn.init.normal_(module.weight, 0, math.sqrt(2 / fan))
-                nn.init.zeros_(module.bias)
+                module.bias.data.zero_()  # type: ignore[union-attr]
 
     def steps(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
         """Convolutions with their ReLU, max-pools, pooling, the hidden linear layers."""

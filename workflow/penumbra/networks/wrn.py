@@ -53,7 +53,9 @@ class WideResNet(Classifier):
     @staticmethod
     def _block(count: int, inputs: int, outputs: int, stride: int) -> nn.Sequential:
         first = PreActivationBlock(inputs, outputs, stride)
-        return nn.Sequential(first, *(PreActivationBlock(outputs, outputs, 1) for _ in range(count - 1)))
+        return nn.Sequential(
+            first, *(PreActivationBlock(outputs, outputs, 1) for _ in range(count - 1))
+        )
 
     def _end(self, x: Tensor) -> Tensor:
         return pool(F.relu(self.bn1(x)))

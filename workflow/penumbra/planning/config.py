@@ -17,7 +17,9 @@ def load_yaml(path: Path) -> Any:
         PenumbraError: the file is not YAML; says where.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.load(
+            path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        )
     except yaml.YAMLError as error:
         raise PenumbraError(f"{path}: not valid YAML: {error}") from error
 

@@ -21,9 +21,17 @@ def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
     except PenumbraError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    _set_environment(base, world)
+    return world
+
+
+def _set_environment(base: Path, world: World) -> None:
+    """Stages run with this interpreter and this checkout, however Snakemake was called."""
+    found = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), found])
+    os.environ["PYTHONPATH"] = str(base / "workflow")
     if world.root is not None:
         os.environ["PENUMBRA_DATA_ROOT"] = str(world.root.resolve())
-    return world
 
 
 def _require_executor(workflow: Any) -> None:

@@ -148,10 +148,15 @@ def tables(world: World, name: str) -> str:
 
 def _described(world: World, benchmark: str) -> dict[str, Any]:
     entry = world.config["benchmarks"][benchmark]
-    used = [entry["train"], entry["test"], *world.all_ood(benchmark)]
+
+    def listed(names: list[str]) -> list[list[str]]:
+        return [[world.label(s), path(world.name, "images", image_set=s)] for s in names]
+
     return {
         "label": entry["label"],
-        "sets": {path(world.name, "images", image_set=s): world.label(s) for s in used},
+        "train": listed([entry["train"]]),
+        "test": listed([entry["test"]]),
+        "ood": listed(world.all_ood(benchmark)),
         "absent": world.absent(benchmark),
     }
 
@@ -159,22 +164,29 @@ def _described(world: World, benchmark: str) -> dict[str, Any]:
 def described_sets(world: World, name: str) -> list[str]:
     """The image sets whose sizes a table's caption states."""
     used = sorted({Path(file).parts[3] for cell in world.cells(name) for file in cell.files})
-    return [file for benchmark in used for file in _described(world, benchmark)["sets"]]
+    parts = [_described(world, benchmark) for benchmark in used]
+    files = (f for part in parts for role in ("train", "test", "ood") for _, f in part[role])
+    return list(dict.fromkeys(files))
 
 
 def figures(world: World, name: str) -> str:
     """Reads: the figure's YAML."""
     figure = world.table(name)
-    config = {key: figure[key] for key in ("title", "options") if key in figure}
-    config["inputs"] = figure_inputs(world, name)
-    config["networks"], roots = {}, [f"penumbra.reporting.{name}"]
+    networks: dict[str, Any] = {}
+    roots = [f"penumbra.reporting.{name}"]
     for role, entry in figure["inputs"].items():
         if entry["kind"] == "models":
             names = world.model(entry)
             network, root = _network(world, names["backbone"])
             normalisation = world.config["benchmarks"][names["benchmark"]]["normalisation"]
-            config["networks"][role] = {"backbone": network, "normalisation": normalisation}
+            networks[role] = {"backbone": network, "normalisation": normalisation}
             roots += root
+    config = {
+        "title": figure["title"],
+        "options": figure.get("options", {}),
+        "inputs": figure_inputs(world, name),
+        "networks": networks,
+    }
     return spec("figures", config, roots, {"figure": name})
 
 
@@ -185,9 +197,11 @@ def figure_inputs(world: World, name: str) -> dict[str, str]:
         if entry["kind"] == "images":
             benchmark = world.config["benchmarks"][world.config["roles"][entry["benchmark"]]]
             chosen = entry["image_set"]
-            image_set = benchmark["test"] if chosen == "test" else world.all_ood(
-                world.config["roles"][entry["benchmark"]]
-            )[chosen]
+            image_set = (
+                benchmark["test"]
+                if chosen == "test"
+                else world.all_ood(world.config["roles"][entry["benchmark"]])[chosen]
+            )
             found[role] = path(world.name, "images", image_set=image_set)
             continue
         names = {**world.model(entry), "seed": world.config["seeds"][0]}

@@ -55,9 +55,16 @@ def expand(table: Mapping[str, Any], world: Any) -> list[Cell]:
                 files, missing = _files(cell, metric, sets, world)
                 cells.append(
                     Cell(
-                        i, row["label"], j, label, metric, tuple(sets), files, missing,
+                        i,
+                        row["label"],
+                        j,
+                        label,
+                        metric,
+                        tuple(sets),
+                        files,
+                        missing,
                         _reported(table, row, cell, column, sets, world),
-                    )  # fmt: skip
+                    )
                 )
     return cells
 

@@ -126,7 +126,9 @@ class World:
         dataset = self.datasets[entry["dataset"]]
         if dataset["reader"] != "stored":
             return True
-        can_fetch = self.config["download"] and self.root and "torchvision" in dataset.get("official", {})
+        can_fetch = (
+            self.config["download"] and self.root and "torchvision" in dataset.get("official", {})
+        )
         return bool(can_fetch) or self.location(image_set) is not None
 
     @functools.cache  # noqa: B019

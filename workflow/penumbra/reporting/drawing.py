@@ -1,6 +1,7 @@
 """Figures whose bytes depend on their content alone."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 
 from penumbra.files import atomic
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.spines.top": False,
@@ -24,7 +25,7 @@ STYLE = {
 
 def panels(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list]:
     """A figure of rows × columns axes, the axes in reading order."""
-    plt.rcParams.update(STYLE)
+    plt.rcParams.update(STYLE)  # type: ignore[arg-type]
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
     return figure, list(axes.ravel())
 

@@ -27,26 +27,46 @@ PLAIN = {"norm_id": ".3f", "norm_ood": ".3f", "norm_ratio": ".3f"}
 PLAIN |= {"train_seconds": ".1f", "latency": ".6f"}
 
 HTML = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
+<html lang="en"><head><meta charset="utf-8"><title>{{ table.title }}</title>
 <style>
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem; color: #1b1f24; }
 table { border-collapse: collapse; margin: 1rem 0; }
 caption { text-align: left; max-width: 60rem; padding-bottom: .6rem; }
-th, td { padding: .3rem .6rem; text-align: right; border-bottom: 1px solid #d8dee4; white-space: nowrap; }
+th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; }
+th, td { border-bottom: 1px solid #d8dee4; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
 thead tr:last-child th { border-bottom: 2px solid #1b1f24; }
 .best { font-weight: 700; } .second { text-decoration: underline; }
-.std, .reported, .missing { color: #57606a; font-size: .85em; } .missing { white-space: normal; text-align: left; }
+.small { color: #57606a; font-size: .85em; }
+td.small { text-align: left; }
 .scroll { overflow-x: auto; }
 </style></head><body><div class="scroll"><table>
-<caption><strong>{{ title }}</strong><br>{% for line in notes %}{{ line }}<br>{% endfor %}</caption>
-<thead><tr><th></th>{% for label, span in groups %}<th colspan="{{ span }}" scope="colgroup">{{ label }}</th>{% endfor %}</tr>
-<tr><th></th>{% for head in heads %}<th scope="col">{{ head }}</th>{% endfor %}</tr></thead>
-<tbody>{% for label, reason, cells in rows %}<tr><td>{{ label }}</td>
-{% if reason %}<td class="missing" colspan="{{ heads | length }}">not computed: {{ reason }}</td>
-{% else %}{% for cell in cells %}<td>{% if cell.text %}<span class="{{ cell.mark }}">{{ cell.text }}</span>{% if cell.std %} <span class="std">± {{ cell.std }}</span>{% endif %}{% else %}–{% endif %}{% if cell.reported %}<br><span class="reported">printed {{ cell.reported }}</span>{% endif %}</td>{% endfor %}{% endif %}
-</tr>{% endfor %}</tbody></table></div></body></html>
+<caption><strong>{{ table.title }}</strong>
+{%- for line in table.notes %}<br>{{ line }}{% endfor %}</caption>
+<thead><tr><th></th>
+{%- for label, span in table.groups %}
+<th colspan="{{ span }}" scope="colgroup">{{ label }}</th>{% endfor %}</tr>
+<tr><th></th>{% for head in table.heads %}<th scope="col">{{ head }}</th>{% endfor %}</tr></thead>
+<tbody>
+{%- for label, reason, cells in table.rows %}
+<tr><td>{{ label }}</td>
+{%- if reason %}<td class="small" colspan="{{ cells | length }}">not computed: {{ reason }}
+{%- set printed = cells | map(attribute="reported") | select | list %}
+{%- if printed %}; printed: {{ printed | join(", ") }}{% endif %}</td>
+{%- else %}{% for cell in cells %}
+<td><span class="{{ cell.mark }}">{{ cell.text or "–" }}</span>
+{%- if cell.std %} <span class="small">± {{ cell.std }}</span>{% endif %}
+{%- if cell.reported %}<br><span class="small">printed {{ cell.reported }}</span>{% endif %}</td>
+{%- endfor %}{% endif %}</tr>
+{%- endfor %}
+</tbody></table></div></body></html>
 """
+
+TEX = {
+    **{"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#"},
+    **{"↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$", "×": r"$\times$"},
+    **{"τ": r"$\tau$", "α": r"$\alpha$", "–": "--"},
+}
 
 
 @dataclass(frozen=True)
@@ -168,9 +188,7 @@ def to_latex(table: Table) -> str:
 def to_html(table: Table) -> str:
     """A page of its own, with the printed numbers under the computed ones."""
     page = Environment(autoescape=True).from_string(HTML)
-    return page.render(
-        title=table.title, notes=table.notes, groups=table.groups, heads=table.heads, rows=table.rows
-    )
+    return page.render(table=table)
 
 
 def _marked(cell: Shown, best: str, second: str, plus_minus: str) -> str:
@@ -181,12 +199,7 @@ def _marked(cell: Shown, best: str, second: str, plus_minus: str) -> str:
 
 
 def _tex(text: str) -> str:
-    for raw, safe in {
-        "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "↓": r"$\downarrow$",
-        "↑": r"$\uparrow$", "±": r"$\pm$", "τ": r"$\tau$", "α": r"$\alpha$", "–": "--", "×": r"$\times$",
-    }.items():  # fmt: skip
-        text = text.replace(raw, safe)
-    return text
+    return "".join(TEX.get(character, character) for character in text)
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {

@@ -51,7 +51,9 @@ def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
         if epoch == wanted:
             _panel(axis, model, perturbation, x, y, epoch, options["near"])
             wanted, axis = next(stages, (None, None))
-    figure.suptitle(f"{config['title']}: arrows are the one learned map, at samples near the boundary")
+    figure.suptitle(
+        f"{config['title']}: arrows are the one learned map, at samples near the boundary"
+    )
     figure.tight_layout()
     return figure
 
@@ -100,7 +102,9 @@ def _gap(model: Planar, x: Tensor) -> Tensor:
     return logits[:, 1] - logits[:, 0]
 
 
-def _panel(axis, model: Planar, perturbation: Tensor, x: Tensor, y: Tensor, epoch: int, near: float):
+def _panel(
+    axis, model: Planar, perturbation: Tensor, x: Tensor, y: Tensor, epoch: int, near: float
+):
     moving = x.clone().requires_grad_(True)
     gap = _gap(model, moving)
     (slope,) = torch.autograd.grad(gap.sum(), moving)
@@ -121,7 +125,9 @@ def _panel(axis, model: Planar, perturbation: Tensor, x: Tensor, y: Tensor, epoc
     axis.quiver(*close.T, *arrow.T, angles="xy", scale_units="xy", scale=1, width=0.006, color="k")
     centres = torch.stack([features[y == c].mean(0) for c in (0, 1)])
     spread = (features - centres[y]).norm(dim=1).mean() / (centres[0] - centres[1]).norm()
-    axis.set_title(f"epoch {epoch}: mean margin {distance.mean():.2f}, spread {spread:.2f}", fontsize=9)
+    axis.set_title(
+        f"epoch {epoch}: mean margin {distance.mean():.2f}, spread {spread:.2f}", fontsize=9
+    )
     axis.set_aspect("equal")
     axis.set_xticks([])
     axis.set_yticks([])

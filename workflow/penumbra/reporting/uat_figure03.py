@@ -1,4 +1,4 @@
-"""UAT paper, Figure 3: t-SNE of penultimate features of the same test images under both networks."""
+"""UAT paper, Figure 3: t-SNE of penultimate features of test images under both networks."""
 
 from pathlib import Path
 from typing import Any
@@ -44,5 +44,7 @@ def _compactness(features: np.ndarray, labels: np.ndarray) -> float:
     centres = np.stack([features[labels == c].mean(0) for c in classes])
     own = centres[np.searchsorted(classes, labels)]
     intra = np.linalg.norm(features - own, axis=1).mean()
-    inter = np.linalg.norm(centres[:, None] - centres, axis=2)[np.triu_indices(len(classes), 1)].mean()
+    inter = np.linalg.norm(centres[:, None] - centres, axis=2)[
+        np.triu_indices(len(classes), 1)
+    ].mean()
     return float(intra / inter)

@@ -15,7 +15,7 @@ from penumbra.scores.ccfn import score as ccfn
 
 
 def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
-    """Rows: image, UAT (mean over channels of ReLU maps), UAT + CCFN (channels weighted by their max).
+    """Rows: image, UAT (mean of ReLU maps), UAT + CCFN (channels weighted by their maximum).
 
     Each row of maps shares one scale from 0 to its largest value over all images.
     """
@@ -24,7 +24,9 @@ def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
     block = next(row["block"] for row in chosen if row["chosen"])
     reader = _reader(files["model"], config["networks"]["model"])
     columns = [(kind, i) for kind in ("test", "ood") for i in range(count)]
-    pixels = np.concatenate([from_table(read_parquet(files[k])).pixels[:count] for k in ("test", "ood")])
+    pixels = np.concatenate(
+        [from_table(read_parquet(files[k])).pixels[:count] for k in ("test", "ood")]
+    )
     with torch.inference_mode():
         x = next(reader.batches(pixels))
         maps = reader.model.maps(x, (block,), reader.perturb)[block].relu()
@@ -44,10 +46,14 @@ def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
             if j == 0:
                 axis.set_ylabel(name)
             if j == len(columns) - 1:
-                figure.colorbar(shown, ax=axes[i * len(columns) : (i + 1) * len(columns)], fraction=0.02)
+                figure.colorbar(
+                    shown, ax=axes[i * len(columns) : (i + 1) * len(columns)], fraction=0.02
+                )
     for axis in axes:
         bare(axis)
-    figure.suptitle(f"{config['title']} (block {block}; the number is the score, larger is more ID)")
+    figure.suptitle(
+        f"{config['title']} (block {block}; the number is the score, larger is more ID)"
+    )
     return figure
 
 

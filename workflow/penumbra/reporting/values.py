@@ -74,7 +74,10 @@ def evaluate(cells: list[dict[str, Any]], reported: list[dict[str, str]]) -> lis
         printed = _printed(cell, reported)
         rows.append(
             {
-                **{key: cell[key] for key in ("row", "row_label", "column", "column_label", "metric")},
+                **{
+                    key: cell[key]
+                    for key in ("row", "row_label", "column", "column_label", "metric")
+                },
                 "values": values,
                 "mean": statistics.fmean(values) if values else None,
                 "std": statistics.stdev(values) if len(values) > 1 else None,

@@ -16,7 +16,9 @@ def run(job: Job) -> None:
         if role == "ood":
             continue
         right = matrix(part["logits"]).argmax(1) == part["label"].to_numpy()
-        rows.append({"image_set": name, "role": role, "n": len(right), "accuracy": float(np.mean(right))})
+        rows.append(
+            {"image_set": name, "role": role, "n": len(right), "accuracy": float(np.mean(right))}
+        )
     write_parquet(job.outputs["accuracy"], pa.Table.from_pylist(rows), job.provenance())
     job.record(job.outputs["accuracy"])
 

@@ -16,10 +16,11 @@ from penumbra.audit.closure import code_of, strays
 from penumbra.errors import PenumbraError
 from penumbra.files import sha256, write_text
 
-
 # Wildcards as they follow each other in paths.
-ORDER = ("image_set", "benchmark", "backbone", "recipe", "seed", "input", "block", "scorer")
-ORDER += ("table", "figure")
+ORDER = (
+    *("image_set", "benchmark", "backbone", "recipe", "seed", "input", "block", "scorer"),
+    *("table", "figure"),
+)
 
 
 class Job:
@@ -42,7 +43,9 @@ class Job:
         self.started = time.perf_counter()
         self.code = code_of([f"penumbra.stages.{self.spec['rule']}", *self.spec["roots"]])
         if self.code["digest"] != self.spec["code"]:
-            raise PenumbraError("the code changed after the jobs were planned; call snakemake again")
+            raise PenumbraError(
+                "the code changed after the jobs were planned; call snakemake again"
+            )
 
     def input(self, name: str) -> Path:
         """The one file given as `name`."""

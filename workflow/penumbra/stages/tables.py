@@ -45,19 +45,24 @@ def run(job: Job) -> None:
 def caption(config: dict) -> list[str]:
     """World, seeds, sizes, what is missing, and the protocol."""
     seeds = config["seeds"]
-    lines = [f"World {config['world']}; seeds {', '.join(map(str, seeds))}; mean ± sample deviation over seeds."]
+    lines = [
+        f"World {config['world']}; seeds {', '.join(map(str, seeds))}; "
+        "mean ± sample deviation over seeds."
+    ]
     for benchmark in config["benchmarks"].values():
-        sizes = [f"{label} {_count(file)}" for file, label in benchmark["sets"].items()]
-        train, test, *ood = sizes
-        lines.append(f"{benchmark['label']}: train {train}, test {test}; OOD {', '.join(ood) or 'none'}.")
+        sizes = {role: _sizes(benchmark[role]) for role in ("train", "test", "ood")}
+        lines.append(
+            f"{benchmark['label']}: train {sizes['train']}, test {sizes['test']} images; "
+            f"OOD {sizes['ood'] or 'none'}."
+        )
         if benchmark["absent"]:
             lines.append(f"Missing here: {', '.join(benchmark['absent'])}.")
     protocol = "Scores: larger is more ID; FPR95 with ID positive at the recall nearest to 95 %."
     return [*lines, *config["notes"], protocol]
 
 
-def _count(file: str) -> int:
-    return pq.read_metadata(file).num_rows
+def _sizes(sets: list[list[str]]) -> str:
+    return ", ".join(f"{label} {pq.read_metadata(file).num_rows}" for label, file in sets)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,11 @@ class Resume:
         self.path = folder / f"{identity}.safetensors"
 
     def save(
-        self, model: nn.Module, optimiser: torch.optim.Optimizer, method: Method, history: list[Record]
+        self,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        method: Method,
+        history: list[Record],
     ) -> None:
         """Replace the saved state by that after `len(history)` epochs."""
         tensors = {f"model.{k}": v for k, v in model.state_dict().items()}

@@ -57,7 +57,9 @@ class Universal(Method):
         self.generator.manual_seed(derive(setting.seed, "map"))
         self.delta = self._draw(shape)
         self.unit = self._fixed_unit()
-        self.map = self._bounded(self.delta) if self.unit is not None else torch.zeros_like(self.delta)
+        self.map = (
+            self._bounded(self.delta) if self.unit is not None else torch.zeros_like(self.delta)
+        )
         inner = o.inner_attack
         self.inner = PerSample({**inner, "perturb_on": "always"}, setting) if inner else None
 
@@ -132,6 +134,7 @@ class Universal(Method):
         o = self.options
         if o.clip is None:
             return map_
+        assert self.unit is not None, "the map's unit is measured on the first batch"
         bound = (o.alpha if o.clip == "alpha" else float(o.clip)) * self.unit
         return torch.maximum(torch.minimum(map_, bound), -bound)
 

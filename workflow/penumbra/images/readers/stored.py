@@ -2,7 +2,6 @@
 
 import io
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,9 @@ def read(spec: dict[str, Any], root: Path | None) -> ImageSet:
     rows = _limit(rows, spec)
     if not dataset["labelled"]:
         rows, classes = [(origin, image, NO_LABEL) for origin, image, _ in rows], []
-    decoded = ((origin, _pixels(origin, image, spec["size"]), label) for origin, image, label in rows)
+    decoded = (
+        (origin, _pixels(origin, image, spec["size"]), label) for origin, image, label in rows
+    )
     return of_rows(decoded, classes)
 
 
@@ -62,7 +63,9 @@ def _parquet_rows(files: tuple[Path, ...]) -> tuple[list[Row], list[str]]:
         table = pq.read_table(file)
         names = (table.schema.metadata or {}).get(b"classes", b"").decode()
         classes = names.split(",") if names else classes
-        labels = table["label"].to_pylist() if "label" in table.column_names else [NO_LABEL] * len(table)
+        labels = (
+            table["label"].to_pylist() if "label" in table.column_names else [NO_LABEL] * len(table)
+        )
         for i, (image, label) in enumerate(zip(table["image"].to_pylist(), labels, strict=True)):
             rows.append((f"{file.name}[{i}] {image['path'] or ''}".strip(), image["bytes"], label))
     return rows, classes
@@ -79,7 +82,9 @@ def _folder_rows(folder: Path) -> tuple[list[Row], list[str]]:
     return rows, classes
 
 
-def _torchvision_rows(folder: Path, dataset: dict[str, Any], split: str) -> tuple[list[Row], list[str]]:
+def _torchvision_rows(
+    folder: Path, dataset: dict[str, Any], split: str
+) -> tuple[list[Row], list[str]]:
     published = _torchvision(dataset, split, folder, download=False)
     arrays = published.data
     if arrays.shape[1] == 3:  # SVHN stores channels first
@@ -87,7 +92,10 @@ def _torchvision_rows(folder: Path, dataset: dict[str, Any], split: str) -> tupl
     labels = getattr(published, "targets", None)
     labels = published.labels if labels is None else labels
     name = dataset["official"]["torchvision"]
-    rows = [(f"{name}/{split}[{i}]", a, int(y)) for i, (a, y) in enumerate(zip(arrays, labels, strict=True))]
+    rows = [
+        (f"{name}/{split}[{i}]", a, int(y))
+        for i, (a, y) in enumerate(zip(arrays, labels, strict=True))
+    ]
     return rows, list(getattr(published, "classes", []))
 
 
