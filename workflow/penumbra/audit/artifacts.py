@@ -48,7 +48,8 @@ def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table
         PenumbraError: the file is corrupt or lacks provenance.
     """
     try:
-        table = pq.read_table(path, columns=columns, memory_map=True)
+        # ParquetFile, as read_table() would import pyarrow's data set layer first.
+        table = pq.ParquetFile(path, memory_map=True).read(columns=columns)
     except (pa.ArrowInvalid, OSError) as error:
         raise PenumbraError(
             f"{path}: not a readable Parquet artifact ({error}); "

@@ -93,25 +93,20 @@ def module_digest(module: str) -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
 
+# Distributions whose name is not that of the module they install.
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+
+
 @functools.cache
 def package_versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Installed versions of the distributions behind import names."""
-    owners = _distributions()
-    found = sorted({owner for name in packages for owner in owners.get(name, ())})
-    return {name: importlib.metadata.version(name) for name in found}
-
-
-@functools.cache
-def _distributions() -> dict[str, list[str]]:
-    # Reading every installed file list, as packages_distributions() does, takes seconds.
-    special = {"PIL": ["pillow"], "sklearn": ["scikit-learn"], "skimage": ["scikit-image"]}
-    special |= {"yaml": ["pyyaml"]}
-    installed = {d.name.lower().replace("-", "_"): [d.name] for d in _installed()}
-    return installed | special
-
-
-def _installed() -> Iterable[importlib.metadata.Distribution]:
-    return (d for d in importlib.metadata.distributions() if d.name)
+    names = sorted(DISTRIBUTIONS.get(package, package) for package in packages)
+    return {name: importlib.metadata.version(name) for name in names}
 
 
 def code_of(roots: Iterable[str]) -> dict[str, object]:

@@ -1,8 +1,10 @@
 """Where the files of a data set lie under a data root, in any of three layouts.
 
 official   the files as published, read by torchvision or as the published folder
-folder     <name>/<split>/ with images, in class folders or flat
-parquet    <name>/<split>.parquet or <split>-*.parquet, columns image{bytes,path} and label
+folder     <folder>/<split>/ with images, in class folders or flat
+parquet    <folder>/<split>.parquet or <split>-*.parquet, columns image{bytes,path} and label
+
+<folder> is the data set's name, unless its catalogue entry says otherwise.
 """
 
 import json
@@ -34,9 +36,10 @@ def candidates(
     for entry in official.get("files", {}).get(split, []):
         places += [("official", root / entry), ("official", root / name / entry)]
     places += [("official", root / folder) for folder in official.get("folders", [])]
-    places.append(("folder", root / name / split))
-    places.append(("parquet", root / name / f"{split}.parquet"))
-    places.append(("parquet", root / name / f"{split}-*.parquet"))
+    own = root / dataset.get("folder", name)
+    places.append(("folder", own / split))
+    places.append(("parquet", own / f"{split}.parquet"))
+    places.append(("parquet", own / f"{split}-*.parquet"))
     return places
 
 

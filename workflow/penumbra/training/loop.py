@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from penumbra.errors import PenumbraError
 from penumbra.images.augment import Feeder
@@ -14,18 +14,7 @@ from penumbra.seeds import derive
 from penumbra.training.method import Batch, Method
 from penumbra.training.resume import Record, Resume
 from penumbra.training.schedule import learning_rate
-
-
-def sgd(model: nn.Module, recipe: dict[str, Any]) -> torch.optim.SGD:
-    """SGD as the recipe says; one fused or multi-tensor update a step."""
-    return torch.optim.SGD(
-        model.parameters(),
-        lr=recipe["lr"],
-        momentum=recipe["momentum"],
-        weight_decay=recipe["weight_decay"],
-        nesterov=recipe["nesterov"],
-        fused=True,
-    )
+from penumbra.training.sgd import Sgd
 
 
 class Trainer:
@@ -42,7 +31,7 @@ class Trainer:
     ):
         self.model, self.feeder, self.method, self.recipe = model, feeder, method, recipe
         self.seed = seed
-        self.optimiser = sgd(model, recipe)
+        self.optimiser = Sgd(model, recipe)
         self.forward = torch.compile(model) if compile_model else model
         self.batches = -(-len(feeder) // recipe["batch_size"])
         self.lowered = recipe["precision"] == "bfloat16"
@@ -76,8 +65,7 @@ class Trainer:
         rate = learning_rate(
             self.recipe["schedule"], self.recipe["lr"], epoch, self.recipe["epochs"]
         )
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        self.optimiser.rate = rate
         self.model.train()
         order = torch.randperm(len(self.feeder), generator=generator, device=device)
         # Losses stay on the device until the epoch ends: reading one would wait for the GPU.
@@ -98,7 +86,7 @@ class Trainer:
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.lowered):
             logits = self.forward(inputs, perturb)
             loss = F.cross_entropy(logits, y)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         self.method.after(x, y, batch)

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -11,6 +10,7 @@ from torch import nn
 
 from penumbra.files import atomic
 from penumbra.training.method import Method
+from penumbra.training.sgd import Sgd
 
 Record = dict[str, float]
 
@@ -35,17 +35,14 @@ class Resume:
         """Replace the saved state by that after `len(history)` epochs."""
         tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
         tensors |= {f"method.{k}": v for k, v in method.state().items()}
-        for i, parameter in enumerate(_parameters(optimiser)):
-            momentum = optimiser.state[parameter].get("momentum_buffer")
+        for i, momentum in enumerate(optimiser.momentum):
             if momentum is not None:
                 tensors[f"momentum.{i}"] = momentum
         tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         with atomic(self.path) as temporary:
             save_file(tensors, temporary, metadata={"history": json.dumps(history)})
 
-    def load(
-        self, model: nn.Module, optimiser: torch.optim.Optimizer, method: Method
-    ) -> list[Record]:
+    def load(self, model: nn.Module, optimiser: Sgd, method: Method) -> list[Record]:
         """Restore a saved state and give its history; an empty history where there is none."""
         try:
             with safe_open(self.path, framework="pt") as file:
@@ -56,17 +53,12 @@ class Resume:
         model.load_state_dict(_under("model.", tensors))
         method.restore(_under("method.", tensors))
         for i, momentum in _under("momentum.", tensors).items():
-            parameter = _parameters(optimiser)[int(i)]
-            optimiser.state[parameter]["momentum_buffer"] = momentum.to(parameter.device)
+            optimiser.momentum[int(i)] = momentum.to(optimiser.parameters[int(i)].device)
         return history
 
     def discard(self) -> None:
         """Remove the state of a run that has ended."""
         self.path.unlink(missing_ok=True)
-
-
-def _parameters(optimiser: torch.optim.Optimizer) -> list[Any]:
-    return [p for group in optimiser.param_groups for p in group["params"]]
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -1,0 +1,100 @@
+"""The code closure: transitive, exact, blind to comments; and the rules that keep it so."""
+
+import ast
+
+import pytest
+
+from penumbra.audit import closure
+
+PACKAGE = closure.PACKAGE
+ORDER = (
+    ["errors", "seeds", "files", "plugins"],
+    ["images"], ["networks"], ["training"], ["scores"], ["evaluation"], ["audit"],
+    ["reporting"], ["planning"], ["stages", "__main__"],
+)  # fmt: skip
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        yield path, ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def layer(module):
+    part = module.split(".")[1] if "." in module else None
+    return next((i for i, names in enumerate(ORDER) if part in names), None)
+
+
+def test_imports_run_one_way():
+    wrong = []
+    for _, module in modules():
+        for target in closure.imports(module)[0]:
+            if "." in target and layer(target) > layer(module):
+                wrong.append(f"{module} imports {target}")
+    assert not wrong
+
+
+def test_inits_are_empty():
+    assert not [path for path in PACKAGE.rglob("__init__.py") if path.read_text().strip()]
+
+
+def test_only_plugins_import_by_name():
+    for path, module in modules():
+        if "import_module" in path.read_text() or "__import__" in path.read_text():
+            assert module in ("penumbra.plugins",)
+
+
+def test_closure_is_transitive_and_exact():
+    scores = closure.closure(("penumbra.stages.scores", "penumbra.scores.ccfn"))[0]
+    assert "penumbra.evaluation.metrics" in scores
+    assert "penumbra.scores.ccfn" in scores
+    assert not any("training" in module or "scores.msp" in module for module in scores)
+    models, packages = closure.closure(("penumbra.stages.models", "penumbra.training.standard"))
+    assert "penumbra.networks.base" in models  # through inference and the loop
+    assert "penumbra.training.uat" not in models
+    assert "torch" in packages
+
+
+@pytest.mark.parametrize(
+    ("edit", "changes"),
+    [
+        ("# a comment\nx = 1\n", False),
+        ('"""Another docstring."""\n\nx = 1\n', False),
+        ("x = (1)\n", False),
+        ("x = 2\n", True),
+    ],
+)
+def test_digest_sees_code_only(tmp_path, monkeypatch, edit, changes):
+    file = tmp_path / "penumbra" / "made.py"
+    file.parent.mkdir()
+    monkeypatch.setattr(closure, "PACKAGE", file.parent)
+
+    def digest(text):
+        file.write_text(text)
+        for cached in (closure._tree, closure._source, closure.module_digest):
+            cached.cache_clear()
+        return closure.module_digest("penumbra.made")
+
+    assert (digest('"""One."""\nx = 1\n') != digest(edit)) == changes
+    for cached in (closure._tree, closure._source, closure.module_digest):
+        cached.cache_clear()
+
+
+def test_relative_imports_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(closure, "_tree", lambda module: ast.parse("from . import x"))
+    with pytest.raises(SyntaxError, match="name the module"):
+        closure.imports.__wrapped__("penumbra.made")
+
+
+def test_versions_of_packages_are_known():
+    versions = closure.package_versions(("PIL", "sklearn", "torch", "yaml"))
+    assert {name.lower() for name in versions} == {"pillow", "scikit-learn", "torch", "pyyaml"}
+
+
+def test_a_module_outside_the_closure_is_found():
+    import penumbra.scores.msp
+
+    assert penumbra.scores.msp.NEEDS == "outputs"
+    strays = closure.strays(["penumbra.stages.metrics"])
+    assert "penumbra.scores.msp" in strays
+    assert "penumbra.evaluation.metrics" not in strays

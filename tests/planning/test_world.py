@@ -1,0 +1,153 @@
+"""Config: unknown keys and names, data that are not there, recipes that extend each other."""
+
+import copy
+
+import pytest
+import yaml
+
+from penumbra.errors import PenumbraError
+from penumbra.planning import needs, specs
+from penumbra.planning.config import merge, resolve_recipe
+from penumbra.planning.world import World
+
+
+@pytest.fixture(scope="session")
+def config(root):
+    return yaml.safe_load((root / "config/config.yaml").read_text())
+
+
+@pytest.fixture
+def world(root, config):
+    def make(over=None, files=()):
+        files = [root / "config/config.yaml", *files]
+        return World(merge(copy.deepcopy(config), over or {}), root / "config", files)
+
+    return make
+
+
+def test_every_table_and_figure_of_the_world_expands(world, config):
+    made = world()
+    for name in config["tables"]:
+        cells = made.cells(name)
+        assert cells
+        assert all(cell.files or cell.missing for cell in cells)
+        specs.tables(made, name)
+    for name in config["figures"]:
+        specs.figures(made, name)
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        (
+            {"compute": {"treads": 2}},
+            "unknown key 'compute.treads'; did you mean 'compute.threads'",
+        ),
+        ({"recipes": {"uat": {"uat": {"tua": 3}}}}, "unknown key 'recipes.uat.uat.tua'"),
+        ({"seeds": []}, "seeds: .*non-empty"),
+        ({"recipes": {"new": {"extends": "standart"}}}, "unknown recipe 'standart'; .*'standard'"),
+        ({"recipes": {"standard": {"extends": "uat"}}}, "extends"),
+        ({"roles": {"main": "digit"}}, "unknown benchmark 'digit'; did you mean 'digits'"),
+        (
+            {"image_sets": {"digits-test": {"dataset": "digitz"}}},
+            "unknown data set 'digitz'; .*'digits'",
+        ),
+        ({"recipes": {"standard": {"backbones": {"resnet": {}}}}}, "unknown backbone 'resnet'"),
+    ],
+)
+def test_unknown_keys_and_names_give_the_nearest_valid_one(world, over, message):
+    with pytest.raises(PenumbraError, match=message.replace("[", r"\[")):
+        world(over)
+
+
+def test_the_file_that_holds_an_unknown_key_is_named(world, tmp_path):
+    over = {"compute": {"treads": 2}}
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(over))
+    with pytest.raises(PenumbraError, match=r"mine\.yaml: unknown key"):
+        world(over, [file])
+    with pytest.raises(PenumbraError, match="command line"):
+        world(over)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"recipe": "standrad"}, "unknown recipe 'standrad'; did you mean 'standard'"),
+        ({"scorer": "mps"}, "unknown scorer 'mps'; did you mean 'msp'"),
+        ({"backbone": "resnet81"}, "unknown backbone 'resnet81'; did you mean 'resnet18'"),
+        ({"input": "map"}, "recipe standard learns no universal map"),
+    ],
+)
+def test_names_in_a_table_are_checked_with_its_file(world, monkeypatch, change, message):
+    made = world()
+    table = copy.deepcopy(made.table("uat_table01"))
+    table["rows"][0] |= change
+    monkeypatch.setattr(type(made), "table", lambda self, name: table)
+    with pytest.raises(PenumbraError, match=f"uat_table01.yaml: .*{message}"):
+        made.cells("uat_table01")
+
+
+def test_unknown_table_is_named(world):
+    with pytest.raises(PenumbraError, match="unknown table or figure 'uat_table1'; did you mean"):
+        world().table("uat_table1")
+
+
+def stored(name="svhn"):
+    return {"image_sets": {"textures": {"dataset": name, "split": "test"}}}
+
+
+def test_missing_data_set_says_what_is_expected_where_and_how_to_get_it(world, tmp_path):
+    with pytest.raises(PenumbraError, match="is missing") as raised:
+        world(stored() | {"data_root": str(tmp_path)}).require_data()
+    message = str(raised.value)
+    for part in ("test_32x32.mat", "svhn/test", "svhn/test.parquet", "Stanford", "download=true"):
+        assert part in message
+    with pytest.raises(PenumbraError, match="--config data_root=DIR"):
+        world(stored()).require_data()
+
+
+def test_missing_ood_set_may_be_left_out_and_is_said(world, tmp_path):
+    omit = {"benchmarks": {"digits": {"missing": "omit"}, "six-digits": {"missing": "omit"}}}
+    made = world(stored() | omit | {"data_root": str(tmp_path)})
+    made.require_data()
+    assert "textures" not in made.all_ood("digits")
+    labels = {cell.column_label for cell in made.cells("uat_table01")}
+    assert "Textures" not in labels
+    assert "Faces" in labels
+    assert made.absent("digits") == ["Textures"]
+
+
+def test_recipe_takes_what_it_extends_and_its_backbones_changes(config):
+    recipes = merge(config["recipes"], {"standard": {"backbones": {"vgg11": {"lr": 0.7}}}})
+    plain, vgg = (resolve_recipe(recipes, "uat-tau3", b) for b in ("resnet18", "vgg11"))
+    assert plain["lr"] == 0.05
+    assert vgg["lr"] == 0.7
+    assert plain["options"]["tau"] == 3
+    assert plain["options"]["alpha"] == 0.1
+    assert "extends" not in plain
+
+
+def test_needs_of_scorers(config):
+    assert needs.stage(config["scorers"]["msp"]) == "outputs"
+    assert needs.stage(config["scorers"]["fn"]) == "norms"
+    assert needs.statistics(config["scorers"]["ccfn"]) == ("l2", "max")
+    assert needs.stage(config["scorers"]["ccfn-mean"]) == "channels"
+    with pytest.raises(PenumbraError, match="unknown calibration 'maximum'"):
+        needs.statistics({"module": "ccfn", "options": {"calibration": "maximum"}})
+    with pytest.raises(PenumbraError, match="unknown scorer module 'ccfm'; did you mean 'ccfn'"):
+        needs.declared("ccfm")
+
+
+def test_spec_of_a_model_leaves_out_what_training_does_not_read(world):
+    names = {"benchmark": "digits", "backbone": "resnet18", "recipe": "uat", "seed": "0"}
+    plain = specs.models(world(), names)
+    same = world(
+        {"scorers": {"msp": {"options": {}}}, "recipes": {"uat-tau3": {"uat": {"tau": 4}}}}
+    )
+    assert specs.models(same, names) == plain
+    changed = world({"recipes": {"standard": {"lr": 0.1}}})
+    assert specs.models(changed, names) != plain
+    # Values that change places are seen, because names are part of the text.
+    swapped = world({"recipes": {"standard": {"lr": 0.001, "weight_decay": 0.05}}})
+    assert specs.models(swapped, names) != plain

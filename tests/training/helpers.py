@@ -1,0 +1,60 @@
+"""Small real networks, images and recipes for the training tests."""
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+
+from penumbra.images.augment import Feeder
+from penumbra.networks.resnet18 import ResNet18
+from penumbra.training import pgd, standard, uat
+from penumbra.training.loop import Trainer
+from penumbra.training.method import Setting
+
+CPU = torch.device("cpu")
+HALF = {"mean": [0.5] * 3, "std": [0.5] * 3}
+UAT = {
+    "position": "input", "index": "epoch", "perturb_on": "odd", "tau": 3, "alpha": 0.1,
+    "space": "normalised", "update": "pgd", "steps": 2, "step_size": 0.5, "restart": "warm",
+    "clip": "alpha", "init": "uniform", "bn_phase3": "eval", "inner_attack": None,
+}  # fmt: skip
+INNER = {"eps": 0.03, "step": 0.01, "steps": 3, "random_start": True, "perturb_on": "always"}
+RECIPE = {
+    "name": "test", "method": "standard", "epochs": 2, "batch_size": 8, "lr": 0.05, "momentum": 0.9,
+    "nesterov": False, "weight_decay": 1e-3, "precision": "float32",
+    "schedule": {"kind": "multistep", "milestones": [0.5], "gamma": 0.1},
+}  # fmt: skip
+BUILD = {"standard": standard.build, "uat": uat.build, "pgd": pgd.build}
+
+
+def digits(count):
+    """Real digits as uint8 (count, 3, 16, 16) and labels."""
+    bunch = load_digits()
+    grey = np.kron(bunch.images[:count], np.ones((2, 2))) * 15.9
+    return np.repeat(grey[:, None], 3, 1).astype(np.uint8), bunch.target[:count].astype(np.int64)
+
+
+def setting(model, seed=0):
+    one = torch.full((1, 3, 1, 1), 0.5)
+    return Setting(model, (3, 16, 16), one, one.clone(), seed, CPU)
+
+
+def network(seed=0):
+    torch.manual_seed(seed)
+    return ResNet18(10, width=2)
+
+
+def trainer(method="standard", options=None, count=44, seed=0, **changes):
+    """A trainer whose epoch has six batches, the last one half full."""
+    pixels, labels = digits(count)
+    model = network(seed)
+    feeder = Feeder(pixels, labels, HALF, False, 1, False, CPU)
+    built = BUILD[method](options or {}, setting(model, seed))
+    return Trainer(model, feeder, built, RECIPE | changes, seed)
+
+
+def weights(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def equal(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)

@@ -1,0 +1,152 @@
+"""Which jobs an edit of one file makes Snakemake run again: those that read it, no others."""
+
+MODEL = "benchmark=digits, backbone=resnet18, recipe={}, seed=0"
+READING = MODEL + ", input={}"
+
+
+def scoring(recipe, given, *scorers):
+    return {READING.format(recipe, given) + f", scorer={s}" for s in scorers}
+
+
+def jobs(rule, wildcards):
+    return {(rule, text) for text in wildcards}
+
+
+TABLES = jobs("tables", {"table=uat_table01", "table=uat_table13"})
+MAP = ("uat", "map-uat")
+
+
+def test_nothing_to_do_twice(again):
+    assert again.planned() == set()
+    assert again.planned() == set()
+
+
+def test_a_scorer(again):
+    """CCFN's scores, their metrics and the tables that show them; no training, no other scorer."""
+    again.edit("workflow/penumbra/scores/ccfn.py", "weight * norm", "norm * weight")
+    variants = [f"ccfn-{v}" for v in ("none", "l2", "var", "mean", "min")]
+    changed = scoring(*MAP, "ccfn", *variants)
+    assert again.planned() == jobs("scores", changed) | jobs("metrics", changed) | TABLES
+
+
+def test_metrics(again):
+    """Every metric and table, no score."""
+    again.edit(
+        "workflow/penumbra/stages/metrics.py", "norm_id / norm_ood", "1 * norm_id / norm_ood"
+    )
+    planned = again.planned()
+    assert {rule for rule, _ in planned} == {"metrics", "tables"}
+    assert jobs("metrics", scoring("standard", "clean", "msp", "energy", "fn")) <= planned
+
+
+def test_the_training_loop(again):
+    """All models and what is read from them, no image set."""
+    again.edit("workflow/penumbra/training/loop.py", "loss.backward()", "loss.backward(None)")
+    planned = again.planned()
+    assert jobs("models", {MODEL.format("standard"), MODEL.format("uat")}) <= planned
+    assert {rule for rule, _ in planned} == {
+        *("models", "outputs", "norms", "channels", "scores", "metrics", "tables", "figures")
+    }
+
+
+def test_one_training_method(again):
+    """UAT's models alone."""
+    again.edit("workflow/penumbra/training/uat.py", "self.delta * 0", "self.delta * 0.0")
+    planned = again.planned()
+    assert {w for r, w in planned if r == "models"} == {MODEL.format("uat")}
+    assert {w for r, w in planned if r in ("outputs", "norms")} == {
+        READING.format("uat", "map-uat") + ", block=selected"
+    }
+
+
+def test_a_network_that_no_table_uses(again):
+    again.edit("workflow/penumbra/networks/vgg11.py", "nn.MaxPool2d(2)]", "nn.MaxPool2d(2, 2)]")
+    assert again.planned() == set()
+
+
+def test_a_comment(again):
+    again.edit(
+        "workflow/penumbra/training/loop.py",
+        "        loss.backward()",
+        "        # why\n        loss.backward()",
+    )
+    assert again.planned() == set()
+
+
+def test_a_docstring(again):
+    again.edit("workflow/penumbra/scores/ccfn.py", "Appendix A.10 speaks", "The appendix speaks")
+    assert again.planned() == set()
+
+
+def test_a_tables_title(again):
+    """That table alone."""
+    again.edit("config/tables/uat_table13.yaml", "title: Table 13.", "title: The thirteenth table.")
+    assert again.planned() == jobs("tables", {"table=uat_table13"})
+
+
+def test_a_tables_new_row(again):
+    """The new row's scores and metrics, on features that are there; and that table."""
+    again.edit(
+        "config/tables/uat_table13.yaml",
+        "rows:\n",
+        "rows:\n  - {label: Last block, recipe: uat, input: map, scorer: fn}\n",
+    )
+    # FN on x + L is a row of Table 1 already, so only the table is new.
+    assert again.planned() == jobs("tables", {"table=uat_table13"})
+    again.edit(
+        "config/tables/uat_table13.yaml",
+        "recipe: uat, input: map, scorer: fn}",
+        "recipe: uat, scorer: fn}",
+    )
+    new = scoring("uat", "clean", "fn")
+    reading = {READING.format("uat", "clean") + ", block=selected"}
+    assert again.planned() == (
+        jobs("norms", reading)
+        | jobs("scores", new)
+        | jobs("metrics", new)
+        | jobs("tables", {"table=uat_table13"})
+    )
+
+
+def test_a_learning_rate(again):
+    """The models of that recipe and of those that extend it."""
+    again.edit("config/config.yaml", "    lr: 0.05\n", "    lr: 0.06\n")
+    models = {w for r, w in again.planned() if r == "models"}
+    assert models == {MODEL.format("standard"), MODEL.format("uat")}
+
+
+def test_a_key_of_one_recipe(again):
+    again.edit("config/config.yaml", "      step_size: 0.5\n", "      step_size: 0.4\n")
+    models = {w for r, w in again.planned() if r == "models"}
+    assert models == {MODEL.format("uat")}
+
+
+def test_two_values_that_change_places(again):
+    """Snakemake compares params as a set; the spec's names keep them apart."""
+    again.edit("config/config.yaml", "    lr: 0.05\n", "    lr: 0.9\n")
+    again.edit("config/config.yaml", "    momentum: 0.9\n", "    momentum: 0.05\n")
+    assert {w for r, w in again.planned() if r == "models"} == {
+        MODEL.format("standard"),
+        MODEL.format("uat"),
+    }
+
+
+def test_a_scorers_option(again):
+    again.edit(
+        "config/config.yaml",
+        "energy: {module: energy}",
+        "energy: {module: energy, options: {temperature: 2}}",
+    )
+    changed = scoring("standard", "clean", "energy")
+    assert again.planned() == (
+        jobs("scores", changed) | jobs("metrics", changed) | jobs("tables", {"table=uat_table01"})
+    )
+
+
+def test_a_key_that_no_table_reads(again):
+    again.edit(
+        "config/config.yaml",
+        "uat-tau3: {extends: uat, uat: {tau: 3}}",
+        "uat-tau3: {extends: uat, uat: {tau: 4}}",
+    )
+    assert again.planned() == set()
