@@ -28,7 +28,7 @@ class Resume:
     def save(
         self,
         model: nn.Module,
-        optimiser: torch.optim.Optimizer,
+        optimiser: Sgd,
         method: Method,
         history: list[Record],
     ) -> None:
