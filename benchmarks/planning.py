@@ -21,8 +21,9 @@ def plan(*arguments: str) -> tuple[float, int]:
 
 def stand_in(folder: Path) -> None:
     """Files where the data sets of the cifar world would lie; planning reads names alone."""
-    for name in ("cifar10/train", "cifar10/test", "cifar100/train", "cifar100/test", "svhn/test",
-                 "textures/test", "lsun-crop/test", "lsun-resize/test", "isun/test", "places365/test"):  # fmt: skip
+    ood = ("svhn", "textures", "lsun-crop", "lsun-resize", "isun", "places365")
+    train = ("cifar10/train", "cifar100/train")
+    for name in (*train, *(f"{s}/test" for s in ("cifar10", "cifar100", *ood))):
         file = folder / f"{name}.parquet"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()

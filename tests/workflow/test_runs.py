@@ -172,10 +172,15 @@ def test_slurm_profile_plans_and_says_when_there_is_no_slurm(tmp_path):
     path = os.pathsep.join(
         p for p in os.environ["PATH"].split(os.pathsep) if not os.path.exists(f"{p}/sbatch")
     )
+    command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "all_tables", *FLAGS[:2]]
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--profile", "slurm", "all_tables", *FLAGS[:2]],
-        cwd=made.folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        command,
+        cwd=made.folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode != 0
     assert "sbatch is not on this machine" in done.stdout + done.stderr
 

@@ -15,7 +15,7 @@ class Sgd:
     """
 
     def __init__(self, model: nn.Module, recipe: dict[str, Any]):
-        self.parameters = list(model.parameters())
+        self.parameters: list[Tensor] = list(model.parameters())
         self.momentum: list[Tensor | None] = [None] * len(self.parameters)
         self.rate: float = recipe["lr"]
         self.options = {
