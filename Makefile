@@ -7,7 +7,7 @@ STAMP := .venv/.complete
 .PHONY: tables test lint figures benchmark pin clean
 
 tables: $(STAMP)
-	$(BIN)/snakemake all_tables --cores $(CORES) --prioritize uat_table01
+	$(BIN)/snakemake all_tables --cores $(CORES) --scheduler greedy --prioritize uat_table01
 
 figures: $(STAMP)
 	$(BIN)/snakemake all_figures --cores $(CORES)

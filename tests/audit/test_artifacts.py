@@ -6,15 +6,13 @@ import pytest
 import torch
 
 from penumbra.audit.artifacts import (
-    groups,
-    matrix,
     provenance_of,
     read_checkpoint,
     read_parquet,
-    vectors,
     write_checkpoint,
     write_parquet,
 )
+from penumbra.columns import groups, matrix, vectors
 from penumbra.errors import PenumbraError
 from penumbra.files import atomic
 
@@ -23,7 +21,7 @@ MADE = {"rule": "test", "wildcards": {"b": "2", "a": "1"}, "seed": 3}
 
 def table():
     values = np.arange(12, dtype=np.float32).reshape(4, 3)
-    return pa.table({"name": ["a", "b", "a", "b"], "vector": vectors(values)})
+    return pa.table({"name": ["a", "a", "b", "b"], "vector": vectors(values)})
 
 
 def test_parquet_round_trip_with_provenance(tmp_path):
@@ -33,8 +31,9 @@ def test_parquet_round_trip_with_provenance(tmp_path):
     assert provenance_of(file) == MADE
     assert back.num_rows == 8
     assert np.array_equal(matrix(back["vector"])[4:], matrix(table()["vector"]))
-    parts = dict(groups(back, "name"))
-    assert np.array_equal(matrix(parts["b"]["vector"])[0], [3, 4, 5])
+    parts = list(groups(back.slice(0, 4), "name"))
+    assert [name for name, _ in parts] == ["a", "b"]
+    assert np.array_equal(matrix(parts[1][1]["vector"]), [[6, 7, 8], [9, 10, 11]])
 
 
 def test_equal_content_gives_equal_bytes(tmp_path):
@@ -72,6 +71,13 @@ def test_a_file_of_others_is_refused(tmp_path):
     pq.write_table(table(), tmp_path / "x.parquet")
     with pytest.raises(PenumbraError, match="carries no provenance"):
         read_parquet(tmp_path / "x.parquet")
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    (tmp_path / ".x.txt.123.tmp").write_text("half")
+    with atomic(tmp_path / "x.txt") as temporary:
+        temporary.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path):

@@ -8,7 +8,7 @@ from penumbra.audit import closure
 
 PACKAGE = closure.PACKAGE
 ORDER = (
-    ["errors", "seeds", "files", "plugins"],
+    ["errors", "seeds", "files", "plugins", "columns"],
     ["images"], ["networks"], ["training"], ["scores"], ["evaluation"], ["audit"],
     ["reporting"], ["planning"], ["stages", "__main__"],
 )  # fmt: skip

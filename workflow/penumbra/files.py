@@ -12,6 +12,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends without error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for stale in path.parent.glob(f".{path.name}.*.tmp"):
+        stale.unlink()  # left by a killed writer; one job writes a path at a time
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary

@@ -5,11 +5,10 @@ seed, code, inputs, packages). What differs from run to run lies in `<artifact>.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -36,9 +35,9 @@ def write_parquet(
         atomic(path) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd", write_statistics=False) as writer,
     ):
-        writer.write_table(first.cast(schema))
+        writer.write_table(first.replace_schema_metadata(meta))
         for table in tables:
-            writer.write_table(table.cast(schema))
+            writer.write_table(table.replace_schema_metadata(meta))
 
 
 def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
@@ -115,24 +114,3 @@ def _header(path: Path) -> dict[str, Any]:
             return json.loads(file.read(size))
     except (OSError, ValueError, MemoryError) as error:
         raise PenumbraError(f"{path}: not a readable checkpoint ({error})") from error
-
-
-def vectors(array: np.ndarray) -> pa.Array:
-    """(N, D) floats as a column of fixed-size float32 lists."""
-    flat = pa.array(np.ascontiguousarray(array, dtype=np.float32).ravel())
-    return pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
-
-
-def matrix(column: pa.ChunkedArray) -> np.ndarray:
-    """The inverse of `vectors`: (N, D) float32."""
-    size = column.type.list_size
-    chunks = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
-    whole = np.concatenate(chunks) if chunks else np.empty(0, np.float32)
-    return whole.reshape(-1, size)
-
-
-def groups(table: pa.Table, key: str) -> Iterator[tuple[str, pa.Table]]:
-    """Split rows by the text column `key`, in order of first appearance."""
-    names = np.asarray(table[key].to_pylist())
-    for name in dict.fromkeys(names.tolist()):
-        yield name, table.filter(pa.array(names == name))

@@ -68,9 +68,10 @@ def missing(name: str, dataset: dict[str, Any], split: str, root: Path | None) -
         places = "\n".join(f"  {layout:<9}{path}" for layout, path in listed)
     can_fetch = "torchvision" in dataset.get("official", {})
     fetch = "\nor let torchvision fetch it: --config download=true" if can_fetch else ""
+    source = dataset.get("source", "see config/datasets.yaml")
     return PenumbraError(
         f"data set {name} ({dataset['title']}), split {split}, is missing. "
-        f"Expected one of\n{places}\nHow to get it: {dataset['source']}{fetch}"
+        f"Expected one of\n{places}\nHow to get it: {source}{fetch}"
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from penumbra.columns import column, numbers
 from penumbra.errors import PenumbraError
 
 NO_LABEL = -1
@@ -62,8 +63,8 @@ def to_table(images: ImageSet) -> pa.Table:
     pixels = pa.FixedSizeBinaryArray.from_buffers(pa.binary(int(np.prod(shape))), n, [None, flat])
     columns = {
         "pixels": pixels,
-        "label": images.labels,
-        "origin": pa.array(images.origins, pa.string()),
+        "label": column(images.labels),
+        "origin": column(images.origins),
     }
     meta = {"shape": json.dumps(shape), "classes": json.dumps(images.classes)}
     return pa.table(columns).replace_schema_metadata(meta)
@@ -78,5 +79,5 @@ def from_table(table: pa.Table) -> ImageSet:
     size = int(np.prod(shape))
     flat = np.frombuffer(buffer, np.uint8)[column.offset * size :][: len(column) * size]
     pixels = flat.reshape(len(column), *shape).copy()
-    labels = np.array(table["label"].to_numpy())  # writable, as torch wants it
+    labels = numbers(table["label"])
     return ImageSet(pixels, labels, table["origin"].to_pylist(), json.loads(meta[b"classes"]))

@@ -39,9 +39,9 @@ def validate(data: Any, schema: dict[str, Any], files: Iterable[Path]) -> None:
     if error.validator == "additionalProperties":
         extra = sorted(set(error.instance) - set(error.schema.get("properties", {})))[0]
         full = f"{place}.{extra}" if place else extra
-        where = _where(full.split("."), files)
+        where = holder(full.split("."), files)
         raise unknown("key", full, (_join(place, k) for k in error.schema["properties"]), where)
-    where = _where(place.split("."), files)
+    where = holder(place.split("."), files)
     meaning = error.schema.get("description", "")
     raise PenumbraError(f"{where}: {place or 'config'}: {error.message}. {meaning}".strip())
 
@@ -50,7 +50,7 @@ def _join(place: str, key: str) -> str:
     return f"{place}.{key}" if place else key
 
 
-def _where(keys: list[str], files: Iterable[Path]) -> str:
+def holder(keys: list[str], files: Iterable[Path]) -> str:
     """The last of `files` that holds the key path; values given by --config are in none."""
     for path in reversed(list(files)):
         node = load_yaml(path)

@@ -32,7 +32,7 @@ def spec(rule: str, config: Any, roots: list[str], wildcards: Mapping[str, str])
 
 
 def images(world: World, image_set: str) -> str:
-    """Reads: the image set, its data set's catalogue entry, the listing of its files."""
+    """Reads: the image set, its data set's entry without prose, the listing of its files."""
     entry = world.image_set(image_set)
     dataset = world.datasets[entry["dataset"]]
     if entry["split"] not in dataset["splits"]:
@@ -41,7 +41,7 @@ def images(world: World, image_set: str) -> str:
     config = {
         "name": image_set,
         "dataset_name": entry["dataset"],
-        "dataset": dataset,
+        "dataset": {k: v for k, v in dataset.items() if k not in ("licence", "source")},
         "split": entry["split"],
         "size": entry.get("size", dataset["size"]),
         "classes": entry.get("classes"),

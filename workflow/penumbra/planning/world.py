@@ -7,10 +7,16 @@ from typing import Any
 
 from penumbra.errors import PenumbraError, unknown
 from penumbra.images.layout import Location, locate, missing
-from penumbra.planning.config import load_yaml, merge, resolve_recipe, validate
+from penumbra.planning.config import holder, load_yaml, merge, resolve_recipe, validate
 from penumbra.planning.tables import Cell, expand
 
 CLEAN = "clean"
+
+
+def known(kind: str, name: str, valid: Any, where: str) -> None:
+    """Refuse a name that nothing answers to."""
+    if name not in valid:
+        raise unknown(kind, name, valid, where)
 
 
 class World:
@@ -21,7 +27,7 @@ class World:
     """
 
     def __init__(self, config: Mapping[str, Any], folder: Path, files: list[Path]):
-        self.folder = folder
+        self.folder, self.files = folder, files
         schemas = folder / "schemas"
         catalogue = folder / "datasets.yaml"
         self.config = dict(config)
@@ -48,12 +54,13 @@ class World:
         for name in c["recipes"]:
             for backbone in c["recipes"][name].get("backbones", {}):
                 self._known("backbone", backbone, c["backbones"], f"recipes.{name}.backbones")
+            extends = c["recipes"][name].get("extends")
+            if extends is not None:
+                self._known("recipe", extends, c["recipes"], f"recipes.{name}.extends")
             resolve_recipe(c["recipes"], name, "")
 
-    @staticmethod
-    def _known(kind: str, name: str, valid: Any, where: str) -> None:
-        if name not in valid:
-            raise unknown(kind, name, valid, where)
+    def _known(self, kind: str, name: str, valid: Any, where: str) -> None:
+        known(kind, name, valid, f"{holder(where.split('.'), self.files)}: {where}")
 
     @functools.cache  # noqa: B019
     def table(self, name: str) -> dict[str, Any]:
@@ -82,12 +89,12 @@ class World:
 
     def backbone(self, name: str) -> dict[str, Any]:
         """A backbone's config."""
-        self._known("backbone", name, self.config["backbones"], "backbone")
+        known("backbone", name, self.config["backbones"], "backbone")
         return self.config["backbones"][name]
 
     def image_set(self, name: str) -> dict[str, Any]:
         """An image set's config."""
-        self._known("image set", name, self.config["image_sets"], "image set")
+        known("image set", name, self.config["image_sets"], "image set")
         return self.config["image_sets"][name]
 
     def label(self, image_set: str) -> str:
@@ -97,9 +104,9 @@ class World:
     def model(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Benchmark, backbone and recipe of a table's row."""
         role = row.get("benchmark", "main")
-        self._known("role", role, self.config["roles"], "benchmark")
-        self._known("backbone", row["backbone"], self.config["backbones"], "backbone")
-        self._known("recipe", row["recipe"], self.config["recipes"], "recipe")
+        known("role", role, self.config["roles"], "benchmark")
+        known("backbone", row["backbone"], self.config["backbones"], "backbone")
+        known("recipe", row["recipe"], self.config["recipes"], "recipe")
         benchmark = self.config["roles"][role]
         return {"benchmark": benchmark, "backbone": row["backbone"], "recipe": row["recipe"]}
 
@@ -109,14 +116,14 @@ class World:
         if given == CLEAN:
             return CLEAN
         recipe = row["recipe"] if given == "map" else given["map_of"]
-        self._known("recipe", recipe, self.config["recipes"], "input")
+        known("recipe", recipe, self.config["recipes"], "input")
         if resolve_recipe(self.config["recipes"], recipe, "")["method"] != "uat":
             raise PenumbraError(f"row {row['label']}: recipe {recipe} learns no universal map")
         return f"map-{recipe}"
 
     def scorer_of(self, row: Mapping[str, Any]) -> str:
         """The scorer of a row."""
-        self._known("scorer", row["scorer"], self.config["scorers"], "scorer")
+        known("scorer", row["scorer"], self.config["scorers"], "scorer")
         return row["scorer"]
 
     @functools.cache  # noqa: B019

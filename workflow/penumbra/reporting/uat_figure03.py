@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 
-from penumbra.audit.artifacts import groups, matrix, read_parquet
+from penumbra.audit.artifacts import read_parquet
+from penumbra.columns import groups, matrix, numbers
 from penumbra.reporting.drawing import bare, panels
 
 
@@ -34,7 +35,7 @@ def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
 def _test_features(file: Path, samples: int) -> tuple[np.ndarray, np.ndarray]:
     for _, part in groups(read_parquet(file), "image_set"):
         if part["role"][0].as_py() == "test":
-            return matrix(part["features"])[:samples], part["label"].to_numpy()[:samples]
+            return matrix(part["features"])[:samples], numbers(part["label"])[:samples]
     raise ValueError(f"{file} holds no test images")
 
 

@@ -1,9 +1,9 @@
 """Accuracy: logits of a model -> share of right predictions on its training and test images."""
 
 import numpy as np
-import pyarrow as pa
 
-from penumbra.audit.artifacts import groups, matrix, read_parquet, write_parquet
+from penumbra.audit.artifacts import read_parquet, write_parquet
+from penumbra.columns import groups, matrix, numbers, table
 from penumbra.stages.common import Job, main
 
 
@@ -15,11 +15,11 @@ def run(job: Job) -> None:
         role = part["role"][0].as_py()
         if role == "ood":
             continue
-        right = matrix(part["logits"]).argmax(1) == part["label"].to_numpy()
+        right = matrix(part["logits"]).argmax(1) == numbers(part["label"])
         rows.append(
             {"image_set": name, "role": role, "n": len(right), "accuracy": float(np.mean(right))}
         )
-    write_parquet(job.outputs["accuracy"], pa.Table.from_pylist(rows), job.provenance())
+    write_parquet(job.outputs["accuracy"], table(rows), job.provenance())
     job.record(job.outputs["accuracy"])
 
 

@@ -6,7 +6,8 @@ differ in the statistics that their config lists.
 
 import pyarrow as pa
 
-from penumbra.audit.artifacts import vectors, write_parquet
+from penumbra.audit.artifacts import write_parquet
+from penumbra.columns import table, vectors
 from penumbra.evaluation.norms import choose, norm_ratios
 from penumbra.stages.common import Job
 from penumbra.stages.reading import identified, image_sets, open_reader, roles
@@ -35,5 +36,5 @@ def run(job: Job) -> None:
 
     write_parquet(job.outputs["statistics"], tables(), provenance)
     rows = [{"block": b, "norm_ratio": r, "chosen": b == block} for b, r in ratios.items()]
-    write_parquet(job.outputs["blocks"], pa.Table.from_pylist(rows), provenance)
+    write_parquet(job.outputs["blocks"], table(rows), provenance)
     job.record(job.outputs["statistics"])

@@ -1,8 +1,7 @@
 """Metrics: scores of test and OOD images -> detection metrics and norms per OOD image set."""
 
-import pyarrow as pa
-
-from penumbra.audit.artifacts import groups, read_parquet, write_parquet
+from penumbra.audit.artifacts import read_parquet, write_parquet
+from penumbra.columns import groups, numbers, table
 from penumbra.evaluation.metrics import metrics
 from penumbra.stages.common import Job, main
 
@@ -10,7 +9,7 @@ from penumbra.stages.common import Job, main
 def run(job: Job) -> None:
     """Each OOD image set against the test set."""
     parts = dict(groups(read_parquet(job.input("scores")), "image_set"))
-    by_set = {name: part["score"].to_numpy() for name, part in parts.items()}
+    by_set = {name: numbers(part["score"]) for name, part in parts.items()}
     roles = {name: part["role"][0].as_py() for name, part in parts.items()}
     (test,) = (name for name, role in roles.items() if role == "test")
     rows = []
@@ -22,7 +21,7 @@ def run(job: Job) -> None:
         sizes = {"n_id": len(by_set[test]), "n_ood": len(by_set[name])}
         norms = {"norm_id": norm_id, "norm_ood": norm_ood, "norm_ratio": norm_id / norm_ood}
         rows.append({"image_set": name, **sizes, **found, **norms})
-    write_parquet(job.outputs["metrics"], pa.Table.from_pylist(rows), job.provenance())
+    write_parquet(job.outputs["metrics"], table(rows), job.provenance())
     job.record(job.outputs["metrics"])
 
 

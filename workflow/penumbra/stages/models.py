@@ -3,10 +3,10 @@
 import hashlib
 from pathlib import Path
 
-import pyarrow as pa
 import torch
 
 from penumbra.audit.artifacts import dumps, read_parquet, write_checkpoint, write_parquet
+from penumbra.columns import table
 from penumbra.images.augment import Feeder
 from penumbra.images.shards import from_table
 from penumbra.networks.inference import build
@@ -34,7 +34,7 @@ def run(job: Job) -> None:
     resume = Resume(SCRATCH / "models", identity)
     history = trainer.run(resume, job.report)
     tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
-    write_parquet(job.outputs["history"], pa.Table.from_pylist(history), provenance)
+    write_parquet(job.outputs["history"], table(history), provenance)
     write_checkpoint(job.outputs["model"], tensors | trainer.method.artifacts(), provenance)
     job.record(job.outputs["model"], device=_device_name(device), images=len(trainer.feeder))
     resume.discard()

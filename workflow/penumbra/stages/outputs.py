@@ -2,7 +2,8 @@
 
 import pyarrow as pa
 
-from penumbra.audit.artifacts import vectors, write_parquet
+from penumbra.audit.artifacts import write_parquet
+from penumbra.columns import vectors
 from penumbra.stages.common import Job, main
 from penumbra.stages.reading import identified, image_sets, open_reader, roles
 

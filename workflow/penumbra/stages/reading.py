@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from penumbra.audit.artifacts import read_checkpoint, read_parquet
+from penumbra.columns import column
 from penumbra.errors import PenumbraError
 from penumbra.images.shards import ImageSet, from_table
 from penumbra.networks.inference import Reader, perturbation, restore
@@ -44,10 +45,10 @@ def identified(name: str, role: str, images: ImageSet) -> dict[str, pa.Array]:
     """The columns that say which image a row is about."""
     n = len(images)
     return {
-        "image_set": pa.array([name] * n, pa.string()),
-        "role": pa.array([role] * n, pa.string()),
-        "index": pa.array(np.arange(n), pa.int32()),
-        "label": pa.array(images.labels, pa.int64()),
+        "image_set": column([name] * n),
+        "role": column([role] * n),
+        "index": column(np.arange(n, dtype=np.int32)),
+        "label": column(images.labels),
     }
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from penumbra.audit.artifacts import groups, matrix, read_parquet, write_parquet
+from penumbra.audit.artifacts import read_parquet, write_parquet
+from penumbra.columns import column, groups, matrix
 from penumbra.evaluation.metrics import check
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
@@ -14,11 +15,11 @@ KEYS = ("image_set", "role", "index", "label")
 def run(job: Job) -> None:
     """Apply the scorer to each image set's arrays; NaN is refused by name."""
     scorer = load("scores", job.config["module"])
-    table = read_parquet(job.input("features"))
-    names = [name for name in table.column_names if name not in KEYS]
+    features = read_parquet(job.input("features"))
+    names = [name for name in features.column_names if name not in KEYS]
 
     def tables():
-        for image_set, part in groups(table, "image_set"):
+        for image_set, part in groups(features, "image_set"):
             if part["role"][0].as_py() == "train":
                 continue
             arrays = {name: matrix(part[name]) for name in names}
@@ -26,7 +27,7 @@ def run(job: Job) -> None:
             model = "/".join(job.wildcards[k] for k in ("benchmark", "backbone", "recipe", "seed"))
             check(values, f"scorer {job.wildcards['scorer']}, model {model}, image set {image_set}")
             columns = {key: part[key] for key in KEYS}
-            yield pa.table(columns | {"score": np.asarray(values, np.float64)})
+            yield pa.table(columns | {"score": column(np.asarray(values, np.float64))})
 
     write_parquet(job.outputs["scores"], tables(), job.provenance())
     job.record(job.outputs["scores"])
