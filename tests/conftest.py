@@ -37,7 +37,7 @@ class Checkout:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        for name in ("Snakefile", "config", "workflow", "slurm", "pyproject.toml"):
+        for name in ("Snakefile", "config", "envs", "workflow", "slurm", "pyproject.toml"):
             source = ROOT / name
             ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
             copy = shutil.copytree if source.is_dir() else shutil.copy
