@@ -15,7 +15,7 @@ BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "workflow"))
 from penumbra.planning import rules as of, specs
 from penumbra.planning.paths import pattern
-from penumbra.planning.setup import set_up
+from penumbra.planning.setup import require_executor, set_up
 
 # The world: config, checked, with the tables that it asks for. Data that are not there end the
 # call here, before any job starts.
@@ -33,6 +33,39 @@ wildcard_constraints:
     block=r"[^/]+?",
     table=of.one_of(WORLD.config["tables"]),
     figure=of.one_of(WORLD.config["figures"]),
+
+
+onstart:
+    require_executor(workflow)
+
+
+TABLES = f"results/{WORLD.name}/tables"
+FIGURES = f"results/{WORLD.name}/figures"
+
+
+# What a user names: all tables (also without a name), all figures, one table, one figure.
+rule all_tables:
+    default_target: True
+    input:
+        [f"{TABLES}/{table}.parquet" for table in WORLD.config["tables"]],
+
+
+rule all_figures:
+    input:
+        [f"{FIGURES}/{figure}.png" for figure in WORLD.config["figures"]],
+
+
+for folder, names, suffix in (
+    (TABLES, WORLD.config["tables"], "parquet"),
+    (FIGURES, WORLD.config["figures"], "png"),
+):
+    for target in names:
+
+        rule:
+            name:
+                target
+            input:
+                f"{folder}/{target}.{suffix}",
 
 
 include: "workflow/rules/images.smk"

@@ -37,6 +37,7 @@ class Checkout:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         for name in ("Snakefile", "config", "envs", "workflow", "slurm", "pyproject.toml"):
             source = ROOT / name
             ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")

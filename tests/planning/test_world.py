@@ -45,6 +45,7 @@ def test_every_table_and_figure_of_the_world_expands(world, config):
         ),
         ({"recipes": {"uat": {"uat": {"tua": 3}}}}, "unknown key 'recipes.uat.uat.tua'"),
         ({"seeds": []}, "seeds: .*non-empty"),
+        ({"recipes": {"standard": {"lr": "5e-4"}}}, "'5e-4' is not of type .*wants 5.0e-4"),
         ({"recipes": {"new": {"extends": "standart"}}}, "unknown recipe 'standart'; .*'standard'"),
         ({"recipes": {"standard": {"extends": "uat"}}}, "extends"),
         ({"roles": {"main": "digit"}}, "unknown benchmark 'digit'; did you mean 'digits'"),

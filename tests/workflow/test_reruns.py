@@ -1,5 +1,7 @@
 """Which jobs an edit of one file makes Snakemake run again: those that read it, no others."""
 
+import pytest
+
 MODEL = "benchmark=digits, backbone=resnet18, recipe={}, seed=0"
 READING = MODEL + ", input={}"
 
@@ -150,3 +152,25 @@ def test_a_key_that_no_table_reads(again):
         "uat-tau3: {extends: uat, uat: {tau: 4}}",
     )
     assert again.planned() == set()
+
+
+@pytest.fixture
+def guide(root):
+    return (root / "docs/extending.md").read_text()
+
+
+def test_a_scorer_of_your_own(again, guide):
+    """The file and the two lines that docs/extending.md shows; the row is computed for real."""
+    source = guide.split("```python\n")[1].split("```")[0]
+    entry, row = (part.split("```")[0] for part in guide.split("```yaml\n")[1:3])
+    (again.folder / "workflow/penumbra/scores/maxlogit.py").write_text(source)
+    again.edit("config/config.yaml", "scorers:\n", entry)
+    again.edit("config/tables/uat_table01.yaml", "rows:\n", "rows:\n" + row)
+    new = scoring("standard", "clean", "maxlogit")
+    expected = jobs("scores", new) | jobs("metrics", new) | jobs("tables", {"table=uat_table01"})
+    assert again.planned() == expected
+    again.run("uat_table01")
+    table = (again.folder / "results/tiny/tables/uat_table01.csv").read_text()
+    auroc = table.splitlines()[1].split(",")[4]
+    assert table.splitlines()[1].startswith("Max logit,")
+    assert 0 <= float(auroc) <= 100

@@ -12,7 +12,7 @@ from PIL import Image
 
 from penumbra.__main__ import main, show
 from penumbra.audit.artifacts import provenance_of
-from tests.workflow.conftest import FLAGS, Tiny
+from tests.workflow.conftest import FLAGS, TARGETS, Tiny
 
 
 def test_two_folders_give_the_same_bytes(finished, tmp_path):
@@ -86,22 +86,23 @@ def test_every_artifact_carries_what_made_it(finished, capsys):
 
 
 def test_a_killed_training_resumes_and_ends_with_the_same_bytes(finished, tmp_path):
-    longer = ("--config", 'recipes={"standard": {"epochs": 6}}')
     target = "results/tiny/models/digits/resnet18/uat/seed0/model.safetensors"
     calm, killed = Tiny(tmp_path / "calm"), Tiny(tmp_path / "killed")
-    calm.run(target, *longer)
-    command = [sys.executable, "-m", "snakemake", target, *FLAGS, *longer]
+    for made in (calm, killed):
+        made.edit("tiny.yaml", "epochs: 1,", "epochs: 6,")
+    calm.run(target)
+    command = [sys.executable, "-m", "snakemake", target, *FLAGS]
     process = subprocess.Popen(
         command, cwd=killed.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     for line in process.stdout:
         if "epoch 2/6" in line:
-            subprocess.run(["pkill", "-9", "-f", f"--out model={target}"], check=True)
+            subprocess.run(["pkill", "-9", "-f", f"out model={target}"], check=True)
             break
     process.stdout.read()
     assert process.wait() != 0
     assert not (killed.folder / target).exists()
-    output = killed.run(target, *longer).output
+    output = killed.run(target).output
     assert "resuming after epoch" in output
     assert "epoch 1/6" not in output
     assert (killed.folder / target).read_bytes() == (calm.folder / target).read_bytes()
@@ -113,7 +114,8 @@ def test_a_killed_training_resumes_and_ends_with_the_same_bytes(finished, tmp_pa
 def test_nan_loss_stops_the_job_with_its_recipe(tmp_path):
     made = Tiny(tmp_path)
     target = "results/tiny/models/digits/resnet18/standard/seed0/model.safetensors"
-    done = made.run(target, "--config", 'recipes={"standard": {"lr": 1e20}}', check=False)
+    made.edit("tiny.yaml", "epochs: 1,", "epochs: 1, lr: 1.0e+20,")
+    done = made.run(target, check=False)
     assert done.returncode != 0
     assert "recipe standard; try a smaller lr" in done.output
     assert not (made.folder / target).exists()
@@ -138,8 +140,9 @@ def test_a_truncated_image_stops_its_job_and_keeps_the_rest(again):
         "image_sets": {"pets": {"dataset": "pets", "split": "test"}},
         "benchmarks": {"digits": {"ood": {"far": ["textures", "faces", "pets"]}}},
     }  # fmt: skip
-    arguments = ["--config", *(f"{key}={json.dumps(value)}" for key, value in config.items())]
-    done = again.run("results/tiny/images/pets.parquet", *arguments, check=False)
+    (again.folder / "pets.yaml").write_text(json.dumps(config))  # JSON is YAML
+    overlay = [*FLAGS[:2], "pets.yaml", *FLAGS[2:]]
+    done = again.snakemake("results/tiny/images/pets.parquet", *overlay, check=False)
     assert done.returncode != 0
     assert "unreadable image" in done.output
     assert "2.png" in done.output
@@ -186,7 +189,7 @@ def test_slurm_profile_plans_and_says_when_there_is_no_slurm(tmp_path):
 
 
 def test_a_report_is_made(finished):
-    finished.run("--report", "report.html")
+    finished.run(*TARGETS, "--report", "report.html")
     page = (finished.folder / "report.html").read_text()
     assert "uat_table01" in page
     assert "uat_figure05" in page

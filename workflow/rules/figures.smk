@@ -1,15 +1,8 @@
-"""Figures, and the targets that a user names: all_figures, and each figure by its name.
+"""Figures, each drawn by the module of its name.
 
 REQUIRED INPUTS: the artifacts that config/tables/<figure>.yaml names.
 OUTPUTS: results/<world>/figures/<figure>.{png,svg}
 """
-
-FIGURES = f"results/{WORLD.name}/figures/"
-
-
-rule all_figures:
-    input:
-        [f"{FIGURES}{figure}.png" for figure in WORLD.config["figures"]],
 
 
 rule figures:
@@ -17,11 +10,11 @@ rule figures:
         files=lambda wc: of.figure_files(WORLD, wc.figure),
     output:
         png=report(
-            f"{FIGURES}{{figure}}.png",
+            f"{FIGURES}/{{figure}}.png",
             category="Figures",
             labels={"figure": "{figure}", "format": "PNG"},
         ),
-        svg=f"{FIGURES}{{figure}}.svg",
+        svg=f"{FIGURES}/{{figure}}.svg",
     log:
         "logs/figures/{figure}.log",
     conda:
@@ -34,12 +27,3 @@ rule figures:
     shell:
         "python -m penumbra.stages.figures --spec {params.spec:q} --in files={input.files:q}"
         " --out png={output.png:q} svg={output.svg:q} 2>&1 | tee {log:q}"
-
-
-for figure in WORLD.config["figures"]:
-
-    rule:
-        name:
-            figure
-        input:
-            f"{FIGURES}{figure}.png",

@@ -111,7 +111,7 @@ rule latency:
     conda:
         "../../envs/penumbra.yaml"
     # All cores, so that no other job runs beside the clock.
-    threads: workflow.cores or 1
+    threads: of.all_cores(workflow)
     resources:
         gpu=WORLD.config["compute"]["gpus"],
         mem_mb=8000,

@@ -1,16 +1,8 @@
-"""Tables, and the targets that a user names: all_tables, and each table by its name.
+"""Tables: rows and columns of numbers, as their YAML declares them.
 
 REQUIRED INPUTS: what the cells of config/tables/<table>.yaml are read from.
 OUTPUTS: results/<world>/tables/<table>.{parquet,csv,md,tex,html}
 """
-
-TABLES = f"results/{WORLD.name}/tables/"
-
-
-rule all_tables:
-    default_target: True
-    input:
-        [f"{TABLES}{table}.parquet" for table in WORLD.config["tables"]],
 
 
 rule tables:
@@ -19,16 +11,16 @@ rule tables:
         images=lambda wc: specs.described_sets(WORLD, wc.table),
         reported=lambda wc: of.reported(WORLD, wc.table),
     output:
-        table=f"{TABLES}{{table}}.parquet",
+        table=f"{TABLES}/{{table}}.parquet",
         csv=report(
-            f"{TABLES}{{table}}.csv",
+            f"{TABLES}/{{table}}.csv",
             category="Tables",
             labels={"table": "{table}", "format": "CSV"},
         ),
-        md=f"{TABLES}{{table}}.md",
-        tex=f"{TABLES}{{table}}.tex",
+        md=f"{TABLES}/{{table}}.md",
+        tex=f"{TABLES}/{{table}}.tex",
         html=report(
-            f"{TABLES}{{table}}.html",
+            f"{TABLES}/{{table}}.html",
             category="Tables",
             labels={"table": "{table}", "format": "page"},
         ),
@@ -46,12 +38,3 @@ rule tables:
         " --in cells={input.cells:q} images={input.images:q} reported={input.reported:q}"
         " --out table={output.table:q} csv={output.csv:q} md={output.md:q} tex={output.tex:q}"
         " html={output.html:q} 2>&1 | tee {log:q}"
-
-
-for table in WORLD.config["tables"]:
-
-    rule:
-        name:
-            table
-        input:
-            f"{TABLES}{table}.parquet",

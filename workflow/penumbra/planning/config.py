@@ -41,17 +41,36 @@ def validate(data: Any, schema: dict[str, Any], files: Iterable[Path]) -> None:
         full = f"{place}.{extra}" if place else extra
         where = holder(full.split("."), files)
         raise unknown("key", full, (_join(place, k) for k in error.schema["properties"]), where)
-    where = holder(place.split("."), files)
-    meaning = error.schema.get("description", "")
-    raise PenumbraError(f"{where}: {place or 'config'}: {error.message}. {meaning}".strip())
+    where = holder(place.split("."), files, error.instance)
+    hints = [error.schema.get("description", ""), _number_hint(error.instance)]
+    text = " ".join(filter(None, hints))
+    raise PenumbraError(f"{where}: {place or 'config'}: {error.message}. {text}".strip())
+
+
+def _number_hint(value: Any) -> str:
+    """Two ways in which a number arrives as text."""
+    try:
+        float(value if isinstance(value, str) else "")
+    except ValueError:
+        return ""
+    return (
+        f"{value!r} came as text: YAML 1.1 wants 5.0e-4 for 5e-4, and nested values of --config "
+        "are always text (use --configfile)."
+    )
 
 
 def _join(place: str, key: str) -> str:
     return f"{place}.{key}" if place else key
 
 
-def holder(keys: list[str], files: Iterable[Path]) -> str:
-    """The last of `files` that holds the key path; values given by --config are in none."""
+ANY = object()
+
+
+def holder(keys: list[str], files: Iterable[Path], value: Any = ANY) -> str:
+    """The last of `files` that holds the key path, with `value` where one is given.
+
+    What --config gives stands in no file.
+    """
     for path in reversed(list(files)):
         node = load_yaml(path)
         for key in keys:
@@ -62,7 +81,8 @@ def holder(keys: list[str], files: Iterable[Path]) -> str:
             else:
                 break
         else:
-            return str(path)
+            if value is ANY or node == value:
+                return str(path)
     return "command line (--config)"
 
 

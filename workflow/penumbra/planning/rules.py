@@ -73,5 +73,10 @@ def figure_files(world: World, figure: str) -> list[str]:
     return list(dict.fromkeys(figure_inputs(world, figure).values()))
 
 
+def all_cores(workflow: Any) -> int:
+    """The cores of a local call; 1 where none are set, as with a cluster or a report."""
+    return workflow.resource_settings.cores or 1
+
+
 def _model(wc: Any) -> dict[str, str]:
     return {key: wc[key] for key in ("benchmark", "backbone", "recipe", "seed")}

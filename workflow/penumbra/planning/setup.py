@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from snakemake.exceptions import WorkflowError
+
 from penumbra.errors import PenumbraError
 from penumbra.planning.world import World
 
@@ -17,7 +19,6 @@ def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
         files = [base / "config/config.yaml", *map(Path, workflow.overwrite_configfiles or [])]
         world = World(config, base / "config", files)
         world.require_data()
-        _require_executor(workflow)
     except PenumbraError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -34,12 +35,14 @@ def _set_environment(base: Path, world: World) -> None:
         os.environ["PENUMBRA_DATA_ROOT"] = str(world.root.resolve())
 
 
-def _require_executor(workflow: Any) -> None:
-    """The Slurm executor fails late and obscurely where there is no Slurm."""
-    plugin = getattr(workflow, "executor_plugin", None)
-    name = getattr(plugin, "name", "")
-    if name == "slurm" and not workflow.dryrun and shutil.which("sbatch") is None:
-        raise PenumbraError(
+def require_executor(workflow: Any) -> None:
+    """End a call that asks for Slurm where there is none: its executor fails job by job.
+
+    Raises:
+        WorkflowError: says what is missing.
+    """
+    if workflow.executor_plugin.name == "slurm" and shutil.which("sbatch") is None:
+        raise WorkflowError(
             "the profile asks for Slurm, but sbatch is not on this machine; run on a login node of "
             "the cluster, or locally: snakemake --cores all"
         )
