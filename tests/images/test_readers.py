@@ -19,7 +19,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from penumbra.errors import PenumbraError
 from penumbra.images.layout import locate
 from penumbra.images.readers import digits, stored, windows
-from penumbra.images.shards import ImageSet, from_table, to_table
+from penumbra.images.shards import ImageSet, evenly, from_table, to_table
 from penumbra.planning.config import load_yaml
 
 SPLITS = {"train": {"fraction": 0.4}, "heldout": {"fraction": 0.1}, "test": {"fraction": 0.5}}
@@ -247,6 +247,11 @@ def made(labels, classes):
 def test_bad_labels_and_empty_sets_are_refused(labels, classes, message):
     with pytest.raises(PenumbraError, match=message):
         made(labels, classes).check("pets")
+
+
+def test_evenly_spread_rows():
+    assert evenly(10, 4).tolist() == [0, 3, 6, 9]
+    assert evenly(3, 8).tolist() == evenly(3, None).tolist() == [0, 1, 2]
 
 
 def test_table_round_trip():

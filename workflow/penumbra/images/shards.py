@@ -48,6 +48,15 @@ class ImageSet:
             )
 
 
+def evenly(total: int, count: int | None) -> np.ndarray:
+    """`count` places spread over `total` rows, all where count is None or larger.
+
+    Sets sorted by class are so sampled from every class.
+    """
+    count = total if count is None else min(count, total)
+    return np.linspace(0, total - 1, count).round().astype(np.int64)
+
+
 def of_rows(rows: Iterable[tuple[str, np.ndarray, int]], classes: list[str]) -> ImageSet:
     """Stack (origin, pixels (C, H, W), label) rows."""
     listed = list(rows)

@@ -10,6 +10,7 @@ from sklearn.metrics import silhouette_score
 
 from penumbra.audit.artifacts import read_parquet
 from penumbra.columns import groups, matrix, numbers
+from penumbra.images.shards import evenly
 from penumbra.reporting.drawing import bare, panels
 
 
@@ -35,7 +36,8 @@ def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
 def _test_features(file: Path, samples: int) -> tuple[np.ndarray, np.ndarray]:
     for _, part in groups(read_parquet(file), "image_set"):
         if part["role"][0].as_py() == "test":
-            return matrix(part["features"])[:samples], numbers(part["label"])[:samples]
+            rows = evenly(len(part), samples)
+            return matrix(part["features"])[rows], numbers(part["label"])[rows]
     raise ValueError(f"{file} holds no test images")
 
 

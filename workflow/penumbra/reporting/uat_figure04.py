@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 from penumbra.audit.artifacts import read_checkpoint, read_parquet
-from penumbra.images.shards import from_table
+from penumbra.images.shards import evenly, from_table
 from penumbra.networks.inference import Reader, perturbation, restore, statistics
 from penumbra.reporting.drawing import bare, panels
 from penumbra.scores.ccfn import score as ccfn
@@ -24,9 +24,7 @@ def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
     block = next(row["block"] for row in chosen if row["chosen"])
     reader = _reader(files["model"], config["networks"]["model"])
     columns = [(kind, i) for kind in ("test", "ood") for i in range(count)]
-    pixels = np.concatenate(
-        [from_table(read_parquet(files[k])).pixels[:count] for k in ("test", "ood")]
-    )
+    pixels = np.concatenate([_some(files[kind], count) for kind in ("test", "ood")])
     with torch.inference_mode():
         x = next(reader.batches(pixels))
         maps = reader.model.maps(x, (block,), reader.perturb)[block].relu()
@@ -55,6 +53,11 @@ def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
         f"{config['title']} (block {block}; the number is the score, larger is more ID)"
     )
     return figure
+
+
+def _some(file: Path, count: int) -> np.ndarray:
+    pixels = from_table(read_parquet(file)).pixels
+    return pixels[evenly(len(pixels), count)]
 
 
 def _reader(checkpoint_file: Path, network: dict[str, Any]) -> Reader:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from penumbra.audit.artifacts import write_parquet
 from penumbra.columns import table, vectors
 from penumbra.evaluation.norms import choose, norm_ratios
+from penumbra.images.shards import evenly
 from penumbra.stages.common import Job
 from penumbra.stages.reading import identified, image_sets, open_reader, roles
 
@@ -20,7 +21,8 @@ def run(job: Job) -> None:
     ((_, train),) = image_sets(job, [config["train"]])
     # FN chooses on clean images; a map belongs to scoring.
     perturb, reader.perturb = reader.perturb, None
-    ratios = norm_ratios(reader, train.pixels[: config["selection_images"]])
+    voters = train.pixels[evenly(len(train), config["selection_images"])]
+    ratios = norm_ratios(reader, voters)
     reader.perturb = perturb
     block = choose(job.wildcards["block"], ratios)
     reader.model.check_block(block)
