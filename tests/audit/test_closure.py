@@ -46,7 +46,8 @@ def test_only_plugins_import_by_name():
 
 def test_closure_is_transitive_and_exact():
     scores = closure.closure(("penumbra.stages.scores", "penumbra.scores.ccfn"))[0]
-    assert "penumbra.evaluation.metrics" in scores
+    assert "penumbra.evaluation.finite" in scores
+    assert "penumbra.evaluation.metrics" not in scores
     assert "penumbra.scores.ccfn" in scores
     assert not any("training" in module or "scores.msp" in module for module in scores)
     models, packages = closure.closure(("penumbra.stages.models", "penumbra.training.standard"))

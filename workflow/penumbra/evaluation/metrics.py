@@ -6,25 +6,9 @@ average precision, and FPR95 takes the threshold whose ID recall is nearest to 0
 
 import numpy as np
 
-from penumbra.errors import PenumbraError
+from penumbra.evaluation.finite import check
 
 RECALL = 0.95
-
-
-def check(scores: np.ndarray, what: str) -> None:
-    """Refuse NaN and empty sets; infinities are legal and count by rank.
-
-    Raises:
-        PenumbraError: naming `what` and how many scores are bad.
-    """
-    if not len(scores):
-        raise PenumbraError(f"{what}: no scores; the image set is empty")
-    bad = int(np.isnan(scores).sum())
-    if bad:
-        first = int(np.flatnonzero(np.isnan(scores))[0])
-        raise PenumbraError(
-            f"{what}: {bad} of {len(scores)} scores are NaN, the first at image {first}"
-        )
 
 
 def metrics(

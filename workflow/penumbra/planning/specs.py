@@ -120,6 +120,7 @@ def latency(world: World, names: Mapping[str, str]) -> str:
         "statistics": needs.statistics(entry),
         "batch_size": world.config["compute"]["batch_size"],
         "device": world.config["compute"]["device"],
+        "threads": world.config["compute"]["threads"]["features"],
     }
     return spec("latency", config, [*roots, f"penumbra.scores.{entry['module']}"], names)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import platform
 import resource
 import socket
@@ -53,8 +54,8 @@ class Job:
 
     def provenance(self) -> dict[str, Any]:
         """All that decides the bytes of the job's artifacts."""
-        files = sorted(path for paths in self.inputs.values() for path in paths)
-        digests = {str(path): sha256(path) for path in files if not path.is_absolute()}
+        files = {os.path.relpath(path) for paths in self.inputs.values() for path in paths}
+        digests = {path: sha256(path) for path in sorted(files)}
         return {
             "rule": self.spec["rule"],
             "wildcards": self.wildcards,

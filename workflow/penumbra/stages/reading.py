@@ -21,7 +21,7 @@ def open_reader(job: Job) -> Reader:
         PenumbraError: the checkpoint that should give the map has none.
     """
     config = job.config
-    determinism(config.get("threads", 1))
+    determinism(config["threads"])
     checkpoint = read_checkpoint(job.input("model"))
     classes = len(checkpoint["model.fc.weight"])
     perturb = None

@@ -5,7 +5,7 @@ import pyarrow as pa
 
 from penumbra.audit.artifacts import read_parquet, write_parquet
 from penumbra.columns import column, groups, matrix
-from penumbra.evaluation.metrics import check
+from penumbra.evaluation.finite import check
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
 
