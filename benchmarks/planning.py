@@ -32,7 +32,7 @@ def stand_in(folder: Path) -> None:
 def measure() -> list[tuple[str, float, str]]:
     """Rows: what, seconds, target."""
     rows = []
-    took, jobs = plan("--forceall")
+    took, jobs = plan("--config", "world=planned-only")  # nothing of it is there: all is planned
     rows.append((f"DAG of the embedded world, {jobs} jobs, seconds", took, "≤ 5"))
     with tempfile.TemporaryDirectory() as folder:
         stand_in(Path(folder))

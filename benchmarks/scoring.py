@@ -11,7 +11,7 @@ from penumbra.scores import ccfn, fn
 def measure() -> list[tuple[str, float, str]]:
     """Rows: what, ratio, target."""
     sizes = Sizes()
-    sizes.pairs = 15
+    sizes.pairs = 11
     model = ResNet18(10, width=sizes.width)
     reader = Reader(model, HALF, None, 500, sizes.device)
     pixels = np.random.default_rng(0).integers(0, 256, (1000, 3, 32, 32), dtype=np.uint8)

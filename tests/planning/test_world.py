@@ -89,6 +89,17 @@ def test_names_in_a_table_are_checked_with_its_file(world, monkeypatch, change, 
         made.cells("uat_table01")
 
 
+def test_accuracy_is_of_clean_images(world):
+    files = {
+        file
+        for cell in world().cells("uat_table06")
+        if cell.metric == "test_accuracy"
+        for file in cell.files
+    }
+    assert files
+    assert all(file.endswith("/clean.parquet") for file in files)
+
+
 def test_unknown_table_is_named(world):
     with pytest.raises(PenumbraError, match="unknown table or figure 'uat_table1'; did you mean"):
         world().table("uat_table1")

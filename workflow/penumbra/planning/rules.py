@@ -7,8 +7,8 @@ from typing import Any
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.paths import path
 from penumbra.planning.specs import figure_inputs
-from penumbra.planning.tables import inputs
-from penumbra.planning.world import CLEAN, World
+from penumbra.planning.tables import CLEAN, inputs
+from penumbra.planning.world import World
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ Snakemake compares params as a set of unnamed values and sees no imported module
 one text with sorted keys.
 """
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,14 @@ def spec(rule: str, config: Any, roots: list[str], wildcards: Mapping[str, str])
             "wildcards": dict(wildcards.items()),
             "config": config,
             "roots": roots,
-            "code": code_of([f"penumbra.stages.{rule}", *roots])["digest"],
+            "code": _code_digest((f"penumbra.stages.{rule}", *roots)),
         }
     )
+
+
+@functools.cache
+def _code_digest(roots: tuple[str, ...]) -> str:
+    return str(code_of(roots)["digest"])
 
 
 def images(world: World, image_set: str) -> str:

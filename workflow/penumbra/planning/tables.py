@@ -19,6 +19,7 @@ SOURCES = {
     "latency": "latency",
 }
 AVERAGE = "average"
+CLEAN = "clean"
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,10 @@ def _files(
     if kind == "metrics" and not sets:
         return (), "this world has no such OOD image set"
     names = world.model(cell)
-    if kind in ("metrics", "latency", "accuracy"):
+    if kind in ("metrics", "latency"):
         names |= {"input": world.input_of(cell)}
+    if kind == "accuracy":  # the papers' accuracies are on clean images (Table 5)
+        names |= {"input": CLEAN}
     if kind in ("metrics", "latency"):
         names |= {"scorer": world.scorer_of(cell)}
     seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]

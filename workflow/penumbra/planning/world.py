@@ -8,9 +8,7 @@ from typing import Any
 from penumbra.errors import PenumbraError, unknown
 from penumbra.images.layout import Location, locate, missing
 from penumbra.planning.config import holder, load_yaml, merge, resolve_recipe, validate
-from penumbra.planning.tables import Cell, expand
-
-CLEAN = "clean"
+from penumbra.planning.tables import CLEAN, Cell, expand
 
 
 def known(kind: str, name: str, valid: Any, where: str) -> None:
@@ -60,7 +58,8 @@ class World:
             resolve_recipe(c["recipes"], name, "")
 
     def _known(self, kind: str, name: str, valid: Any, where: str) -> None:
-        known(kind, name, valid, f"{holder(where.split('.'), self.files)}: {where}")
+        if name not in valid:  # only then is the file looked for
+            known(kind, name, valid, f"{holder(where.split('.'), self.files)}: {where}")
 
     @functools.cache  # noqa: B019
     def table(self, name: str) -> dict[str, Any]:

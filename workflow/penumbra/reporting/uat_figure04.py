@@ -44,9 +44,7 @@ def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
             if j == 0:
                 axis.set_ylabel(name)
             if j == len(columns) - 1:
-                figure.colorbar(
-                    shown, ax=axes[i * len(columns) : (i + 1) * len(columns)], fraction=0.02
-                )
+                figure.colorbar(shown, cax=axis.inset_axes((1.1, 0, 0.08, 1)))
     for axis in axes:
         bare(axis)
     figure.suptitle(
