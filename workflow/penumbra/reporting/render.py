@@ -35,6 +35,7 @@ caption { text-align: left; max-width: 60rem; padding-bottom: .6rem; }
 th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; }
 th, td { border-bottom: 1px solid #d8dee4; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
+th[colspan] { text-align: center; }
 thead tr:last-child th { border-bottom: 2px solid #1b1f24; }
 .best { font-weight: 700; } .second { text-decoration: underline; }
 .small { color: #57606a; font-size: .85em; }
@@ -42,7 +43,8 @@ td.small { text-align: left; }
 .scroll { overflow-x: auto; }
 </style></head><body><div class="scroll"><table>
 <caption><strong>{{ table.title }}</strong>
-{%- for line in table.notes %}<br>{{ line }}{% endfor %}</caption>
+{%- for line in table.notes %}<br>{{ line }}{% endfor %}
+<br>Printed numbers are the paper's, on its own data and networks.</caption>
 <thead><tr><th></th>
 {%- for label, span in table.groups %}
 <th colspan="{{ span }}" scope="colgroup">{{ label }}</th>{% endfor %}</tr>
