@@ -73,7 +73,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     arguments = parser.parse_args(argv)
     try:
-        print(show_table(arguments.file) if arguments.reported else show(arguments.file))
+        text = show_table(arguments.file) if arguments.reported else show(arguments.file)
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader, head for one, has seen enough
+        sys.stdout = None  # type: ignore[assignment]
     except PenumbraError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
