@@ -24,7 +24,7 @@ SCRATCH = Path("scratch")
 def run(job: Job) -> None:
     """Train, resuming where a killed run of the same identity stopped."""
     config, names = job.config, job.wildcards
-    determinism(config["threads"])
+    determinism(config["threads"], config["compile"])
     device = pick_device(config["device"])
     # The recipe is left out: runs that differ only in it share initial weights and data order.
     seed = derive("model", names["benchmark"], names["backbone"], names["seed"])

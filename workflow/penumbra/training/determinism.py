@@ -7,15 +7,18 @@ import torch
 from penumbra.errors import PenumbraError
 
 
-def determinism(threads: int) -> None:
+def determinism(threads: int, compiled: bool = False) -> None:
     """Fix thread count and algorithms: same code, config, device kind and threads, same bytes.
 
     TF32 is off, so that float32 means float32 on every device; bf16 is asked for by `precision`.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    # The same as use_deterministic_algorithms(True), without its import of the whole compiler.
-    torch.set_deterministic_debug_mode("error")
+    if compiled:
+        torch.use_deterministic_algorithms(True)  # tells the compiler, too
+    else:
+        # The same for everything else, without the import of the whole compiler.
+        torch.set_deterministic_debug_mode("error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.backends.cuda.matmul.allow_tf32 = False
