@@ -1,15 +1,11 @@
 """Readers: the embedded images, the three layouts of stored ones, and what they refuse."""
 
-import io
-import json
 import pickle
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
-from skimage import data as pictures
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
@@ -17,12 +13,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from penumbra.errors import PenumbraError
-from penumbra.images.layout import locate
-from penumbra.images.readers import digits, stored, windows
-from penumbra.images.shards import ImageSet, evenly, from_table, to_table
+from penumbra.images.contrast import render
+from penumbra.images.layout import listing, locate
+from penumbra.images.readers import windows
 from penumbra.planning.config import load_yaml
-
-SPLITS = {"train": {"fraction": 0.4}, "heldout": {"fraction": 0.1}, "test": {"fraction": 0.5}}
+from tests.images.helpers import (
+    PETS,
+    SPLITS,
+    digits_of,
+    read,
+    spec,
+    whole,
+    write_folder,
+    write_parquet,
+)
 
 
 @pytest.fixture(scope="session")
@@ -30,24 +34,28 @@ def catalogue(root):
     return load_yaml(root / "config/datasets.yaml")
 
 
-def digits_of(split, classes=None):
-    spec = {"dataset": {"splits": SPLITS}, "split": split, "classes": classes, "size": 32}
-    return digits.read(spec, None)
-
-
 def test_digits_are_split_without_overlap():
     parts = [digits_of(split) for split in SPLITS]
     origins = [origin for part in parts for origin in part.origins]
     assert len(origins) == len(set(origins)) == 1797
     assert all(set(part.labels.tolist()) == set(range(10)) for part in parts)
-    held = digits_of("test", [6, 7, 8, 9])
+    held = digits_of("test", classes=[6, 7, 8, 9])
     assert held.classes == ["6", "7", "8", "9"]
     assert set(held.labels.tolist()) == {0, 1, 2, 3}
 
 
+def test_digits_are_those_of_scikit_learn():
+    bunch = load_digits()
+    found = digits_of("heldout")
+    for i, origin in enumerate(found.origins):
+        row = int(origin.removeprefix("digits/"))
+        assert found.labels[i] == bunch.target[row]
+        assert np.array_equal(found.pixels[i], render(bunch.images[row], 32))
+
+
 def windows_of(catalogue, name, count=60):
-    spec = {"name": name, "dataset": catalogue[name], "size": 32, "count": count}
-    return windows.read(spec, None)
+    given = {"name": name, "dataset": catalogue[name], "size": 32, "count": count}
+    return whole(windows.entries(given, None))
 
 
 OOD = ["textures", "faces", "photographs", "histology", "night-sky", "letters"]
@@ -80,67 +88,23 @@ def test_mean_and_variance_do_not_betray_ood_images(catalogue):
     assert np.array_equal(both[:, 0], both[:, 2])
 
 
-def photographs(count, size=40):
-    """Distinct crops of a real photograph."""
-    picture = Image.fromarray(pictures.astronaut())
-    return [picture.crop((9 * i, 5 * i, 9 * i + size, 5 * i + size)) for i in range(count)]
-
-
-def write_folder(folder, classes=("cat", "dog"), each=3):
-    for c, name in enumerate(classes):
-        (folder / name).mkdir(parents=True)
-        for i, image in enumerate(photographs(each)):
-            image.rotate(90 * c).save(folder / name / f"{i}.png")
-
-
-def write_parquet(file, count=6, classes="cat,dog"):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for image in photographs(count):
-        text = io.BytesIO()
-        image.save(text, "JPEG")
-        rows.append({"bytes": text.getvalue(), "path": None})
-    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    columns = {"image": pa.array(rows, kind), "label": pa.array([i % 2 for i in range(count)])}
-    pq.write_table(pa.table(columns).replace_schema_metadata({"classes": classes}), file)
-
-
-DATASET = {
-    "title": "Cats and dogs",
-    "reader": "stored",
-    "source": "made here",
-    "labelled": True,
-    "classes": 2,
-    "size": 32,
-    "splits": {"train": {"count": 6}},
-}
-
-
-def spec(**changes):
-    base = {
-        "name": "pets-train", "dataset_name": "pets", "dataset": DATASET, "split": "train",
-        "size": 32, "classes": None, "count": 6, "limit": None, "download": False,
-    }  # fmt: skip
-    return base | changes
-
-
 def test_folder_and_parquet_layouts(tmp_path):
     write_folder(tmp_path / "pets" / "train")
-    folder = stored.read(spec(), tmp_path)
+    folder = read(spec(), tmp_path)
     assert folder.classes == ["cat", "dog"]
     assert folder.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert folder.pixels.shape == (6, 3, 32, 32)
     other = tmp_path / "other"
     write_parquet(other / "pets" / "train-00000-of-00002.parquet", 4)
     write_parquet(other / "pets" / "train-00001-of-00002.parquet", 2)
-    parquet = stored.read(spec(), other)
+    parquet = read(spec(), other)
     assert parquet.classes == ["cat", "dog"]
     assert parquet.labels.tolist() == [0, 1, 0, 1, 0, 1]
 
 
 def test_unlabelled_sets_carry_no_labels(tmp_path):
     write_folder(tmp_path / "pets" / "train")
-    found = stored.read(spec(dataset=DATASET | {"labelled": False}), tmp_path)
+    found = read(spec(dataset=PETS | {"labelled": False}), tmp_path)
     assert found.classes == []
     assert set(found.labels.tolist()) == {-1}
 
@@ -167,12 +131,12 @@ def test_official_cifar_files_are_read_after_their_checksum(tmp_path, catalogue,
     meta = {"filename": "batches.meta", "key": "label_names", "md5": listed("batches.meta")[1]}
     monkeypatch.setattr(CIFAR10, "meta", meta)
     cifar = {"dataset_name": "cifar10", "dataset": catalogue["cifar10"], "split": "test"}
-    found = stored.read(spec(**cifar, count=10), tmp_path)
+    found = read(spec(**cifar, count=10), tmp_path)
     assert np.array_equal(found.pixels.reshape(10, -1), pixels)
     assert found.classes[3] == "class3"
     (folder / "test_batch").write_bytes(b"changed")
     with pytest.raises(PenumbraError, match=r"CIFAR-10 in .*corrupted"):
-        stored.read(spec(**cifar, count=10), tmp_path)
+        read(spec(**cifar, count=10), tmp_path)
 
 
 def test_official_svhn_file(tmp_path, catalogue, monkeypatch):
@@ -186,7 +150,7 @@ def test_official_svhn_file(tmp_path, catalogue, monkeypatch):
     md5 = hashlib.md5((tmp_path / "test_32x32.mat").read_bytes()).hexdigest()
     monkeypatch.setitem(SVHN.split_list, "test", ["", "test_32x32.mat", md5])
     svhn = {"dataset_name": "svhn", "dataset": catalogue["svhn"], "split": "test", "count": 4}
-    found = stored.read(spec(**svhn), tmp_path)
+    found = read(spec(**svhn), tmp_path)
     assert np.array_equal(found.pixels, images.transpose(3, 2, 0, 1))
 
 
@@ -196,12 +160,71 @@ def test_official_folder_comes_before_others(tmp_path, catalogue):
     assert (found.layout, found.path) == ("official", tmp_path / "dtd" / "images")
 
 
+def test_a_folder_of_folders_takes_the_innermost_as_class(tmp_path):
+    for corruption in ("blur", "fog"):
+        write_folder(tmp_path / "pets" / "train" / corruption / "3")
+    found = read(spec(count=12), tmp_path)
+    assert found.classes == ["cat", "dog"]
+    assert found.labels.tolist() == [0, 0, 0, 1, 1, 1] * 2
+    assert found.origins[3] == "blur/3/dog/0.png"
+
+
+def test_folders_named_by_number_are_sorted_by_number(tmp_path):
+    write_folder(tmp_path / "pets" / "train", ("0", "2", "10"), 2)
+    assert read(spec(), tmp_path).classes == ["0", "2", "10"]
+
+
+def test_folders_may_be_links(tmp_path):
+    write_folder(tmp_path / "elsewhere")
+    (tmp_path / "pets" / "train").mkdir(parents=True)
+    for name in ("cat", "dog"):
+        (tmp_path / "pets" / "train" / name).symlink_to(tmp_path / "elsewhere" / name)
+    assert read(spec(), tmp_path).labels.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_link_to_nothing_is_named(tmp_path):
+    write_folder(tmp_path / "pets" / "train")
+    link = tmp_path / "pets" / "train" / "dog" / "2.png"
+    link.unlink()
+    link.symlink_to(tmp_path / "gone.png")
+    assert listing(locate("pets", PETS, "train", tmp_path))
+    with pytest.raises(PenumbraError, match=f"unreadable image {link}"):
+        read(spec(), tmp_path)
+
+
+def test_data_set_of_some_of_the_folders(tmp_path):
+    """A class list makes the data set; folders beside those that it names do not count."""
+    folder = tmp_path / "pets" / "train"
+    write_folder(folder, ("bird", "cat", "dog"))
+    listed = PETS | {"classes_file": "furry", "class_list": ["dog", "cat"]}
+    found = read(spec(dataset=listed), tmp_path)
+    assert found.classes == ["dog", "cat"]
+    assert found.labels.tolist() == [1, 1, 1, 0, 0, 0]
+    whole_set, part = (locate("pets", d, "train", tmp_path) for d in (PETS, listed))
+    before = listing(whole_set), listing(part, listed["class_list"])
+    (folder / "bird" / "0.png").unlink()
+    after = listing(whole_set), listing(part, listed["class_list"])
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+    (folder / "cat" / "0.png").unlink()
+    assert listing(part, listed["class_list"]) != after[1]
+    wrong = listed | {"class_list": ["dog", "birdy"]}
+    message = r"data set pets in .*config/classes/furry\.txt: unknown class 'birdy'; .*'bird'"
+    with pytest.raises(PenumbraError, match=message):
+        read(spec(dataset=wrong), tmp_path)
+
+
+def test_split_without_count_is_not_counted(tmp_path):
+    write_folder(tmp_path / "pets" / "train")
+    assert len(read(spec(count=None), tmp_path)) == 6
+
+
 def test_wrong_count_gives_both_numbers_and_the_key(tmp_path):
     write_folder(tmp_path / "pets" / "train")
     with pytest.raises(
         PenumbraError, match=r"6 images in .*expected 7.*image_sets\.pets-train\.count"
     ):
-        stored.read(spec(count=7), tmp_path)
+        read(spec(count=7), tmp_path)
 
 
 def test_truncated_image_is_named(tmp_path):
@@ -209,85 +232,42 @@ def test_truncated_image_is_named(tmp_path):
     broken = tmp_path / "pets" / "train" / "dog" / "1.png"
     broken.write_bytes(broken.read_bytes()[:300])
     with pytest.raises(PenumbraError, match=f"unreadable image {broken}"):
-        stored.read(spec(), tmp_path)
-
-
-def test_limit_is_balanced_and_fixed(tmp_path):
-    write_folder(tmp_path / "pets" / "train")
-    first, second = (stored.read(spec(limit=4), tmp_path) for _ in range(2))
-    assert first.origins == second.origins
-    assert sorted(first.labels.tolist()) == [0, 0, 1, 1]
+        read(spec(), tmp_path)
 
 
 def test_sample_is_fns_draw(tmp_path):
     import random
 
     write_folder(tmp_path / "pets" / "train")
-    sampled = DATASET | {"splits": {"train": {"count": 3, "sample": 3}}}
-    found = stored.read(spec(dataset=sampled, count=3), tmp_path)
+    sampled = PETS | {"splits": {"train": {"count": 3, "sample": 3}}}
+    found = read(spec(dataset=sampled, count=3), tmp_path)
     listing = [f"{c}/{i}.png" for c in ("cat", "dog") for i in range(3)]
     random.seed(0)
     assert found.origins == random.sample(listing, 3)
 
 
-def made(labels, classes):
-    pixels = np.zeros((len(labels), 3, 4, 4), np.uint8)
-    return ImageSet(pixels, np.array(labels), [f"row {i}" for i in range(len(labels))], classes)
+REAL = [
+    *(("cifar10", "test"), ("cifar100", "test"), ("svhn", "test"), ("isun", "test")),
+    *(("tiny-imagenet50", split) for split in ("train", "test", "calibration_ood", "near_ood")),
+    *(("textures64", "test"), ("places64", "test"), ("imagenette-mini", "val")),
+]
 
 
-@pytest.mark.parametrize(
-    ("labels", "classes", "message"),
-    [
-        ([0, 2, 1], ["a", "b"], "label 2 of row 1 is out of range; the set has 2 classes"),
-        ([0, -1], ["a", "b"], "label -1 of row 1"),
-        ([], ["a", "b"], "image set pets: no images"),
-        ([-1, 3], [], "label 3 of row 1"),
-    ],
-)
-def test_bad_labels_and_empty_sets_are_refused(labels, classes, message):
-    with pytest.raises(PenumbraError, match=message):
-        made(labels, classes).check("pets")
-
-
-def test_evenly_spread_rows():
-    assert evenly(10, 4).tolist() == [0, 3, 6, 9]
-    assert evenly(3, 8).tolist() == evenly(3, None).tolist() == [0, 1, 2]
-
-
-def test_table_round_trip():
-    images = digits_of("heldout")
-    back = from_table(to_table(images))
-    assert np.array_equal(back.pixels, images.pixels)
-    assert np.array_equal(back.labels, images.labels)
-    assert (back.origins, back.classes) == (images.origins, images.classes)
-    assert json.loads(to_table(images).schema.metadata[b"shape"]) == [3, 32, 32]
-
-
-def test_catalogue_states_counts_licence_and_source(catalogue):
-    for name, entry in catalogue.items():
-        assert entry["licence"], name
-        assert entry["source"], name
-        assert all("count" in split or "fraction" in split for split in entry["splits"].values())
-
-
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "svhn", "isun"])
-def test_real_parquet_data(request, catalogue, name):
+@pytest.mark.parametrize(("name", "split"), REAL)
+def test_real_parquet_data(request, catalogue, name, split):
     """Where real data lie beside the vectors, the reader finds and decodes them."""
     root = request.config.getoption("--vectors").parent / "data"
-    file = root / name / "test.parquet"
+    dataset = catalogue[name]
+    file = root / dataset.get("folder", name) / f"{split}.parquet"
     if not file.is_file():
         pytest.skip(f"no {file}")
-    count = pq.read_metadata(file).num_rows
-    found = stored.read(
-        spec(
-            name=name,
-            dataset_name=name,
-            dataset=catalogue[name],
-            split="test",
-            count=count,
-            limit=50,
-        ),
-        root,
-    )
-    assert found.pixels.shape == (50, 3, 32, 32)
+    complete = name not in ("cifar100", "svhn")
+    count = dataset["splits"][split]["count"] if complete else pq.read_metadata(file).num_rows
+    size = dataset["size"]
+    given = spec(name=name, dataset_name=name, dataset=dataset, split=split)
+    found = read(given | {"size": size, "count": count, "limit": 50}, root)
+    assert found.pixels.shape == (50, 3, size, size)
     assert found.pixels.std() > 20
+    assert len(found.classes) == dataset.get("classes", 0)
+    if dataset["labelled"]:
+        assert np.bincount(found.labels).max() == max(1, 50 // dataset["classes"])

@@ -8,6 +8,8 @@ parquet    <folder>/<split>.parquet or <split>-*.parquet, columns image{bytes,pa
 """
 
 import json
+import os
+from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ def candidates(
     places = []
     for entry in official.get("files", {}).get(split, []):
         places += [("official", root / entry), ("official", root / name / entry)]
-    places += [("official", root / folder) for folder in official.get("folders", [])]
+    places += [("official", root / folder) for folder in official.get("folders", {}).get(split, [])]
     own = root / dataset.get("folder", name)
     places.append(("folder", own / split))
     places.append(("parquet", own / f"{split}.parquet"))
@@ -75,9 +77,42 @@ def missing(name: str, dataset: dict[str, Any], split: str, root: Path | None) -
     )
 
 
-def listing(location: Location) -> str:
-    """A digest of the names and sizes of all files found, so that a changed data set is seen."""
-    paths = location.files or sorted(p for p in location.path.rglob("*") if p.is_file())
-    base = location.path.parent if location.path.is_file() else location.path
-    rows = [[str(p.relative_to(base)), p.stat().st_size] for p in paths]
+def files_below(folder: Path, classes: Collection[str] | None = None) -> list[str]:
+    """Paths of all files below `folder`, relative to it, sorted folder by folder.
+
+    Where folders named as some of `classes` lie side by side with others, the others are left out.
+    """
+    return [name for name, _ in _files(folder, "", frozenset(classes or ()))]
+
+
+def _files(folder: Path, inside: str, kept: Set[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    with os.scandir(folder / inside) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    folders = {entry.name for entry in entries if entry.is_dir()}
+    left_out = folders - kept if folders & kept else set()
+    for entry in entries:
+        name = inside + entry.name
+        if entry.name not in folders:
+            yield name, entry
+        elif entry.name not in left_out:
+            yield from _files(folder, name + "/", kept)
+
+
+def listing(location: Location, classes: Collection[str] | None = None) -> str:
+    """A digest of the names and sizes of all files found, so that a changed data set is seen.
+
+    Only the folders of `classes` count, where some are given.
+    """
+    if location.files:
+        rows = [[path.name, path.stat().st_size] for path in location.files]
+    else:
+        files = _files(location.path, "", frozenset(classes or ()))
+        rows = [[name, _size(entry)] for name, entry in files]
     return f"{derive(json.dumps(rows)):016x}"
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:
+        return -1  # a link to nothing; who reads the image names it

@@ -1,16 +1,17 @@
 """Image sets as tables: decoded pixels, label and origin of every image."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from penumbra.columns import column, numbers
-from penumbra.errors import PenumbraError
+from penumbra.images.entries import Entries
 
-NO_LABEL = -1
+PART = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -29,24 +30,6 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def check(self, name: str) -> None:
-        """Refuse an empty set and labels outside the class list.
-
-        Raises:
-            PenumbraError: naming the set and the first offending image.
-        """
-        if not len(self):
-            raise PenumbraError(f"image set {name}: no images; check its split and class list")
-        low = NO_LABEL if not self.classes else 0
-        wrong = np.flatnonzero((self.labels < low) | (self.labels >= max(len(self.classes), 0)))
-        wrong = wrong if self.classes else np.flatnonzero(self.labels != NO_LABEL)
-        if wrong.size:
-            i = int(wrong[0])
-            raise PenumbraError(
-                f"image set {name}: label {self.labels[i]} of {self.origins[i]} is out of range; "
-                f"the set has {len(self.classes)} classes (0 to {len(self.classes) - 1})"
-            )
-
 
 def evenly(total: int, count: int | None) -> np.ndarray:
     """`count` places spread over `total` rows, all where count is None or larger.
@@ -57,12 +40,18 @@ def evenly(total: int, count: int | None) -> np.ndarray:
     return np.linspace(0, total - 1, count).round().astype(np.int64)
 
 
-def of_rows(rows: Iterable[tuple[str, np.ndarray, int]], classes: list[str]) -> ImageSet:
-    """Stack (origin, pixels (C, H, W), label) rows."""
-    listed = list(rows)
-    pixels = np.stack([row[1] for row in listed]) if listed else np.empty((0, 3, 1, 1), np.uint8)
-    labels = np.array([row[2] for row in listed], dtype=np.int64)
-    return ImageSet(pixels, labels, [row[0] for row in listed], classes)
+def decoded(entries: Entries, threads: int = 1) -> Iterator[ImageSet]:
+    """The images in parts of PART bytes, so that a set of any size passes through little memory.
+
+    At least one image; all of one shape. The bytes do not depend on `threads`.
+    """
+    first = entries.rows[0].pixels()
+    step = max(1, PART // first.nbytes)
+    with ThreadPoolExecutor(threads) as pool:  # PIL decodes and resizes outside the GIL
+        for start in range(0, len(entries), step):
+            part = entries.at(range(start, min(start + step, len(entries))))
+            pixels = np.stack(list(pool.map(lambda row: row.pixels(), part.rows)))
+            yield ImageSet(pixels, part.labels(), [row.origin for row in part.rows], part.classes)
 
 
 def to_table(images: ImageSet) -> pa.Table:
@@ -80,13 +69,15 @@ def to_table(images: ImageSet) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> ImageSet:
-    """The inverse of `to_table`; copies the pixels once."""
+    """The inverse of `to_table`, of any number of parts; copies the pixels once."""
     meta = table.schema.metadata
     shape = json.loads(meta[b"shape"])
-    column = table["pixels"].combine_chunks()
-    buffer = column.buffers()[1]
-    size = int(np.prod(shape))
-    flat = np.frombuffer(buffer, np.uint8)[column.offset * size :][: len(column) * size]
-    pixels = flat.reshape(len(column), *shape).copy()
+    pixels = np.empty((len(table), *shape), np.uint8)
+    flat, start = pixels.reshape(-1), 0
+    for chunk in table["pixels"].chunks:
+        size = len(chunk) * chunk.type.byte_width
+        offset = chunk.offset * chunk.type.byte_width
+        flat[start : start + size] = np.frombuffer(chunk.buffers()[1], np.uint8, size, offset)
+        start += size
     labels = numbers(table["label"])
     return ImageSet(pixels, labels, table["origin"].to_pylist(), json.loads(meta[b"classes"]))

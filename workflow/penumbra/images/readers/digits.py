@@ -1,26 +1,40 @@
 """scikit-learn's 1,797 handwritten digits (8×8, 16 grey levels), split by class."""
 
+import functools
+import importlib.metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_digits
 
 from penumbra.images.contrast import render
-from penumbra.images.shards import ImageSet, of_rows
+from penumbra.images.entries import Entries, Entry
 from penumbra.seeds import derive
 
 
-def read(spec: dict[str, Any], root: Path | None) -> ImageSet:
-    """The split `spec["split"]` of the classes `spec["classes"]`, relabelled in that order."""
-    bunch = load_digits()
+def entries(spec: dict[str, Any], root: Path | None) -> Entries:
+    """The split `spec["split"]`, sorted by digit."""
+    grids, shown = _load()
     splits = spec["dataset"]["splits"]
     rows = []
-    for label, digit in enumerate(spec["classes"] or range(10)):
-        of_class = np.flatnonzero(bunch.target == digit)
+    for digit in range(10):
+        of_class = np.flatnonzero(shown == digit)
         for i in _part(of_class, splits, spec["split"], digit):
-            rows.append((f"digits/{i}", render(bunch.images[i], spec["size"]), label))
-    return of_rows(rows, [str(digit) for digit in spec["classes"] or range(10)])
+            pixels = functools.partial(render, grids[i], spec["size"])
+            rows.append(Entry(f"digits/{i}", digit, pixels))
+    return Entries(rows, [str(digit) for digit in range(10)])
+
+
+def _load() -> tuple[np.ndarray, np.ndarray]:
+    """Grey values (1797, 8, 8) and digits (1797,), in the order of scikit-learn's load_digits().
+
+    The file is read in its place, as an import of scikit-learn takes seconds.
+    """
+    package = importlib.metadata.distribution("scikit-learn")
+    table = np.loadtxt(
+        str(package.locate_file("sklearn/datasets/data/digits.csv.gz")), delimiter=","
+    )
+    return table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)
 
 
 def _part(rows: np.ndarray, splits: dict[str, Any], split: str, digit: int) -> np.ndarray:

@@ -1,7 +1,10 @@
 """Data sets that lie as files under a data root, in the layouts of `penumbra.images.layout`."""
 
+import functools
 import io
+import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +13,21 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from penumbra.errors import PenumbraError
-from penumbra.images.layout import SUFFIXES, Location, locate, missing
-from penumbra.images.shards import NO_LABEL, ImageSet, of_rows
-from penumbra.seeds import derive
+from penumbra.images.classes import choose
+from penumbra.images.entries import NO_LABEL, Entries, Entry
+from penumbra.images.fit import FITS
+from penumbra.images.layout import SUFFIXES, Location, files_below, locate, missing
 
-Row = tuple[str, Any, int]  # origin, encoded bytes | path | uint8 HWC array, label
+Encoded = Any  # a Path, Arrow's binary scalar, or uint8 (H, W, 3)
+Rows = list[tuple[str, Encoded, int]]  # origin, image, label
 
 
-def read(spec: dict[str, Any], root: Path | None) -> ImageSet:
-    """Locate, list, sample, decode and squash to (size, size), as Yu et al. (2023) do.
+def entries(spec: dict[str, Any], root: Path | None) -> Entries:
+    """Locate, list, sample and count; an image is decoded and made square when it is asked for.
 
     Raises:
-        PenumbraError: nothing is there, an image is unreadable, or the count is not the expected.
+        PenumbraError: nothing is there, a class of the data set is missing, or the count is not
+            the expected.
     """
     name, dataset, split = spec["dataset_name"], spec["dataset"], spec["split"]
     location = locate(name, dataset, split, root)
@@ -29,62 +35,70 @@ def read(spec: dict[str, Any], root: Path | None) -> ImageSet:
         location = _download(name, dataset, split, root)
     if location is None:
         raise missing(name, dataset, split, root)
-    rows, classes = _list(location, dataset, split)
-    rows = _sample(rows, dataset["splits"][split])
-    if len(rows) != spec["count"]:
+    found = _list(location, dataset, split, spec["size"])
+    if "class_list" in dataset:
+        file = f"config/classes/{dataset['classes_file']}.txt"
+        found = choose(found, dataset["class_list"], f"data set {name} in {location.path}, {file}")
+    found = _sample(found, dataset["splits"][split])
+    if spec["count"] not in (None, len(found)):
         raise PenumbraError(
-            f"image set {spec['name']}: {len(rows)} images in {location.path}, expected "
+            f"image set {spec['name']}: {len(found)} images in {location.path}, expected "
             f"{spec['count']}; complete the data set, or state the number that you mean as "
             f"image_sets.{spec['name']}.count"
         )
-    rows = _limit(rows, spec)
-    if not dataset["labelled"]:
-        rows, classes = [(origin, image, NO_LABEL) for origin, image, _ in rows], []
-    decoded = (
-        (origin, _pixels(origin, image, spec["size"]), label) for origin, image, label in rows
-    )
-    return of_rows(decoded, classes)
+    return found
 
 
-def _list(location: Location, dataset: dict[str, Any], split: str) -> tuple[list[Row], list[str]]:
+def _list(location: Location, dataset: dict[str, Any], split: str, size: int) -> Entries:
     if location.layout == "parquet":
         rows, classes = _parquet_rows(location.files)
     elif location.layout == "official" and "files" in dataset["official"]:
         rows, classes = _torchvision_rows(location.path.parent, dataset, split)
     else:
-        rows, classes = _folder_rows(location.path)
-    return rows, classes or [str(i) for i in range(dataset.get("classes", 0))]
+        rows, classes = _folder_rows(location.path, dataset.get("class_list"))
+    fit = FITS[dataset.get("fit", "squash")]
+    listed = [
+        Entry(origin, label, functools.partial(_pixels, origin, image, fit, size))
+        for origin, image, label in rows
+    ]
+    return Entries(listed, classes or [str(i) for i in range(dataset.get("classes", 0))])
 
 
-def _parquet_rows(files: tuple[Path, ...]) -> tuple[list[Row], list[str]]:
-    rows: list[Row] = []
+def _parquet_rows(files: tuple[Path, ...]) -> tuple[Rows, list[str]]:
+    rows: Rows = []
     classes: list[str] = []
     for file in files:
         table = pq.read_table(file)
         names = (table.schema.metadata or {}).get(b"classes", b"").decode()
         classes = names.split(",") if names else classes
-        labels = (
-            table["label"].to_pylist() if "label" in table.column_names else [NO_LABEL] * len(table)
-        )
-        for i, (image, label) in enumerate(zip(table["image"].to_pylist(), labels, strict=True)):
-            rows.append((f"{file.name}[{i}] {image['path'] or ''}".strip(), image["bytes"], label))
+        labelled = "label" in table.column_names
+        labels = table["label"].to_pylist() if labelled else [NO_LABEL] * len(table)
+        # Chunk by chunk: one array of all bytes may pass the 2 GiB of Arrow's offsets.
+        images = [
+            image
+            for chunk in table["image"].chunks
+            for image in zip(chunk.field("path").to_pylist(), chunk.field("bytes"), strict=True)
+        ]
+        for i, ((path, encoded), label) in enumerate(zip(images, labels, strict=True)):
+            rows.append((f"{file.name}[{i}] {path or ''}".strip(), encoded, label))
     return rows, classes
 
 
-def _folder_rows(folder: Path) -> tuple[list[Row], list[str]]:
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    classes = sorted({p.relative_to(folder).parts[0] for p in paths if p.parent != folder})
+def _folder_rows(folder: Path, class_list: list[str] | None) -> tuple[Rows, list[str]]:
+    """Images by path; the folder that holds an image is its class."""
+    names = [n for n in files_below(folder, class_list) if Path(n).suffix.lower() in SUFFIXES]
+    holders = [os.path.dirname(name) for name in names]
+    found = {os.path.basename(holder) for holder in holders if holder}
+    if class_list is not None:  # so that an error knows the names of the folders left out
+        found |= {path.name for path in folder.iterdir() if path.is_dir()}
+    by_number = all(name.isdecimal() for name in found)
+    classes = sorted(found, key=int if by_number else str)
     index = {name: i for i, name in enumerate(classes)}
-    rows = [
-        (str(p.relative_to(folder)), p, index.get(p.relative_to(folder).parts[0], NO_LABEL))
-        for p in paths
-    ]
-    return rows, classes
+    labels = (index.get(os.path.basename(holder), NO_LABEL) for holder in holders)
+    return [(name, folder / name, y) for name, y in zip(names, labels, strict=True)], classes
 
 
-def _torchvision_rows(
-    folder: Path, dataset: dict[str, Any], split: str
-) -> tuple[list[Row], list[str]]:
+def _torchvision_rows(folder: Path, dataset: dict[str, Any], split: str) -> tuple[Rows, list[str]]:
     published = _torchvision(dataset, split, folder, download=False)
     arrays = published.data
     if arrays.shape[1] == 3:  # SVHN stores channels first
@@ -117,40 +131,30 @@ def _download(name: str, dataset: dict[str, Any], split: str, root: Path) -> Loc
     return locate(name, dataset, split, root)
 
 
-def _sample(rows: list[Row], split: dict[str, Any]) -> list[Row]:
+def _sample(found: Entries, split: dict[str, Any]) -> Entries:
     """The draw that FN's code makes from the sorted listing (random.seed(0); random.sample)."""
-    if "sample" not in split or len(rows) <= split["sample"]:
-        return rows
-    return random.Random(0).sample(rows, split["sample"])
+    if "sample" not in split or len(found) <= split["sample"]:
+        return found
+    return Entries(random.Random(0).sample(found.rows, split["sample"]), found.classes)
 
 
-def _limit(rows: list[Row], spec: dict[str, Any]) -> list[Row]:
-    """At most `limit` rows, equally many of each class, drawn by the image set's name."""
-    if spec["limit"] is None or spec["limit"] >= len(rows):
-        return rows
-    labels = np.array([row[2] for row in rows])
-    order = np.random.default_rng(derive("limit", spec["name"])).permutation(len(rows))
-    rank = np.empty(len(rows), dtype=np.int64)
-    for label in np.unique(labels):
-        members = order[labels[order] == label]
-        rank[members] = np.arange(len(members))
-    chosen = np.lexsort((order, rank))[: spec["limit"]]
-    return [rows[i] for i in np.sort(chosen)]
+def _pixels(
+    origin: str, image: Encoded, fit: Callable[[Image.Image, int], Image.Image], size: int
+) -> np.ndarray:
+    """Decode to RGB and make it square: uint8 (3, size, size).
 
-
-def _pixels(origin: str, image: Any, size: int) -> np.ndarray:
-    """Decode to RGB and squash to (3, size, size): bilinear with antialiasing, aspect ignored."""
+    Raises:
+        PenumbraError: the image is unreadable.
+    """
     try:
         if isinstance(image, np.ndarray):
             opened = Image.fromarray(image)
         else:
-            opened = Image.open(io.BytesIO(image) if isinstance(image, bytes) else image)
+            opened = Image.open(image if isinstance(image, Path) else io.BytesIO(image.as_py()))
         rgb = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError) as error:
         path = image if isinstance(image, Path) else origin
         raise PenumbraError(
             f"unreadable image {path}: {error}; replace the file, then call snakemake again"
         ) from error
-    if rgb.size != (size, size):
-        rgb = rgb.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(rgb).transpose(2, 0, 1)
+    return np.asarray(fit(rgb, size)).transpose(2, 0, 1)

@@ -1,5 +1,6 @@
 """Square windows cut from the photographs that scikit-image ships with its package."""
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,14 @@ import skimage
 from PIL import Image
 
 from penumbra.images.contrast import grid_of, render
-from penumbra.images.shards import NO_LABEL, ImageSet, of_rows
+from penumbra.images.entries import NO_LABEL, Entries, Entry
 from penumbra.seeds import derive
 
 FLAT = 8.0  # grey-level deviation under which a window shows background only
 TRIES = 200
 
 
-def read(spec: dict[str, Any], root: Path | None) -> ImageSet:
+def entries(spec: dict[str, Any], root: Path | None) -> Entries:
     """`spec["count"]` windows; window i depends on the data set's name and i alone."""
     pictures = [
         picture
@@ -28,8 +29,8 @@ def read(spec: dict[str, Any], root: Path | None) -> ImageSet:
     for i in range(spec["count"]):
         rng = np.random.default_rng(derive("windows", spec["name"], i))
         origin, grid = _window(pictures, rng, low, high)
-        rows.append((origin, render(grid, spec["size"]), NO_LABEL))
-    return of_rows(rows, [])
+        rows.append(Entry(origin, NO_LABEL, functools.partial(render, grid, spec["size"])))
+    return Entries(rows, [])
 
 
 def _pictures(path: Path, dataset: dict[str, Any]) -> Iterator[tuple[str, Image.Image]]:

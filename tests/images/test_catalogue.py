@@ -1,0 +1,97 @@
+"""The catalogue of data sets and the class lists that it names."""
+
+import re
+
+import pytest
+
+from penumbra.images.classes import class_list, resolved
+from penumbra.images.layout import candidates
+from penumbra.planning.config import load_yaml, validate
+
+
+@pytest.fixture(scope="module")
+def catalogue(root):
+    return load_yaml(root / "config/datasets.yaml")
+
+
+@pytest.fixture(scope="module")
+def lists(root):
+    folder = root / "config/classes"
+    return {file.stem: class_list(folder, file.stem) for file in folder.glob("*.txt")}
+
+
+def test_entries_answer_the_schema_and_state_licence_and_source(root, catalogue):
+    file = root / "config/datasets.yaml"
+    validate(catalogue, load_yaml(root / "config/schemas/datasets.schema.yaml"), [file])
+    for name, entry in catalogue.items():
+        assert entry["licence"], name
+        assert entry["source"], name
+
+
+def test_splits_state_counts(catalogue):
+    """Unless they follow from another data set, or nobody prints them."""
+    unprinted = {("imagenet100", "train"), ("imagenet200", "train")}
+    for name, entry in catalogue.items():
+        for split, about in entry["splits"].items():
+            known = "count" in about or "fraction" in about
+            assert known or "base" in entry or (name, split) in unprinted, (
+                name,
+                split,
+            )
+
+
+def test_names_in_entries_are_of_the_catalogue(root, catalogue):
+    for name, entry in catalogue.items():
+        if entry["reader"] == "shifted":
+            assert set(entry["splits"]) <= set(catalogue[entry["base"]]["splits"])
+            other = entry["other"]
+            assert other["split"] in catalogue[other["dataset"]]["splits"]
+            assert entry["size"] == catalogue[entry["base"]]["size"]
+        if "classes_file" in entry:
+            names = resolved(entry, root / "config/classes")["class_list"]
+            assert len(names) == entry["classes"], name
+        for by_split in (entry.get("official", {}).get(k, {}) for k in ("folders", "files")):
+            assert set(by_split) <= set(entry["splits"]), name
+
+
+def test_large_images_are_cropped(catalogue):
+    from_web = {name for name, entry in catalogue.items() if entry["size"] == 224}
+    cropped = {name for name, entry in catalogue.items() if entry.get("fit") == "crop"}
+    assert cropped == from_web - {"imagenette-mini"}  # stored at 224×224
+
+
+def test_synis_is_one_set_of_64_cells(catalogue, tmp_path):
+    entry = catalogue["synis"]
+    assert entry["classes"] == 64
+    assert entry["splits"] == {"test": {"count": 64 * 5000}}
+    assert ("official", tmp_path / "synis") in candidates("synis", entry, "test", tmp_path)
+
+
+def test_imagenet100_lies_in_imagenets_folders_or_its_own(catalogue, tmp_path):
+    places = candidates("imagenet100", catalogue["imagenet100"], "val", tmp_path)
+    assert places[0] == ("official", tmp_path / "imagenet" / "val")
+    assert ("folder", tmp_path / "imagenet100" / "val") in places
+
+
+def test_class_lists_are_those_of_the_papers(lists):
+    sizes = {
+        "imagenet100": 100,
+        "imagenet_r_200": 200,
+        "imagenet_r_200_index": 200,
+        "table7_random": 10,
+        "table7_overlap": 10,
+    }
+    assert {name: len(names) for name, names in lists.items()} == sizes
+    for name, names in lists.items():
+        assert len(set(names)) == len(names)
+        pattern = r"\d{1,3}" if name.endswith("index") else r"n\d{8}"
+        assert all(re.fullmatch(pattern, entry) for entry in names)
+    hundred, renditions = set(lists["imagenet100"]), set(lists["imagenet_r_200"])
+    assert len(hundred & renditions) == 44
+    assert set(lists["table7_random"]) <= hundred & renditions
+    assert set(lists["table7_overlap"]) <= hundred
+    # Sorted WordNet ids have ascending numbers, so both lists label alike.
+    assert lists["imagenet_r_200"] == sorted(renditions)
+    numbers = [int(number) for number in lists["imagenet_r_200_index"]]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] < 1000

@@ -1,0 +1,66 @@
+"""Classes chosen by number, name or WordNet id, one by one or by a list in a file."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from penumbra.errors import PenumbraError, unknown
+from penumbra.images.entries import Entries
+
+
+def class_list(folder: Path, name: str | None) -> list[str] | None:
+    """The names in `folder`/`name`.txt, one a line, comments (#) left out; None for no name.
+
+    Raises:
+        PenumbraError: there is no such list.
+    """
+    if name is None:
+        return None
+    file = folder / f"{name}.txt"
+    if not file.is_file():
+        raise unknown("class list", name, (p.stem for p in folder.glob("*.txt")), str(folder))
+    lines = (line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines())
+    return [line for line in lines if line]
+
+
+def resolved(dataset: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A catalogue entry with the list that its `classes_file` names as `class_list`."""
+    names = class_list(folder, dataset.get("classes_file"))
+    return dict(dataset) if names is None else {**dataset, "class_list": names}
+
+
+def choose(entries: Entries, wanted: Sequence[int | str], where: str) -> Entries:
+    """The images of the `wanted` classes, relabelled in that order; numbers count from 0.
+
+    `where` tells errors who asks.
+
+    Raises:
+        PenumbraError: a class is unknown, listed twice, or has no image.
+    """
+    chosen = [_index(entries.classes, name, where) for name in wanted]
+    label = {old: new for new, old in enumerate(chosen)}
+    for name, old in zip(wanted, chosen, strict=True):
+        if chosen.count(old) > 1:
+            raise PenumbraError(f"{where}: class {name!r} is listed twice; name it once")
+    rows = [row._replace(label=label[row.label]) for row in entries.rows if row.label in label]
+    absent = set(range(len(chosen))) - {row.label for row in rows}
+    if absent:
+        raise PenumbraError(
+            f"{where}: no image of class {wanted[min(absent)]!r}; complete the data set, or leave "
+            "the class out"
+        )
+    return Entries(rows, [entries.classes[old] for old in chosen])
+
+
+def _index(classes: list[str], name: int | str, where: str) -> int:
+    if isinstance(name, int) and name in range(len(classes)):
+        return name
+    if name in classes:
+        return classes.index(str(name))
+    near = difflib.get_close_matches(str(name), classes, n=1, cutoff=0.0)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise PenumbraError(
+        f"{where}: unknown class {name!r}; {hint}The data set has {len(classes)} classes"
+        + (f", {classes[0]!r} to {classes[-1]!r}" if classes else "")
+    )

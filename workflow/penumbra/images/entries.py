@@ -1,0 +1,61 @@
+"""Images of one data set and split before they are decoded."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from penumbra.errors import PenumbraError
+
+NO_LABEL = -1
+
+
+class Entry(NamedTuple):
+    """One image: where it came from, its label, and the call that decodes it.
+
+    `pixels()` gives uint8 (3, H, W). The label is an index into the set's classes, or -1.
+    """
+
+    origin: str
+    label: int
+    pixels: Callable[[], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Entries:
+    """What a reader lists, in an order that depends on the data alone; classes by label."""
+
+    rows: list[Entry]
+    classes: list[str]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def labels(self) -> np.ndarray:
+        """Labels (N,) as int64."""
+        return np.array([row.label for row in self.rows], dtype=np.int64)
+
+    def at(self, places: Iterable[int]) -> "Entries":
+        """The rows at `places`, in that order, of the same classes."""
+        return Entries([self.rows[i] for i in places], self.classes)
+
+    def unlabelled(self) -> "Entries":
+        """The same images without labels and classes."""
+        return Entries([row._replace(label=NO_LABEL) for row in self.rows], [])
+
+    def check(self, name: str) -> None:
+        """Refuse an empty set and labels outside the class list.
+
+        Raises:
+            PenumbraError: naming the set and the first offending image.
+        """
+        if not self.rows:
+            raise PenumbraError(f"image set {name}: no images; check its split and class list")
+        valid = range(len(self.classes)) if self.classes else (NO_LABEL,)
+        for row in self.rows:
+            if row.label not in valid:
+                raise PenumbraError(
+                    f"image set {name}: label {row.label} of {row.origin} is out of range; the set "
+                    f"has {len(self.classes)} classes (0 to {len(self.classes) - 1})"
+                )

@@ -1,0 +1,28 @@
+"""How an image of any shape becomes a square."""
+
+from PIL import Image
+
+BILINEAR = Image.Resampling.BILINEAR  # PIL's filters are antialiased
+
+
+def squash(image: Image.Image, size: int) -> Image.Image:
+    """To (size, size), the aspect ignored, as Yu et al. (2023) do."""
+    return image if image.size == (size, size) else image.resize((size, size), BILINEAR)
+
+
+def crop(image: Image.Image, size: int) -> Image.Image:
+    """The centre (size, size) of the image whose shorter side was brought to 8/7 of `size`.
+
+    At 224 this is torchvision's Resize(256) and CenterCrop(224), bit for bit.
+    """
+    shorter = size * 256 // 224
+    scale = shorter / min(image.size)
+    width, height = (
+        shorter if side == min(image.size) else int(side * scale) for side in image.size
+    )
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    large = image.resize((width, height), BILINEAR)
+    return large.crop((left, top, left + size, top + size))
+
+
+FITS = {"squash": squash, "crop": crop}
