@@ -1,15 +1,29 @@
 """Training images on the device as uint8, cropped, flipped and normalised in batches."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from penumbra.errors import PenumbraError
+
+TRIES = 10  # boxes drawn for a random resized crop before all that fits is taken
+LOG_RATIO = math.log(4 / 3)  # a box is at most so much wider than high, or higher than wide
 
 
 class Feeder:
     """Serves augmented batches of one labelled image set that lies on the device.
 
     As FN: horizontal flip, then a random crop of the zero-padded image, then normalisation. The
-    padded set is stored as one row a pixel, so one gather does flip and crop together.
+    padded set is stored as one row a pixel, so one gather does flip and crop together. With
+    `crop_scale`, a random resized crop (Szegedy et al. 2015) takes the place of the padded one:
+    a box of that share of the area, enlarged bilinearly to the whole size.
+
+    Raises:
+        PenumbraError: both kinds of crop are asked for.
     """
 
     def __init__(
@@ -21,15 +35,22 @@ class Feeder:
         crop_padding: int,
         channels_last: bool,
         device: torch.device,
+        crop_scale: Sequence[float] | None = None,
     ):
+        if crop_padding and crop_scale:
+            raise PenumbraError(
+                "augment: crop_scale and crop_padding exclude each other; set one to null or 0"
+            )
         nhwc = torch.from_numpy(pixels).permute(0, 2, 3, 1)
         p = crop_padding
-        padded = torch.nn.functional.pad(nhwc, (0, 0, p, p, p, p)).contiguous().to(device)
+        padded = F.pad(nhwc, (0, 0, p, p, p, p)).contiguous().to(device)
         self.rows, self.columns = padded.shape[1:3]
         self.flat = padded.view(-1, padded.shape[3])
         self.labels = torch.from_numpy(labels).to(device)
-        self.size = pixels.shape[2:]
+        self.shape = tuple(pixels.shape[1:])
+        self.size = self.shape[1:]
         self.flip, self.padding, self.channels_last = flip, p, channels_last
+        self.crop_scale = crop_scale
         mean = torch.tensor(normalisation["mean"], device=device)
         std = torch.tensor(normalisation["std"], device=device)
         self.scale, self.shift = 1 / (255 * std), -mean / std
@@ -40,19 +61,85 @@ class Feeder:
 
     def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Normalised float32 inputs (n, C, H, W) and labels (n,) of the rows, newly augmented."""
+        crop = self._padded_crop if self.crop_scale is None else self._resized_crop
+        inputs = (crop(rows, generator) * self.scale + self.shift).permute(0, 3, 1, 2)
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return inputs.contiguous(memory_format=layout), self.labels[rows]
+
+    def _padded_crop(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Windows (n, H, W, C) of the padded images, 0 to 255."""
         n, (height, width) = len(rows), self.size
         ys, xs = self._offsets(n, generator), self._offsets(n, generator)
         y = ys[:, None] + torch.arange(height, device=self.device)
         x = xs[:, None] + torch.arange(width, device=self.device)
-        if self.flip:
-            flipped = torch.rand(n, generator=generator, device=self.device) < 0.5
-            x = torch.where(flipped[:, None], width + 2 * self.padding - 1 - x, x)
+        x = self._flipped(x, width + 2 * self.padding - 1, generator)
         line = rows[:, None] * self.rows + y
         pixel = line[:, :, None] * self.columns + x[:, None, :]
         patch = self.flat.index_select(0, pixel.reshape(-1)).float()
-        inputs = (patch * self.scale + self.shift).reshape(n, height, width, -1).permute(0, 3, 1, 2)
-        return inputs if self.channels_last else inputs.contiguous(), self.labels[rows]
+        return patch.reshape(n, height, width, -1)
+
+    def _resized_crop(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Boxes of the images, interpolated to (n, H, W, C), 0 to 255."""
+        height, width = self.size
+        top, left, high, wide = self._boxes(len(rows), generator)
+        y = _sampled(top, high, height)
+        x = self._flipped(_sampled(left, wide, width), width - 1, generator)
+        n = len(rows)
+        places = torch.stack(
+            [
+                ((2 * x + 1) / width - 1)[:, None, :].expand(n, height, width),
+                ((2 * y + 1) / height - 1)[:, :, None].expand(n, height, width),
+            ],
+            3,
+        )
+        images = self.flat.view(-1, height, width, self.shape[0]).index_select(0, rows)
+        found = F.grid_sample(
+            images.permute(0, 3, 1, 2).float(), places, padding_mode="border", align_corners=False
+        )
+        return found.permute(0, 2, 3, 1)
+
+    def _boxes(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Top, left, height and width, each (n,) whole float32, as torchvision draws them.
+
+        Area and logarithm of the ratio are uniform; of the tries, the first that fits is taken.
+        """
+        assert self.crop_scale is not None
+        low, high = self.crop_scale
+        height, width = self.size
+        area, ratio, place = (
+            torch.rand(n, count, generator=generator, device=self.device)
+            for count in (TRIES, TRIES, 2)
+        )
+        area = (low + (high - low) * area) * (height * width)
+        stretch = ((2 * ratio - 1) * LOG_RATIO).exp().sqrt()
+        heights, widths = (area.sqrt() / stretch).round(), (area.sqrt() * stretch).round()
+        fits = (heights <= height) & (widths <= width) & (heights >= 1) & (widths >= 1)
+        chosen = fits.int().argmax(1, keepdim=True)  # the first of equals
+        most = min(height, width) * math.exp(LOG_RATIO)
+        none = ~fits.any(1)
+        h = heights.gather(1, chosen)[:, 0].masked_fill(none, min(height, round(most)))
+        w = widths.gather(1, chosen)[:, 0].masked_fill(none, min(width, round(most)))
+        top = (place[:, 0] * (height - h + 1)).floor().minimum(height - h)
+        left = (place[:, 1] * (width - w + 1)).floor().minimum(width - w)
+        return top, left, h, w
+
+    def _flipped(self, x: Tensor, last: int, generator: torch.Generator) -> Tensor:
+        """Columns x (n, W), mirrored within 0 … last for half of the images."""
+        if not self.flip:
+            return x
+        flipped = torch.rand(len(x), generator=generator, device=self.device) < 0.5
+        return torch.where(flipped[:, None], last - x, x)
 
     def _offsets(self, n: int, generator: torch.Generator) -> Tensor:
         high = 2 * self.padding + 1
         return torch.randint(high, (n,), generator=generator, device=self.device)
+
+
+def _sampled(start: Tensor, length: Tensor, count: int) -> Tensor:
+    """Where `count` pixels read from boxes start, length (n,): (n, count), in pixels from 0.
+
+    Pixel centres are half-way between whole numbers; nothing is read from outside the box.
+    """
+    centres = (torch.arange(count, device=start.device) + 0.5) / count
+    inside = (centres * length[:, None] - 0.5).clamp(min=0)
+    return start[:, None] + inside.minimum(length[:, None] - 1)

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
 from penumbra.images.augment import Feeder
@@ -31,7 +30,7 @@ class Trainer:
     ):
         self.model, self.feeder, self.method, self.recipe = model, feeder, method, recipe
         self.seed = seed
-        self.optimiser = Sgd(model, recipe)
+        self.optimiser = Sgd(nn.ModuleList([model, *method.modules()]), recipe)
         self.forward = torch.compile(model) if compile_model else model
         self.batches = -(-len(feeder) // recipe["batch_size"])
         self.lowered = recipe["precision"] == "bfloat16"
@@ -62,10 +61,6 @@ class Trainer:
         generator = torch.Generator(device)
         generator.manual_seed(derive(self.seed, "epoch", epoch))
         torch.manual_seed(derive(self.seed, "dropout", epoch))
-        rate = learning_rate(
-            self.recipe["schedule"], self.recipe["lr"], epoch, self.recipe["epochs"]
-        )
-        self.optimiser.rate = rate
         self.model.train()
         order = torch.randperm(len(self.feeder), generator=generator, device=device)
         # Losses stay on the device until the epoch ends: reading one would wait for the GPU.
@@ -73,24 +68,41 @@ class Trainer:
         correct = torch.zeros((), dtype=torch.int64, device=device)
         for index, rows in enumerate(order.split(self.recipe["batch_size"])):
             batch = Batch(epoch, index, epoch * self.batches + index)
+            self.optimiser.rate = self._rate(batch)
             loss, right = self.step(*self.feeder.batch(rows, generator), batch)
             losses[index] = loss
             correct += right
         self._check(losses, epoch)
-        accuracy = correct.item() / len(self.feeder)
-        return {"epoch": epoch, "lr": rate, "loss": losses.mean().item(), "accuracy": accuracy}
+        return {
+            "epoch": epoch,
+            "lr": self.optimiser.rate,
+            "loss": losses.mean().item(),
+            "accuracy": correct.item() / len(self.feeder),
+            **self.method.record(),
+        }
 
     def step(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """One optimiser step; loss and number of right predictions, both still on the device."""
         inputs, perturb = self.method.inputs(x, y, batch)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.lowered):
             logits = self.forward(inputs, perturb)
-            loss = F.cross_entropy(logits, y)
+            loss = self.method.loss(logits, y)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         self.method.after(x, y, batch)
-        return loss.detach(), (logits.detach().argmax(1) == y).sum()
+        return loss.detach(), (logits[: len(y)].detach().argmax(1) == y).sum()
+
+    def _rate(self, batch: Batch) -> float:
+        recipe = self.recipe
+        return learning_rate(
+            recipe["schedule"],
+            recipe["lr"],
+            batch.epoch,
+            recipe["epochs"],
+            batch.index,
+            self.batches,
+        )
 
     def _check(self, losses: Tensor, epoch: int) -> None:
         bad = (~losses.isfinite()).nonzero()
@@ -99,7 +111,8 @@ class Trainer:
             raise PenumbraError(
                 f"loss is {losses[step].item()} in epoch {epoch + 1}, step {step + 1} of "
                 f"{self.batches}, recipe {self.recipe['name']}; try a smaller lr (now "
-                f"{self.recipe['lr']}), precision float32, or for UAT a smaller alpha"
+                f"{self.recipe['lr']}), precision float32, for UAT a smaller alpha, "
+                "or for energy a smaller beta"
             )
 
 

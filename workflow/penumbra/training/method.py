@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
+from penumbra.images.augment import Feeder
 from penumbra.networks.base import Classifier
 
 Perturb = tuple[str, Tensor] | None
@@ -26,6 +28,7 @@ class Setting:
     """What a method may need of the run that it takes part in.
 
     `shape` is (C, H, W) of the inputs; `mean` and `std` (1, C, 1, 1) are the normalisation.
+    `outliers` serves the images that a method holds against those of the classes.
     """
 
     model: Classifier
@@ -34,6 +37,7 @@ class Setting:
     std: Tensor
     seed: int
     device: torch.device
+    outliers: Feeder | None = None
 
 
 class Method:
@@ -42,12 +46,27 @@ class Method:
     def __init__(self, options: Mapping[str, Any], setting: Setting):
         self.setting = setting
 
+    def modules(self) -> list[nn.Module]:
+        """What the optimiser trains along with the model."""
+        return []
+
     def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:
-        """What the model is trained on in place of the clean batch x (n, C, H, W), y (n,)."""
+        """What the model is trained on in place of the clean batch x (n, C, H, W), y (n,).
+
+        Inputs that the method adds come after those n.
+        """
         return x, None
+
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        """The loss () of the logits (n or more, K) of those inputs, labels y (n,)."""
+        return F.cross_entropy(logits, y)
 
     def after(self, x: Tensor, y: Tensor, batch: Batch) -> None:
         """Called after the optimiser step, with the clean batch."""
+
+    def record(self) -> dict[str, float]:
+        """Numbers of the method's own for the record of the epoch that ends."""
+        return {}
 
     def state(self) -> dict[str, Tensor]:
         """Tensors that a resumed run needs."""
