@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from penumbra.files import atomic
 from penumbra.training.method import Method
@@ -38,17 +37,12 @@ class Resume:
         for i, momentum in enumerate(optimiser.momentum):
             if momentum is not None:
                 tensors[f"momentum.{i}"] = momentum
-        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-        with atomic(self.path) as temporary:
-            save_file(tensors, temporary, metadata={"history": json.dumps(history)})
+        self.write(tensors, history)
 
     def load(self, model: nn.Module, optimiser: Sgd, method: Method) -> list[Record]:
         """Restore a saved state and give its history; an empty history where there is none."""
-        try:
-            with safe_open(self.path, framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                history: list[Record] = json.loads(file.metadata()["history"])
-        except (FileNotFoundError, SafetensorError):
+        tensors, history = self.read()
+        if not tensors:
             return []
         model.load_state_dict(_under("model.", tensors))
         method.restore(_under("method.", tensors))
@@ -56,10 +50,25 @@ class Resume:
             optimiser.momentum[int(i)] = momentum.to(optimiser.parameters[int(i)].device)
         return history
 
+    def write(self, tensors: dict[str, Tensor], history: list[Record]) -> None:
+        """Replace the saved state by these tensors, those after `len(history)` epochs."""
+        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+        with atomic(self.path) as temporary:
+            save_file(tensors, temporary, metadata={"history": json.dumps(history)})
+
+    def read(self) -> tuple[dict[str, Tensor], list[Record]]:
+        """The saved tensors and history; both empty where there is no state."""
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                return tensors, json.loads(file.metadata()["history"])
+        except (FileNotFoundError, SafetensorError):
+            return {}, []
+
     def discard(self) -> None:
         """Remove the state of a run that has ended."""
         self.path.unlink(missing_ok=True)
 
 
-def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,88 @@
+"""State dicts taken up strictly: what is missing, not expected or of another shape is named."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from penumbra.errors import PenumbraError
+
+State = Mapping[str, Tensor]
+LISTED = 10
+
+
+def adopt(module: nn.Module, state: State, owner: str) -> None:
+    """Copy `state` into `module`, which may be on the meta device, name by name.
+
+    The tensors become the module's, in its types, where the state's lie.
+
+    Raises:
+        PenumbraError: the names or shapes differ; each kind of difference is listed.
+    """
+    own = module.state_dict()
+    shapes = [
+        f"{name} is {_shape(state[name])}, not {_shape(own[name])}"
+        for name in sorted(own.keys() & state.keys())
+        if state[name].shape != own[name].shape
+    ]
+    differences = {
+        "missing": sorted(own.keys() - state.keys()),
+        "not expected": sorted(state.keys() - own.keys()),
+        "of another shape": shapes,
+    }
+    found = [f"{kind}: {listed(names)}" for kind, names in differences.items() if names]
+    if found:
+        raise PenumbraError(f"{owner}: the weights do not fit; " + "; ".join(found))
+    copies = {name: tensor.to(own[name].dtype, copy=True) for name, tensor in state.items()}
+    module.load_state_dict(copies, assign=True)
+
+
+def listed(names: Iterable[str]) -> str:
+    """At most ten names, and how many there are in all if there are more."""
+    names = list(names)
+    more = f", … ({len(names)} in all)" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
+def shape(state: State, name: str, owner: str) -> torch.Size:
+    """The shape of one tensor from which a network's sizes are inferred.
+
+    Raises:
+        PenumbraError: it is missing.
+    """
+    if name not in state:
+        raise PenumbraError(
+            f"{owner}: {name} is missing among {len(state)} tensors "
+            f"({listed(sorted(state)[:3])}, …); is this the right file?"
+        )
+    return state[name].shape
+
+
+def under(state: State, prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `prefix`, without it."""
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def depth(state: State, prefix: str) -> int:
+    """Length of the numbered list whose tensors are named `<prefix><number>.…`."""
+    numbers = {name.split(".")[0] for name in under(state, prefix)}
+    return 1 + max((int(number) for number in numbers if number.isdigit()), default=-1)
+
+
+def heads_of(width: int, heads: int | None, published: Mapping[int, int], owner: str) -> int:
+    """Attention heads, which no tensor's shape shows: as given, or the published ones.
+
+    Raises:
+        PenumbraError: none are given and no published network has this width.
+    """
+    found = heads or published.get(width)
+    if found is None:
+        raise PenumbraError(
+            f"{owner}: no published network is {width} wide (those: "
+            f"{', '.join(map(str, published))}); give its number of attention heads"
+        )
+    return found
+
+
+def _shape(tensor: Tensor) -> str:
+    return str(tuple(tensor.shape))

@@ -1,0 +1,212 @@
+"""Images from representations by latent diffusion: RCG's DiT and LDM (badood, Figure 4b).
+
+diffusers' schedulers take the steps; the published ones are 250 ancestral steps with a learned
+variance for the DiT, and 200 DDIM steps with eta 1 for the LDM.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.autoencoders.vq_model import VQModel
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor
+
+from penumbra.errors import PenumbraError
+from penumbra.networks import ldm_vq
+from penumbra.networks.dit import DiT
+from penumbra.networks.ldm import Unet
+from penumbra.seeds import derive
+
+LATENT_SCALE = 0.18215  # of sd-vae-ft-ema's latents
+TRAINED_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """A network that denoises latents, its steps, and the way from latents to images.
+
+    `predict` takes latents (n, C, S, S), a time index (n,) and representations (n, R); `decode`
+    gives images (n, 3, H, W) in [-1, 1]; `options` go to every step of the scheduler.
+    """
+
+    name: str
+    representation: int
+    shape: tuple[int, int, int]
+    scheduler: Any
+    predict: Callable[[Tensor, Tensor, Tensor], Tensor]
+    decode: Callable[[Tensor], Tensor]
+    options: dict[str, float] = field(default_factory=dict)
+
+
+def of_dit(
+    network: DiT, first_stage: AutoencoderKL, steps: int = 250, guidance: float = 1.0
+) -> Diffusion:
+    """Ancestral sampling at `steps` of the 1,000 time steps, evenly spread from 0 to 999.
+
+    Raises:
+        PenumbraError: more steps than were trained.
+    """
+    if not 1 < steps <= TRAINED_STEPS:
+        raise PenumbraError(f"DiT: {steps} steps; choose 2 to {TRAINED_STEPS} (published: 250)")
+    scheduler = DDPMScheduler(
+        TRAINED_STEPS,
+        beta_start=1e-4,
+        beta_end=0.02,
+        beta_schedule="linear",
+        variance_type="learned_range",
+        clip_sample=False,
+        timestep_spacing="linspace",
+    )
+    scheduler.set_timesteps(steps)
+    return Diffusion(
+        name="DiT",
+        representation=network.representation,
+        shape=(network.channels, network.side, network.side),
+        scheduler=scheduler,
+        predict=lambda x, t, z: network.guided(x, t, z, guidance),
+        decode=lambda x: first_stage.decode(x / LATENT_SCALE).sample,
+    )
+
+
+def of_ldm(
+    network: Unet, first_stage: VQModel, side: int = 32, steps: int = 200, eta: float = 1.0
+) -> Diffusion:
+    """DDIM on the time steps 1, 1 + 1000/steps, …, ending at index 0's noise as published.
+
+    Raises:
+        PenumbraError: steps that the published grid does not allow.
+    """
+    if TRAINED_STEPS % steps or steps == TRAINED_STEPS:
+        raise PenumbraError(
+            f"LDM: {steps} steps; choose a proper divisor of {TRAINED_STEPS} (published: 200)"
+        )
+    scheduler = DDIMScheduler(
+        TRAINED_STEPS,
+        beta_start=0.0015,
+        beta_end=0.0195,
+        beta_schedule="scaled_linear",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    )
+    scheduler.set_timesteps(steps)
+    return Diffusion(
+        name="LDM",
+        representation=network.context,
+        shape=(network.channels, side, side),
+        scheduler=scheduler,
+        predict=lambda x, t, z: network(x, t, z[:, None]),
+        decode=lambda x: ldm_vq.decode(first_stage, x),
+        options={"eta": eta},
+    )
+
+
+def trajectory(
+    diffusion: Diffusion,
+    representations: Tensor,
+    latents: Tensor,
+    generators: list[torch.Generator],
+    lowered: bool = False,
+) -> Iterator[Any]:
+    """The scheduler's output of each step: `prev_sample`, `pred_original_sample` (n, C, S, S).
+
+    `latents` (n, C, S, S) is the noise to start from; `lowered` runs the network in bfloat16.
+    """
+    for step in diffusion.scheduler.timesteps.tolist():
+        t = torch.full((len(latents),), step, device=latents.device)
+        with torch.autocast(latents.device.type, torch.bfloat16, enabled=lowered):
+            predicted = diffusion.predict(latents, t, representations)
+        output = diffusion.scheduler.step(
+            predicted.to(latents.dtype), step, latents, generator=generators, **diffusion.options
+        )
+        latents = output.prev_sample
+        yield output
+
+
+@torch.inference_mode()
+def images(
+    diffusion: Diffusion,
+    representations: Tensor,
+    seeds: Sequence[int],
+    batch_size: int,
+    lowered: bool = False,
+) -> Tensor:
+    """Representations (N, R) on the device -> uint8 images (N, 3, H, W) on the CPU.
+
+    Image i depends on representation i and seed i alone.
+
+    Raises:
+        PenumbraError: the numbers of seeds, or the width of the representations, do not fit, or
+            the latents are not finite.
+    """
+    _check(diffusion, representations, seeds)
+    found = []
+    for start in range(0, len(seeds), batch_size):
+        part = representations[start : start + batch_size]
+        generators = [_generator(seed) for seed in seeds[start : start + batch_size]]
+        shape = (len(part), *diffusion.shape)
+        latents = randn_tensor(shape, generators, part.device, part.dtype)
+        for output in trajectory(diffusion, part, latents, generators, lowered):
+            latents = output.prev_sample
+        _check_finite(diffusion, latents, start)
+        found.append(to_uint8(diffusion.decode(latents)).cpu())
+    return torch.cat(found)
+
+
+def to_uint8(x: Tensor) -> Tensor:
+    """[-1, 1] -> 0 … 255, clamped, and cut off rather than rounded, as RCG writes images."""
+    return ((x.float() + 1) * 127.5).clamp(0, 255).to(torch.uint8)
+
+
+def load_autoencoder(folder: Path) -> AutoencoderKL:
+    """The DiT's first stage, Stable Diffusion's sd-vae-ft-ema, from a local folder.
+
+    Raises:
+        PenumbraError: the folder is missing or incomplete.
+    """
+    if not (folder / "config.json").is_file():
+        raise PenumbraError(
+            f"{folder}: holds no config.json; it should be the DiT's first stage as diffusers "
+            f"stores it (stabilityai/sd-vae-ft-ema): config.json and "
+            f"diffusion_pytorch_model.safetensors"
+        )
+    try:
+        return AutoencoderKL.from_pretrained(folder, local_files_only=True).eval()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise PenumbraError(
+            f"{folder}: the DiT's first stage (stabilityai/sd-vae-ft-ema) is incomplete or "
+            f"damaged: {error}"
+        ) from error
+
+
+def _generator(seed: int) -> torch.Generator:
+    # On the CPU whatever the device is, so that draws do not depend on it.
+    return torch.Generator().manual_seed(derive(seed, "latents"))
+
+
+def _check(diffusion: Diffusion, representations: Tensor, seeds: Sequence[int]) -> None:
+    if len(representations) != len(seeds) or not len(seeds):
+        raise PenumbraError(
+            f"{diffusion.name}: {len(representations)} representations and {len(seeds)} seeds; "
+            f"each image needs one of both"
+        )
+    if representations.shape[1] != diffusion.representation:
+        raise PenumbraError(
+            f"{diffusion.name}: conditioned on {diffusion.representation} numbers, but the "
+            f"representations have {representations.shape[1]}; use those of its own encoder"
+        )
+
+
+def _check_finite(diffusion: Diffusion, latents: Tensor, start: int) -> None:
+    bad = (~latents.flatten(1).isfinite().all(1)).nonzero()
+    if len(bad):
+        raise PenumbraError(
+            f"{diffusion.name}: the latents of image {start + int(bad[0])} are not finite; sample "
+            f"in float32, with less guidance, or look at its representation"
+        )

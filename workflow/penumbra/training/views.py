@@ -1,0 +1,76 @@
+"""Random views of images for contrastive training, made on the device in batches."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+ASPECT = 3 / 4, 4 / 3  # width over height of a crop
+GREY = (0.299, 0.587, 0.114)
+LEAST_BLUR = 0.1
+
+
+@dataclass(frozen=True)
+class Views:
+    """What may differ between two views of one image.
+
+    crop_scale: least and largest share of the image's area; flip: mirror half of the views (not
+    for digits); brightness, contrast: largest relative change; blur: largest deviation of a
+    Gaussian in pixels, drawn for half of the views, 0 for none.
+    """
+
+    crop_scale: tuple[float, float]
+    flip: bool
+    brightness: float
+    contrast: float
+    blur: float
+
+    def __call__(self, pixels: Tensor, size: int, generator: torch.Generator) -> Tensor:
+        """uint8 (n, 3, H, W) -> one view of each, float32 (n, 3, size, size) in [0, 1]."""
+        x = self._cropped(pixels.float() / 255, size, generator)
+        x = self._shaded(x, generator).clamp(0, 1)
+        return self._blurred(x, generator) if self.blur else x
+
+    def _cropped(self, x: Tensor, size: int, generator: torch.Generator) -> Tensor:
+        area = _uniform(x, generator, *self.crop_scale)
+        aspect = _uniform(x, generator, *map(math.log, ASPECT)).exp()
+        width = (area * aspect).sqrt().clamp(max=1)
+        height = (area / aspect).sqrt().clamp(max=1)
+        theta = x.new_zeros(len(x), 2, 3)
+        theta[:, 0, 2] = _uniform(x, generator, -1, 1) * (1 - width)
+        theta[:, 1, 2] = _uniform(x, generator, -1, 1) * (1 - height)
+        if self.flip:
+            width = torch.where(_uniform(x, generator, 0, 1) < 0.5, -width, width)
+        theta[:, 0, 0], theta[:, 1, 1] = width, height
+        places = F.affine_grid(theta, [len(x), 3, size, size], align_corners=False)
+        return F.grid_sample(x, places, padding_mode="border", align_corners=False)
+
+    def _shaded(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        factors = (
+            _uniform(x, generator, 1 - change, 1 + change).reshape(-1, 1, 1, 1)
+            for change in (self.brightness, self.contrast)
+        )
+        brightness, contrast = factors
+        x = x * brightness
+        grey = (x * x.new_tensor(GREY).reshape(1, 3, 1, 1)).sum(1, keepdim=True)
+        mean = grey.mean((2, 3), keepdim=True)
+        return mean + (x - mean) * contrast
+
+    def _blurred(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        deviation = _uniform(x, generator, LEAST_BLUR, self.blur)
+        radius = math.ceil(2 * self.blur)
+        distance = torch.arange(-radius, radius + 1, device=x.device)
+        weights = torch.exp(-0.5 * (distance / deviation[:, None]) ** 2)
+        weights = (weights / weights.sum(1, keepdim=True)).repeat_interleave(3, 0)
+        flat = F.pad(x, (radius,) * 4, mode="replicate").flatten(0, 1)[None]
+        flat = F.conv2d(flat, weights[:, None, None, :], groups=flat.shape[1])
+        flat = F.conv2d(flat, weights[:, None, :, None], groups=flat.shape[1])
+        chosen = _uniform(x, generator, 0, 1) < 0.5
+        return torch.where(chosen.reshape(-1, 1, 1, 1), flat[0].unflatten(0, (-1, 3)), x)
+
+
+def _uniform(x: Tensor, generator: torch.Generator, low: float, high: float) -> Tensor:
+    drawn = torch.rand(len(x), generator=generator, device=x.device)
+    return low + (high - low) * drawn
