@@ -13,7 +13,7 @@ configfile: "config/config.yaml"
 
 BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "workflow"))
-from penumbra.planning import rules as of, specs
+from penumbra.planning import report_specs, rules as of, specs, synthesis, synthesis_specs
 from penumbra.planning.paths import pattern
 from penumbra.planning.setup import require_executor, set_up
 
@@ -31,6 +31,10 @@ wildcard_constraints:
     seed=r"\d+",
     input=r"clean|map-[^/]+",
     block=r"[^/]+?",
+    part=of.one_of(WORLD.config["parts"]),
+    outliers=of.one_of(WORLD.config["outliers"]),
+    shard=r"\d+of\d+",
+    calibration=of.one_of(WORLD.config["calibrations"]),
     table=of.one_of(WORLD.config["tables"]),
     figure=of.one_of(WORLD.config["figures"]),
 
@@ -69,7 +73,9 @@ for folder, names, suffix in (
 
 
 include: "workflow/rules/images.smk"
+include: "workflow/rules/outliers.smk"
 include: "workflow/rules/models.smk"
+include: "workflow/rules/calibration.smk"
 include: "workflow/rules/readings.smk"
 include: "workflow/rules/scores.smk"
 include: "workflow/rules/tables.smk"

@@ -9,8 +9,8 @@ from penumbra.audit import closure
 PACKAGE = closure.PACKAGE
 ORDER = (
     ["errors", "seeds", "files", "plugins", "columns"],
-    ["images"], ["networks"], ["training"], ["scores"], ["evaluation"], ["audit"],
-    ["reporting"], ["planning"], ["stages", "__main__"],
+    ["images"], ["networks"], ["outliers"], ["calibration"], ["training"], ["parts"], ["scores"],
+    ["evaluation"], ["audit"], ["reporting"], ["planning"], ["stages", "__main__"],
 )  # fmt: skip
 
 

@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from penumbra.errors import PenumbraError
-from penumbra.planning import needs, specs
+from penumbra.planning import needs, report_specs, specs
 from penumbra.planning.config import merge, resolve_recipe
+from penumbra.planning.requirements import require
 from penumbra.planning.world import World
 
 
@@ -31,9 +32,9 @@ def test_every_table_and_figure_of_the_world_expands(world, config):
         cells = made.cells(name)
         assert cells
         assert all(cell.files or cell.missing for cell in cells)
-        specs.tables(made, name)
+        report_specs.tables(made, name)
     for name in config["figures"]:
-        specs.figures(made, name)
+        report_specs.figures(made, name)
 
 
 @pytest.mark.parametrize(
@@ -111,18 +112,18 @@ def stored(name="svhn"):
 
 def test_missing_data_set_says_what_is_expected_where_and_how_to_get_it(world, tmp_path):
     with pytest.raises(PenumbraError, match="is missing") as raised:
-        world(stored() | {"data_root": str(tmp_path)}).require_data()
+        require(world(stored() | {"data_root": str(tmp_path)}))
     message = str(raised.value)
     for part in ("test_32x32.mat", "svhn/test", "svhn/test.parquet", "Stanford", "download=true"):
         assert part in message
     with pytest.raises(PenumbraError, match="--config data_root=DIR"):
-        world(stored()).require_data()
+        require(world(stored()))
 
 
-def test_missing_ood_set_may_be_left_out_and_is_said(world, tmp_path):
-    omit = {"benchmarks": {"digits": {"missing": "omit"}, "six-digits": {"missing": "omit"}}}
+def test_missing_ood_set_may_be_left_out_and_is_said(world, config, tmp_path):
+    omit = {"benchmarks": {name: {"missing": "omit"} for name in config["benchmarks"]}}
     made = world(stored() | omit | {"data_root": str(tmp_path)})
-    made.require_data()
+    require(made)
     assert "textures" not in made.all_ood("digits")
     labels = {cell.column_label for cell in made.cells("uat_table01")}
     assert "Textures" not in labels
@@ -163,3 +164,35 @@ def test_spec_of_a_model_leaves_out_what_training_does_not_read(world):
     # Values that change places are seen, because names are part of the text.
     swapped = world({"recipes": {"standard": {"lr": 0.001, "weight_decay": 0.05}}})
     assert specs.models(swapped, names) != plain
+
+
+OVERLAYS = {
+    "cifar": ["cifar"],
+    "cifar-cpu": ["cifar", "cifar-cpu"],
+    "cifar-jpeg": ["cifar", "cifar-jpeg"],
+    "tiny-imagenet": ["tiny-imagenet"],
+    "tiny-imagenet-cpu": ["tiny-imagenet", "tiny-imagenet-cpu"],
+    "imagenet": ["imagenet"],
+}
+
+
+def test_every_config_file_is_a_world_of_the_tests(root):
+    files = {path.stem for path in (root / "config").glob("*.yaml")} - {"config", "datasets"}
+    assert files == {name for names in OVERLAYS.values() for name in names}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_every_shipped_world_is_sound(world, root, name):
+    """Its keys and names are known, its tables and figures expand; what it lacks is its data."""
+    over: dict = {}
+    for file in OVERLAYS[name]:
+        over = merge(over, yaml.safe_load((root / f"config/{file}.yaml").read_text()))
+    made = world(over)
+    assert made.name == name
+    for table in made.config["tables"]:
+        rows = {cell.row for cell in made.cells(table)}
+        assert rows <= set(range(len(made.table(table)["rows"])))
+    for figure in made.config["figures"]:
+        assert made.table(figure)["inputs"] is not None
+    with pytest.raises(PenumbraError, match="is missing"):
+        require(made)

@@ -23,7 +23,7 @@ rule figures:
         mem_mb=4000,
         runtime=30,
     params:
-        spec=lambda wc: specs.figures(WORLD, wc.figure),
+        spec=lambda wc: report_specs.figures(WORLD, wc.figure),
     shell:
         "python -m penumbra.stages.figures --spec {params.spec:q} --in files={input.files:q}"
         " --out png={output.png:q} svg={output.svg:q} 2>&1 | tee {log:q}"

@@ -1,13 +1,15 @@
 """Models: a backbone trained by a recipe on a benchmark with a seed.
 
-REQUIRED INPUTS: the benchmark's training images.
+REQUIRED INPUTS: the benchmark's training images; for a detector its outliers, and which are kept.
 OUTPUTS: results/<world>/models/<benchmark>/<backbone>/<recipe>/seed<seed>/
 """
 
 
 rule models:
     input:
-        train=lambda wc: of.train_images(WORLD, wc),
+        train=lambda wc: of.images_of(WORLD, wc, "train"),
+        outliers=lambda wc: synthesis.detector_inputs(WORLD, wc)["outliers"],
+        selection=lambda wc: synthesis.detector_inputs(WORLD, wc)["selection"],
     output:
         model=pattern(WORLD.name, "models"),
         run=pattern(WORLD.name, "training-run"),
@@ -25,4 +27,5 @@ rule models:
         spec=lambda wc: specs.models(WORLD, wc),
     shell:
         "python -m penumbra.stages.models --spec {params.spec:q} --in train={input.train:q}"
+        " outliers={input.outliers:q} selection={input.selection:q}"
         " --out model={output.model:q} history={output.history:q} 2>&1 | tee {log:q}"

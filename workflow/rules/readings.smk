@@ -103,7 +103,7 @@ rule latency:
         model=lambda wc: of.model(WORLD, wc),
         map=lambda wc: of.universal_map(WORLD, wc),
         blocks=lambda wc: of.blocks(WORLD, wc),
-        test=lambda wc: of.test_images(WORLD, wc),
+        test=lambda wc: of.images_of(WORLD, wc, "test"),
     output:
         latency=pattern(WORLD.name, "latency"),
     log:

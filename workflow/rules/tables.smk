@@ -8,7 +8,8 @@ OUTPUTS: results/<world>/tables/<table>.{parquet,csv,md,tex,html}
 rule tables:
     input:
         cells=lambda wc: of.cells(WORLD, wc.table),
-        images=lambda wc: specs.described_sets(WORLD, wc.table),
+        images=lambda wc: report_specs.described_sets(WORLD, wc.table),
+        selections=lambda wc: report_specs.selections(WORLD, wc.table),
         reported=lambda wc: of.reported(WORLD, wc.table),
     output:
         table=f"{TABLES}/{{table}}.parquet",
@@ -32,9 +33,10 @@ rule tables:
         mem_mb=2000,
         runtime=10,
     params:
-        spec=lambda wc: specs.tables(WORLD, wc.table),
+        spec=lambda wc: report_specs.tables(WORLD, wc.table),
     shell:
         "python -m penumbra.stages.tables --spec {params.spec:q}"
         " --in cells={input.cells:q} images={input.images:q} reported={input.reported:q}"
+        " selections={input.selections:q}"
         " --out table={output.table:q} csv={output.csv:q} md={output.md:q} tex={output.tex:q}"
         " html={output.html:q} 2>&1 | tee {log:q}"

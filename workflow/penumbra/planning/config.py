@@ -95,29 +95,42 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+# Option blocks of training methods; a recipe keeps that of its own method.
+METHODS = ("uat", "pgd", "energy")
+
+
+def extended(kind: str, entries: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """`entries[name]` laid on the entry that it extends, and so on.
+
+    Raises:
+        PenumbraError: it, or one that it extends, does not exist, or it extends itself.
+    """
+    chain: list[str] = []
+    current: str | None = name
+    while current is not None:
+        if current not in entries:
+            raise unknown(kind, current, entries, f"{kind}s" if kind == "recipe" else kind)
+        if current in chain:
+            raise PenumbraError(f"{kind}: {' extends '.join([*chain, current])}")
+        chain.append(current)
+        current = entries[current].get("extends")
+    laid: dict[str, Any] = {}
+    for part in reversed(chain):
+        laid = merge(laid, entries[part])
+    laid.pop("extends", None)
+    return laid
+
+
 def resolve_recipe(recipes: Mapping[str, Any], name: str, backbone: str) -> dict[str, Any]:
     """A recipe with what it extends and with its settings for one backbone laid in.
 
     Raises:
         PenumbraError: the recipe, or one that it extends, does not exist, or it extends itself.
     """
-    chain: list[str] = []
-    current: str | None = name
-    while current is not None:
-        if current not in recipes:
-            raise unknown("recipe", current, recipes, "recipes")
-        if current in chain:
-            raise PenumbraError(f"recipes: {' extends '.join([*chain, current])}")
-        chain.append(current)
-        current = recipes[current].get("extends")
-    resolved: dict[str, Any] = {}
-    for part in reversed(chain):
-        resolved = merge(resolved, recipes[part])
+    resolved = extended("recipe", recipes, name)
     special = resolved.pop("backbones", {}).get(backbone, {})
     resolved = merge(resolved, special)
-    resolved.pop("extends", None)
-    method = resolved["method"]
-    own = resolved.pop(method, {})
-    for other in ("uat", "pgd"):
-        resolved.pop(other, None)
+    own = resolved.get(resolved["method"], {})
+    for method in METHODS:
+        resolved.pop(method, None)
     return {**resolved, "name": name, "options": own}

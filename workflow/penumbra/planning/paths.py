@@ -8,6 +8,19 @@ TEMPLATES = {
     "models": f"models/{MODEL}/model.safetensors",
     "history": f"models/{MODEL}/history.parquet",
     "training-run": f"models/{MODEL}/model.safetensors.run.json",
+    "parts": "parts/{part}/model.safetensors",
+    "part-history": "parts/{part}/history.parquet",
+    "representations": "representations/{part}/{image_set}.parquet",
+    "representations-run": "representations/{part}/{image_set}.parquet.run.json",
+    "embeddings": "embeddings/{benchmark}/{outliers}/{shard}.parquet",
+    "embeddings-run": "embeddings/{benchmark}/{outliers}/{shard}.parquet.run.json",
+    "outliers": "outliers/{benchmark}/{outliers}/{shard}.parquet",
+    "outliers-run": "outliers/{benchmark}/{outliers}/{shard}.parquet.run.json",
+    "energies": f"energies/{MODEL}.parquet",
+    "calibrations": f"calibrations/{MODEL}/{{calibration}}.parquet",
+    "reliability": f"calibrations/{MODEL}/{{calibration}}.png",
+    "selections": f"selections/{MODEL}.parquet",
+    "categories": f"categories/{MODEL}.parquet",
     "outputs": f"outputs/{READING}.parquet",
     "norms": f"norms/{READING}/{{block}}.parquet",
     "blocks": f"norms/{READING}/{{block}}.blocks.parquet",
@@ -25,6 +38,11 @@ TEMPLATES = {
 def path(world: str, kind: str, **wildcards: object) -> str:
     """The path of one artifact, relative to the project."""
     return f"results/{world}/" + TEMPLATES[kind].format(**wildcards)
+
+
+def run_record(artifact: str) -> str:
+    """What differs from run to run, beside an artifact."""
+    return artifact + ".run.json"
 
 
 def pattern(world: str, kind: str) -> str:

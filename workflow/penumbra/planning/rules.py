@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from penumbra.planning import synthesis
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.paths import path
-from penumbra.planning.specs import figure_inputs
+from penumbra.planning.report_specs import figure_inputs
 from penumbra.planning.tables import CLEAN, inputs
 from penumbra.planning.world import World
 
@@ -21,25 +22,21 @@ def images(world: World, names: Iterable[str]) -> list[str]:
     return [path(world.name, "images", image_set=name) for name in names]
 
 
-def train_images(world: World, wc: Any) -> str:
-    """The training images of a benchmark."""
-    return images(world, [world.config["benchmarks"][wc.benchmark]["train"]])[0]
-
-
-def test_images(world: World, wc: Any) -> str:
-    """The test images of a benchmark."""
-    return images(world, [world.config["benchmarks"][wc.benchmark]["test"]])[0]
+def images_of(world: World, wc: Any, role: str) -> str:
+    """The training (`train`) or test images of a benchmark."""
+    return images(world, [world.config["benchmarks"][wc.benchmark][role]])[0]
 
 
 def all_images(world: World, wc: Any) -> list[str]:
-    """Training, test and OOD images of a benchmark."""
+    """Training, test, shifted and OOD images of a benchmark."""
     benchmark = world.config["benchmarks"][wc.benchmark]
-    return images(world, [benchmark["train"], benchmark["test"], *world.all_ood(wc.benchmark)])
+    ours = [benchmark["train"], benchmark["test"], *benchmark.get("shifted", [])]
+    return images(world, [*ours, *world.all_ood(wc.benchmark)])
 
 
 def model(world: World, wc: Any) -> str:
     """The checkpoint of the model that the wildcards name."""
-    return path(world.name, "models", **_model(wc))
+    return path(world.name, "models", **_trained(world, wc))
 
 
 def universal_map(world: World, wc: Any) -> list[str]:
@@ -48,7 +45,7 @@ def universal_map(world: World, wc: Any) -> list[str]:
         return []
     recipe = wc.input.removeprefix("map-")
     resolve_recipe(world.config["recipes"], recipe, wc.backbone)
-    return [path(world.name, "models", **{**_model(wc), "recipe": recipe})]
+    return [path(world.name, "models", **{**_trained(world, wc), "recipe": recipe})]
 
 
 def blocks(world: World, wc: Any) -> str:
@@ -70,12 +67,39 @@ def reported(world: World, table: str) -> list[str]:
 
 def figure_files(world: World, figure: str) -> list[str]:
     """What a figure is drawn from."""
-    return list(dict.fromkeys(figure_inputs(world, figure).values()))
+    files = (file for listed in figure_inputs(world, figure).values() for file in listed)
+    return list(dict.fromkeys(files))
 
 
 def all_cores(workflow: Any) -> int:
     """The cores of a local call; 1 where none are set, as with a cluster or a report."""
     return workflow.resource_settings.cores or 1
+
+
+def outlier_parts(world: World, wc: Any) -> dict[str, list[str]]:
+    """What an outlier set is made with; the anchors are the benchmark's training images."""
+    entry = synthesis.outlier_set(world, wc.outliers)
+
+    def made(name: str) -> list[str]:
+        return [path(world.name, "parts", part=name)]
+
+    return {
+        "representations": [synthesis.anchors(world, wc.benchmark, wc.outliers)],
+        "rdm": made(entry["rdm"]),
+        "generator": made(entry["generator"]),
+    }
+
+
+def category_judge(world: World, wc: Any) -> list[str]:
+    """The model that sorts outliers into categories, where it is one of this workflow."""
+    entry = world.config["categories"]
+    if entry["judge"] != "classifier":
+        return []
+    return [path(world.name, "models", **{**_model(wc), **entry["classifier"]})]
+
+
+def _trained(world: World, wc: Any) -> dict[str, str]:
+    return {**_model(wc), "benchmark": world.trained_on(wc.benchmark)}
 
 
 def _model(wc: Any) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 from snakemake.exceptions import WorkflowError
 
 from penumbra.errors import PenumbraError
+from penumbra.planning.requirements import require
 from penumbra.planning.world import World
 
 
@@ -18,7 +19,7 @@ def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
     try:
         files = [base / "config/config.yaml", *map(Path, workflow.overwrite_configfiles or [])]
         world = World(config, base / "config", files)
-        world.require_data()
+        require(world)
     except PenumbraError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

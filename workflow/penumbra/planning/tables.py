@@ -4,19 +4,27 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from penumbra.errors import unknown
-from penumbra.planning.paths import path
+from penumbra.errors import PenumbraError, unknown
+from penumbra.planning import synthesis
+from penumbra.planning.paths import path, run_record
 
 # Metrics by the artifact that holds them.
 OF_SCORES = ("fpr95", "auroc", "aupr_id", "aupr_ood", "fpr95_ood_positive")
+OF_FULL = ("full_fpr95", "full_auroc")
 OF_NORMS = ("norm_id", "norm_ood", "norm_ratio")
-OF_ACCURACY = ("train_accuracy", "test_accuracy")
+OF_ACCURACY = (
+    *("train_accuracy", "test_accuracy", "shifted_accuracy"),
+    *("test_matched_accuracy", "shifted_matched_accuracy"),
+)
+OF_CATEGORIES = tuple(f"ood{i}_{unit}" for i in (1, 2, 3) for unit in ("count", "percent"))
 SOURCES = {
-    **dict.fromkeys((*OF_SCORES, *OF_NORMS), "metrics"),
+    **dict.fromkeys((*OF_SCORES, *OF_FULL, *OF_NORMS), "metrics"),
     **dict.fromkeys(OF_ACCURACY, "accuracy"),
+    **dict.fromkeys(OF_CATEGORIES, "categories"),
     "running_accuracy": "history",
     "train_seconds": "training-run",
     "latency": "latency",
+    "synthesis_seconds": "outliers",
 }
 AVERAGE = "average"
 CLEAN = "clean"
@@ -26,8 +34,9 @@ CLEAN = "clean"
 class Cell:
     """One cell of a table: where it stands and, per seed, which file its value is read from.
 
-    `sets` are the OOD image sets whose mean is taken within a seed; empty for a metric of a model
-    alone. `missing` says why a cell cannot be computed.
+    `model` are benchmark, backbone and recipe behind it. `sets` are the OOD image sets whose mean
+    is taken within a seed; empty for a metric of a model alone. `part` is the share of the
+    outliers that a count is about. `missing` says why a cell cannot be computed.
     """
 
     row: int
@@ -39,10 +48,13 @@ class Cell:
     files: tuple[str, ...]
     missing: str | None
     reported: Mapping[str, str] | None
+    part: str | None
+    benchmark: str
+    model: Mapping[str, str] | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for a rule's param."""
-        return asdict(self)
+        """Plain data for a rule's param: what decides the cell's value and place."""
+        return {k: v for k, v in asdict(self).items() if k not in ("benchmark", "model")}
 
 
 def expand(table: Mapping[str, Any], world: Any) -> list[Cell]:
@@ -65,6 +77,9 @@ def expand(table: Mapping[str, Any], world: Any) -> list[Cell]:
                         files,
                         missing,
                         _reported(table, row, cell, column, sets, world),
+                        cell.get("part"),
+                        world.benchmark_of(cell),
+                        world.model(cell) if files and "recipe" in cell else None,
                     )
                 )
     return cells
@@ -74,8 +89,7 @@ def _columns(table: Mapping[str, Any], world: Any) -> Iterator[tuple[str, dict, 
     """Label, definition and OOD sets of every column that this world has."""
     for column in table["columns"]:
         with_ = column.get("with", {})
-        role = with_.get("benchmark", table.get("benchmark", "main"))
-        benchmark = world.config["roles"][role]
+        benchmark = world.benchmark_of({**table, **with_})
         found = world.ood(benchmark, column["group"]) if "group" in column else []
         if column.get("sets") == "each":
             for name in found:
@@ -94,20 +108,37 @@ def _files(
 ) -> tuple[tuple[str, ...], str | None]:
     if "missing" in cell:
         return (), cell["missing"]
+    if cell.get("if_defined") and cell["recipe"] not in world.config["recipes"]:
+        return (), f"this world does not define the recipe {cell['recipe']}"
     if metric not in SOURCES:
         raise unknown("metric", metric, SOURCES, f"row {cell['label']}")
     kind = SOURCES[metric]
+    if kind == "outliers":
+        return _timed(cell, world), None
     if kind == "metrics" and not sets:
         return (), "this world has no such OOD image set"
+    if kind == "categories" and "part" not in cell:
+        raise PenumbraError(f"row {cell['label']}: say which `part` of the outliers is counted")
     names = world.model(cell)
-    if kind in ("metrics", "latency"):
-        names |= {"input": world.input_of(cell)}
-    if kind == "accuracy":  # the papers' accuracies are on clean images (Table 5)
+    if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
         names |= {"input": CLEAN}
     if kind in ("metrics", "latency"):
-        names |= {"scorer": world.scorer_of(cell)}
+        names |= {"input": world.input_of(cell), "scorer": world.scorer_of(cell)}
     seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
     return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
+
+
+def _timed(cell: Mapping[str, Any], world: Any) -> tuple[str, ...]:
+    """Run records of all that made a detector's outliers from its training images."""
+    names = world.model(cell)
+    benchmark = world.trained_on(names["benchmark"])
+    found = synthesis.detector(world, names["recipe"])
+    if found is None:
+        raise PenumbraError(f"row {cell['label']}: recipe {names['recipe']} has no outliers")
+    artifacts = [synthesis.anchors(world, benchmark, found["set"])]
+    for kind in ("embeddings", "outliers"):
+        artifacts += synthesis.shard_files(world, kind, benchmark, found["set"])
+    return tuple(run_record(artifact) for artifact in artifacts)
 
 
 def _reported(

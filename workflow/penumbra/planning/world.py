@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.errors import PenumbraError, unknown
-from penumbra.images.layout import Location, locate, missing
+from penumbra.images.classes import resolved
+from penumbra.images.layout import Location, locate
+from penumbra.planning import synthesis
 from penumbra.planning.config import holder, load_yaml, merge, resolve_recipe, validate
 from penumbra.planning.tables import CLEAN, Cell, expand
 
@@ -34,6 +36,7 @@ class World:
         self.datasets = merge(load_yaml(catalogue), given)
         schema = load_yaml(schemas / "datasets.schema.yaml")
         validate(self.datasets, schema, [catalogue])
+        self.datasets = {n: resolved(d, folder / "classes") for n, d in self.datasets.items()}
         self.name = self.config["world"]
         root = self.config["data_root"]
         self.root = Path(root) if root else None
@@ -43,10 +46,12 @@ class World:
         c = self.config
         for name, entry in c["image_sets"].items():
             self._known("data set", entry["dataset"], self.datasets, f"image_sets.{name}.dataset")
+            self._check_image_set(name, entry)
         for name, entry in c["benchmarks"].items():
-            listed = [entry["train"], entry["test"], *(s for g in entry["ood"].values() for s in g)]
+            listed = [*self.own(name), *(s for g in entry["ood"].values() for s in g)]
             for image_set in listed:
                 self._known("image set", image_set, c["image_sets"], f"benchmarks.{name}")
+            self._check_models_of(name, entry)
         for role, benchmark in c["roles"].items():
             self._known("benchmark", benchmark, c["benchmarks"], f"roles.{role}")
         for name in c["recipes"]:
@@ -56,6 +61,39 @@ class World:
             if extends is not None:
                 self._known("recipe", extends, c["recipes"], f"recipes.{name}.extends")
             resolve_recipe(c["recipes"], name, "")
+        for name in c["parts"]:
+            synthesis.part(self, name)
+        for name in c["outliers"]:
+            synthesis.outlier_set(self, name)
+        synthesis.check_detectors(self)
+
+    def _check_image_set(self, name: str, entry: Mapping[str, Any]) -> None:
+        if "classes" in entry and "classes_file" in entry:
+            raise PenumbraError(f"image_sets.{name}: give `classes` or `classes_file`, not both")
+        reader = self.datasets[entry["dataset"]]["reader"]
+        for key in ("semantic", "covariate"):
+            if key in entry and reader != "shifted":
+                raise PenumbraError(
+                    f"image_sets.{name}.{key}: only data sets of the reader `shifted` have levels "
+                    f"of shift, and {entry['dataset']} is of `{reader}`"
+                )
+
+    def _check_models_of(self, name: str, entry: Mapping[str, Any]) -> None:
+        if "models_of" not in entry:
+            return
+        benchmarks = self.config["benchmarks"]
+        self._known("benchmark", entry["models_of"], benchmarks, f"benchmarks.{name}.models_of")
+        if benchmarks[entry["models_of"]]["train"] != entry["train"]:
+            raise PenumbraError(
+                f"benchmarks.{name}: it reads models of {entry['models_of']}, so it names the same "
+                "`train`, whose classes those models know"
+            )
+
+    def own(self, benchmark: str) -> list[str]:
+        """The image sets of a benchmark beside its OOD sets."""
+        entry = self.config["benchmarks"][benchmark]
+        singles = (entry.get(key) for key in ("train", "test", "heldout", "calibration_ood"))
+        return [*filter(None, singles), *entry.get("shifted", [])]
 
     def _known(self, kind: str, name: str, valid: Any, where: str) -> None:
         if name not in valid:  # only then is the file looked for
@@ -96,18 +134,31 @@ class World:
         known("image set", name, self.config["image_sets"], "image set")
         return self.config["image_sets"][name]
 
+    def size(self, image_set: str) -> int:
+        """Side of an image set's images in pixels."""
+        entry = self.image_set(image_set)
+        return entry.get("size", self.datasets[entry["dataset"]]["size"])
+
     def label(self, image_set: str) -> str:
         """What tables call an image set."""
         return self.image_set(image_set).get("label", image_set)
 
     def model(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Benchmark, backbone and recipe of a table's row."""
-        role = row.get("benchmark", "main")
-        known("role", role, self.config["roles"], "benchmark")
+        benchmark = self.benchmark_of(row)
         known("backbone", row["backbone"], self.config["backbones"], "backbone")
         known("recipe", row["recipe"], self.config["recipes"], "recipe")
-        benchmark = self.config["roles"][role]
         return {"benchmark": benchmark, "backbone": row["backbone"], "recipe": row["recipe"]}
+
+    def benchmark_of(self, row: Mapping[str, Any]) -> str:
+        """The benchmark that has the role a row, column or figure's input names."""
+        role = row.get("benchmark", "main")
+        known("role", role, self.config["roles"], "benchmark")
+        return self.config["roles"][role]
+
+    def trained_on(self, benchmark: str) -> str:
+        """The benchmark whose models are read on `benchmark`: itself, or its `models_of`."""
+        return self.config["benchmarks"][benchmark].get("models_of", benchmark)
 
     def input_of(self, row: Mapping[str, Any]) -> str:
         """`clean`, or `map-<recipe>` for x + L with the map that a run of the recipe learned."""
@@ -128,14 +179,29 @@ class World:
     @functools.cache  # noqa: B019
     def is_there(self, image_set: str) -> bool:
         """Whether the files of an image set are found, or will be downloaded."""
+        return not self.lacking(image_set)
+
+    def lacking(self, image_set: str) -> list[tuple[str, str]]:
+        """Data sets and splits whose files an image set needs and that are not there."""
         entry = self.image_set(image_set)
-        dataset = self.datasets[entry["dataset"]]
+        needed = self.sources(entry["dataset"], entry["split"])
+        return [source for source in needed if not self._is_there(*source)]
+
+    def sources(self, name: str, split: str) -> list[tuple[str, str]]:
+        """Data sets and splits whose files are read for a data set: its base's, if it has one."""
+        dataset = self.datasets[name]
+        if "base" not in dataset:
+            return [(name, split)]
+        return [(dataset["base"], split), (dataset["other"]["dataset"], dataset["other"]["split"])]
+
+    def _is_there(self, name: str, split: str) -> bool:
+        dataset = self.datasets[name]
         if dataset["reader"] != "stored":
             return True
         can_fetch = (
             self.config["download"] and self.root and "torchvision" in dataset.get("official", {})
         )
-        return bool(can_fetch) or self.location(image_set) is not None
+        return bool(can_fetch) or locate(name, dataset, split, self.root) is not None
 
     @functools.cache  # noqa: B019
     def location(self, image_set: str) -> Location | None:
@@ -160,28 +226,13 @@ class World:
         names = dict.fromkeys(name for group in groups for name in group)
         return [self.label(name) for name in names if not self.is_there(name)]
 
-    def require_data(self) -> None:
-        """Refuse to plan jobs whose data are not there.
+    def all_cells(self) -> list[Cell]:
+        """The cells of all tables."""
+        return [cell for name in self.config["tables"] for cell in self.cells(name)]
 
-        Raises:
-            PenumbraError: which files are expected where, and how to get them.
-        """
-        for benchmark in sorted(self.benchmarks()):
-            entry = self.config["benchmarks"][benchmark]
-            needed = [entry["train"], entry["test"]]
-            if entry["missing"] == "error":
-                needed += [name for group in entry["ood"].values() for name in group]
-            for name in needed:
-                if not self.is_there(name):
-                    of = self.image_set(name)
-                    dataset = self.datasets[of["dataset"]]
-                    raise missing(of["dataset"], dataset, of["split"], self.root)
-
-    def benchmarks(self) -> set[str]:
-        """The benchmarks that the world's tables and figures read."""
-        cells = (cell for name in self.config["tables"] for cell in self.cells(name))
-        found = {Path(file).parts[3] for cell in cells for file in cell.files}
-        for name in self.config["figures"]:
-            for entry in self.table(name)["inputs"].values():
-                found.add(self.config["roles"][entry.get("benchmark", "main")])
-        return found
+    def figure_entries(self) -> list[dict[str, Any]]:
+        """What all figures are drawn from, as their YAML says; without what is declared missing."""
+        entries = (
+            e for name in self.config["figures"] for e in self.table(name)["inputs"].values()
+        )
+        return [entry for entry in entries if "missing" not in entry]

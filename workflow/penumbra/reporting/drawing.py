@@ -32,9 +32,15 @@ def panels(rows: int, columns: int, width: float, height: float) -> tuple[Figure
 
 def save(figure: Figure, png: Path, svg: Path) -> None:
     """Write both files, without dates."""
-    for path, options in ((svg, {"metadata": {"Date": None}}), (png, {"dpi": 160})):
-        with atomic(path) as temporary:
-            figure.savefig(temporary, format=path.suffix[1:], **options)
+    with atomic(svg) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
+    save_png(figure, png)
+
+
+def save_png(figure: Figure, png: Path) -> None:
+    """Write the picture and forget the figure."""
+    with atomic(png) as temporary:
+        figure.savefig(temporary, format="png", dpi=160)
     plt.close(figure)
 
 

@@ -14,17 +14,26 @@ HEADS = {
     "aupr_id": "AUPR-ID ↑",
     "aupr_ood": "AUPR-OOD ↑",
     "fpr95_ood_positive": "FPR95 (OOD positive) ↓",
+    "full_fpr95": "FPR95, full spectrum ↓",
+    "full_auroc": "AUROC, full spectrum ↑",
     "norm_id": "ID norm",
     "norm_ood": "OOD norm",
     "norm_ratio": "Norm ratio ↑",
     "train_accuracy": "Train accuracy ↑",
     "running_accuracy": "Train accuracy, running ↑",
     "test_accuracy": "Test accuracy ↑",
+    "shifted_accuracy": "Shifted accuracy ↑",
+    "test_matched_accuracy": "Test accuracy, known classes ↑",
+    "shifted_matched_accuracy": "Shifted accuracy, known classes ↑",
+    **{f"ood{i}_count": f"OOD-{'I' * i}" for i in (1, 2, 3)},
+    **{f"ood{i}_percent": f"OOD-{'I' * i} [%]" for i in (1, 2, 3)},
+    "synthesis_seconds": "Synthesis [s/100 images] ↓",
     "train_seconds": "Training [s] ↓",
     "latency": "Latency [s/image] ↓",
 }
 PLAIN = {"norm_id": ".3f", "norm_ood": ".3f", "norm_ratio": ".3f"}
-PLAIN |= {"train_seconds": ".1f", "latency": ".6f"}
+PLAIN |= {"train_seconds": ".1f", "latency": ".6f", "synthesis_seconds": ".2f"}
+PLAIN |= {f"ood{i}_count": ".1f" for i in (1, 2, 3)}
 
 HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ table.title }}</title>

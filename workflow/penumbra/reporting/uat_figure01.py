@@ -40,7 +40,7 @@ class Planar(Classifier):
         return [("hidden", self.hidden)]
 
 
-def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
+def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     """Panels of growing training; margin and intra-class spread in their titles."""
     options = config["options"]
     x, y = _moons(options["points"], options["seed"])

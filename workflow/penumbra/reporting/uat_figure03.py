@@ -14,12 +14,12 @@ from penumbra.images.shards import evenly
 from penumbra.reporting.drawing import bare, panels
 
 
-def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
+def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     """One panel a network, with silhouette and intra/inter-class distance in feature space."""
     options = config["options"]
     figure, axes = panels(1, 2, 9, 4.4)
     for axis, role, name in zip(axes, ("standard", "uat"), ("standard", "UAT"), strict=True):
-        features, labels = _test_features(files[role], options["samples"])
+        features, labels = _test_features(files[role][0], options["samples"])
         plane = TSNE(
             perplexity=options["perplexity"], init="pca", random_state=options["seed"], n_jobs=1
         ).fit_transform(features)

@@ -14,17 +14,17 @@ from penumbra.reporting.drawing import bare, panels
 from penumbra.scores.ccfn import score as ccfn
 
 
-def draw(files: dict[str, Path], config: dict[str, Any]) -> Figure:
+def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     """Rows: image, UAT (mean of ReLU maps), UAT + CCFN (channels weighted by their maximum).
 
     Each row of maps shares one scale from 0 to its largest value over all images.
     """
     count = config["options"]["images"]
-    chosen = read_parquet(files["blocks"]).to_pylist()
+    chosen = read_parquet(files["blocks"][0]).to_pylist()
     block = next(row["block"] for row in chosen if row["chosen"])
-    reader = _reader(files["model"], config["networks"]["model"])
+    reader = _reader(files["model"][0], config["networks"]["model"])
     columns = [(kind, i) for kind in ("test", "ood") for i in range(count)]
-    pixels = np.concatenate([_some(files[kind], count) for kind in ("test", "ood")])
+    pixels = np.concatenate([_some(files[kind][0], count) for kind in ("test", "ood")])
     with torch.inference_mode():
         x = next(reader.batches(pixels))
         maps = reader.model.maps(x, (block,), reader.perturb)[block].relu()

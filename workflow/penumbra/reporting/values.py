@@ -10,19 +10,29 @@ from typing import Any
 
 from penumbra.audit.artifacts import read_parquet
 
-LOWER_IS_BETTER = {"fpr95", "fpr95_ood_positive", "train_seconds", "latency"}
-UNRANKED = {"norm_id", "norm_ood"}
+LOWER_IS_BETTER = {
+    *("fpr95", "fpr95_ood_positive", "full_fpr95"),
+    *("train_seconds", "latency", "synthesis_seconds"),
+}
+CATEGORIES = tuple(f"ood{i}_{unit}" for i in (1, 2, 3) for unit in ("count", "percent"))
+UNRANKED = {"norm_id", "norm_ood", *CATEGORIES}
 # What the papers' transcribed tables call a metric.
-PRINTED = {
-    "fpr95": "fpr95",
-    "auroc": "auroc",
-    "norm_id": "norm_id",
-    "norm_ood": "norm_ood",
-    "norm_ratio": "norm_ratio",
-    "test_accuracy": "test_acc",
-    "running_accuracy": "train_acc",
-    "train_seconds": "seconds",
-    "latency": "seconds",
+PRINTED: dict[str, tuple[str, ...]] = {
+    "fpr95": ("fpr95",),
+    "auroc": ("auroc",),
+    "aupr_ood": ("aupr",),  # the paper does not say which side is positive
+    "full_fpr95": ("fpr95",),
+    "full_auroc": ("auroc",),
+    "norm_id": ("norm_id",),
+    "norm_ood": ("norm_ood",),
+    "norm_ratio": ("norm_ratio",),
+    "test_accuracy": ("test_acc", "id_acc"),
+    "shifted_accuracy": ("id_acc",),
+    "running_accuracy": ("train_acc",),
+    "train_seconds": ("seconds",),
+    "latency": ("seconds",),
+    "synthesis_seconds": ("seconds",),
+    **{name: (name.split("_")[1],) for name in CATEGORIES},
 }
 
 
@@ -37,8 +47,11 @@ def _of_metrics(file: str, metric: str, sets: Iterable[str]) -> float:
 
 
 def _of_accuracy(file: str, metric: str, sets: Iterable[str]) -> float:
-    role = metric.removesuffix("_accuracy")
-    return next(row["accuracy"] for row in _rows(file) if row["role"] == role)
+    """`<role>_accuracy` or `<role>_matched_accuracy`, pooled over the image sets of the role."""
+    role, matched = metric.split("_")[0], "_matched" in metric
+    value, n = ("matched_accuracy", "n_matched") if matched else ("accuracy", "n")
+    rows = [row for row in _rows(file) if row["role"] == role]
+    return sum(row[value] * row[n] for row in rows) / sum(row[n] for row in rows)
 
 
 def _of_history(file: str, metric: str, sets: Iterable[str]) -> float:
@@ -53,9 +66,37 @@ def _of_latency(file: str, metric: str, sets: Iterable[str]) -> float:
     return _rows(file)[0]["seconds_per_image"]
 
 
+def _per_hundred(files: Iterable[str]) -> float:
+    """Seconds that 100 outliers took, over the run records of all that made them."""
+    runs = [json.loads(Path(file).read_text(encoding="utf-8")) for file in files]
+    return sum(100 * run["seconds"] / run["images"] for run in _pooled(runs))
+
+
+def _pooled(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records of one rule's shards as one."""
+    rules: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        one = rules.setdefault(run["rule"], {"seconds": 0.0, "images": 0})
+        for key in one:
+            one[key] += run[key]
+    return list(rules.values())
+
+
+def _of_categories(file: str, metric: str, part: str) -> float:
+    """How many of the outliers before the filter, after it, or removed by it are of a category."""
+    category, unit = metric.removeprefix("ood").split("_")
+    wanted = {"before": (True, False), "after": (True,), "removed": (False,)}[part]
+    rows = [row for row in _rows(file) if row["kept"] in wanted]
+    count = sum(row["category"] == int(category) for row in rows)
+    return count if unit == "count" else count / max(len(rows), 1)
+
+
 READERS: dict[str, Callable[[str, str, Iterable[str]], float]] = {
     "train_accuracy": _of_accuracy,
     "test_accuracy": _of_accuracy,
+    "shifted_accuracy": _of_accuracy,
+    "test_matched_accuracy": _of_accuracy,
+    "shifted_matched_accuracy": _of_accuracy,
     "running_accuracy": _of_history,
     "train_seconds": _of_run,
     "latency": _of_latency,
@@ -69,8 +110,7 @@ def evaluate(cells: list[dict[str, Any]], reported: list[dict[str, str]]) -> lis
     """
     rows = []
     for cell in cells:
-        read = READERS.get(cell["metric"], _of_metrics)
-        values = [read(file, cell["metric"], cell["sets"]) for file in cell["files"]]
+        values = _values(cell)
         printed = _printed(cell, reported)
         rows.append(
             {
@@ -91,6 +131,17 @@ def evaluate(cells: list[dict[str, Any]], reported: list[dict[str, str]]) -> lis
     return rows
 
 
+def _values(cell: Mapping[str, Any]) -> list[float]:
+    """One value a seed; the time of a synthesis is one value from many files."""
+    metric, files = cell["metric"], cell["files"]
+    if metric == "synthesis_seconds":
+        return [_per_hundred(files)] if files else []
+    if metric in CATEGORIES:
+        return [_of_categories(file, metric, cell["part"]) for file in files]
+    read = READERS.get(metric, _of_metrics)
+    return [read(file, metric, cell["sets"]) for file in files]
+
+
 def _rank(rows: list[dict[str, Any]]) -> None:
     columns = {(row["column"], row["metric"]) for row in rows}
     for column, metric in columns - {(c, m) for c, m in columns if m in UNRANKED}:
@@ -106,11 +157,11 @@ def _rank(rows: list[dict[str, Any]]) -> None:
 
 def _printed(cell: Mapping[str, Any], reported: list[dict[str, str]]) -> dict[str, str] | None:
     """The printed cell; a table that prints the same thing twice is read at its first place."""
-    wanted, metric = cell["reported"], PRINTED.get(cell["metric"])
-    if wanted is None or metric is None:
+    wanted, metrics = cell["reported"], PRINTED.get(cell["metric"])
+    if wanted is None or metrics is None:
         return None
     for row in reported:
-        if row["metric"] == metric and all(row[key] == value for key, value in wanted.items()):
+        if row["metric"] in metrics and all(row[key] == value for key, value in wanted.items()):
             return row if row["value"] else None
     return None
 

@@ -19,8 +19,8 @@ from penumbra.files import sha256, write_text
 
 # Wildcards as they follow each other in paths.
 ORDER = (
-    *("image_set", "benchmark", "backbone", "recipe", "seed", "input", "block", "scorer"),
-    *("table", "figure"),
+    *("part", "image_set", "benchmark", "outliers", "shard", "backbone", "recipe", "seed"),
+    *("input", "block", "scorer", "calibration", "table", "figure"),
 )
 
 
@@ -69,6 +69,7 @@ class Job:
         """Write beside `artifact` what differs from run to run."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         run = {
+            "rule": self.spec["rule"],
             "seconds": round(time.perf_counter() - self.started, 3),
             "peak_memory_mib": round(peak, 1),
             "host": socket.gethostname(),

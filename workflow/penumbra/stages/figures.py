@@ -8,9 +8,9 @@ from penumbra.stages.common import Job, main
 
 
 def run(job: Job) -> None:
-    """Draw with the module that has the figure's name."""
-    files = {role: Path(path) for role, path in job.config["inputs"].items()}
-    figure = load("reporting", job.wildcards["figure"]).draw(files, job.config)
+    """Draw with the figure's module."""
+    files = {role: list(map(Path, paths)) for role, paths in job.config["inputs"].items()}
+    figure = load("reporting", job.config["module"]).draw(files, job.config)
     save(figure, job.outputs["png"], job.outputs["svg"])
     job.record(job.outputs["png"])
 

@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from penumbra.audit.artifacts import dumps, read_parquet, write_checkpoint, write_parquet
@@ -48,21 +49,44 @@ def make_trainer(job: Job, seed: int, device: torch.device) -> Trainer:
     model = build(config["backbone"], len(images.classes)).to(device)
     if config["channels_last"]:
         model = model.to(memory_format=torch.channels_last)
-    feeder = Feeder(
-        images.pixels,
-        images.labels,
-        config["normalisation"],
-        **recipe["augment"],
-        channels_last=config["channels_last"],
-        device=device,
-    )
+    feeder = make_feeder(config, images.pixels, images.labels, device)
     mean, std = (
         torch.tensor(config["normalisation"][key], device=device).reshape(1, -1, 1, 1)
         for key in ("mean", "std")
     )
-    setting = Setting(model, images.pixels.shape[1:], mean, std, seed, device)
+    outliers = outlier_feeder(job, images.pixels.shape[-1], device)
+    setting = Setting(model, images.pixels.shape[1:], mean, std, seed, device, outliers)
     method = load("training", recipe["method"]).build(recipe["options"], setting)
     return Trainer(model, feeder, method, recipe, seed, config["compile"])
+
+
+def make_feeder(
+    config: dict, pixels: np.ndarray, labels: np.ndarray, device: torch.device
+) -> Feeder:
+    """Images on the device, augmented as the recipe says."""
+    return Feeder(
+        pixels,
+        labels,
+        config["normalisation"],
+        **config["recipe"]["augment"],
+        channels_last=config["channels_last"],
+        device=device,
+    )
+
+
+def outlier_feeder(job: Job, size: int, device: torch.device) -> Feeder | None:
+    """The outliers that the job trains on, at the size of the ID images; None where it has none."""
+    chosen = job.config["outliers"]
+    if chosen is None:
+        return None
+    shards = [read_parquet(path, ["outlier", "image"]) for path in job.inputs["outliers"]]
+    selection = None
+    if "selection" in job.inputs:
+        selection = read_parquet(job.input("selection"), ["outlier", "kept"])
+    pool = load("training", "pool")
+    pixels = pool.outlier_pixels(shards, selection, chosen["fold"], size)
+    job.report(f"{len(pixels)} outliers of {sum(map(len, shards))}")
+    return make_feeder(job.config, pixels, np.zeros(len(pixels), np.int64), device)
 
 
 def _device_name(device: torch.device) -> str:

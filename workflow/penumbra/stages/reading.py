@@ -1,5 +1,6 @@
 """What the stages that apply a model to image sets share: the reader and the image sets."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +9,7 @@ import pyarrow as pa
 from penumbra.audit.artifacts import read_checkpoint, read_parquet
 from penumbra.columns import column
 from penumbra.errors import PenumbraError
+from penumbra.images.entries import NO_LABEL
 from penumbra.images.shards import ImageSet, from_table
 from penumbra.networks.inference import Reader, perturbation, restore
 from penumbra.stages.common import Job
@@ -53,5 +55,14 @@ def identified(name: str, role: str, images: ImageSet) -> dict[str, pa.Array]:
 
 
 def roles(config: dict) -> dict[str, str]:
-    """Image sets in the order that they are written, and whether each is test or ood."""
-    return {config["test"]: "test", **dict.fromkeys(config["ood"], "ood")}
+    """Image sets in the order that they are written, and whether each is test, shifted or ood."""
+    shifted = dict.fromkeys(config["shifted"], "shifted")
+    return {config["test"]: "test", **shifted, **dict.fromkeys(config["ood"], "ood")}
+
+
+def as_known(images: ImageSet, classes: list[str]) -> ImageSet:
+    """Labels as places in the model's `classes`, matched by name; -1 for a class it never saw."""
+    if images.classes == classes:
+        return images
+    places = np.array([classes.index(c) if c in classes else NO_LABEL for c in images.classes])
+    return dataclasses.replace(images, labels=places[images.labels])

@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 
 from penumbra.audit.artifacts import dumps, write_parquet
 from penumbra.files import write_text
+from penumbra.outliers.store import read_note
 from penumbra.reporting.render import FORMATS, arrange
 from penumbra.reporting.values import evaluate, read_reported
 from penumbra.stages.common import Job, main
@@ -32,7 +33,7 @@ def run(job: Job) -> None:
     config = job.config
     reported = job.inputs.get("reported", [None])[0]
     cells = evaluate(config["cells"], read_reported(reported))
-    notes = caption(config)
+    notes = [*caption(config), *fallbacks(config["selections"])]
     meta = {"title": config["title"], "notes": dumps(notes)}
     table = pa.Table.from_pylist(cells, schema=SCHEMA.with_metadata(meta))
     shown = arrange(config["title"], notes, cells)
@@ -50,15 +51,26 @@ def caption(config: dict) -> list[str]:
         "mean ± sample deviation over seeds."
     ]
     for benchmark in config["benchmarks"].values():
-        sizes = {role: _sizes(benchmark[role]) for role in ("train", "test", "ood")}
+        roles = ("train", "test", "shifted", "ood")
+        sizes = {role: _sizes(benchmark[role]) for role in roles}
+        shifted = f"; shifted {sizes['shifted']}" if sizes["shifted"] else ""
         lines.append(
-            f"{benchmark['label']}: train {sizes['train']}, test {sizes['test']} images; "
+            f"{benchmark['label']}: train {sizes['train']}, test {sizes['test']} images{shifted}; "
             f"OOD {sizes['ood'] or 'none'}."
         )
         if benchmark["absent"]:
             lines.append(f"Missing here: {', '.join(benchmark['absent'])}.")
     protocol = "Scores: larger is more ID; FPR95 with ID positive at the recall nearest to 95 %."
     return [*lines, *config["notes"], protocol]
+
+
+def fallbacks(selections: dict[str, list[str]]) -> list[str]:
+    """One line for every row whose filter did not do what its name says, on any seed."""
+    lines = []
+    for row, files in selections.items():
+        told = (read_note(file) for file in files)
+        lines += [f"{row}: {note}" for note in dict.fromkeys(filter(None, told))]
+    return lines
 
 
 def _sizes(sets: list[list[str]]) -> str:

@@ -1,0 +1,136 @@
+"""The synthesis chain in a config: parts, outlier sets, detectors and judges that fit together."""
+
+import copy
+from types import SimpleNamespace
+
+import pytest
+import yaml
+
+from penumbra.errors import PenumbraError
+from penumbra.planning import specs, synthesis, synthesis_specs
+from penumbra.planning.config import merge
+from penumbra.planning.requirements import require
+from penumbra.planning.world import World
+
+
+@pytest.fixture(scope="session")
+def config(root):
+    return yaml.safe_load((root / "config/config.yaml").read_text())
+
+
+@pytest.fixture
+def world(root, config):
+    def make(over=None):
+        files = [root / "config/config.yaml"]
+        return World(merge(copy.deepcopy(config), over or {}), root / "config", files)
+
+    return make
+
+
+MODEL = {"benchmark": "digits", "backbone": "resnet34", "seed": "0"}
+
+
+def names(recipe):
+    return {**MODEL, "recipe": recipe}
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        (
+            {"outliers": {"config1": {"generator": "mage-l"}}},
+            "rdm-b makes representations of moco-b, and mage-l reads those of moco-l",
+        ),
+        ({"outliers": {"mixed": {"generator": "rdm-l"}}}, "rdm-l makes no images"),
+        ({"parts": {"rdm-l": {"weights": "rdm.pth"}}}, "say `weights` .*or `training`, one"),
+        ({"parts": {"mage-b": {"tokenizer": "moco-b"}}}, "moco-b is no tokenizer"),
+        ({"recipes": {"bad-ood": {"outliers": {"filter": "middle"}}}}, "unknown filter 'middle'"),
+        ({"recipes": {"bad-ood": {"outliers": {"judges": []}}}}, "judges score the outliers"),
+        (
+            {"recipes": {"bad-ood": {"outliers": {"judges": ["detector-gaussian"]}}}},
+            "detector-gaussian was not trained on outlier set mixed",
+        ),
+        ({"recipes": {"bad-ood": {"outliers": {"judges": ["standard"]}}}}, "not trained on"),
+        (
+            {"recipes": {"bad-ood": {"outliers": {"judges": ["bad-ood-low"]}}}},
+            "saw filtered outliers only",
+        ),
+        (
+            {"recipes": {"bad-ood": {"outliers": {"calibration": "betas"}}}},
+            "unknown calibration 'betas'; did you mean 'beta'",
+        ),
+        ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),
+        ({"outliers": {"mixed": {"guidance": {"scale": 0.1}}}}, "unknown key .*guidance.scale"),
+        (
+            {"benchmarks": {"all-digits": {"train": "digits-train"}}},
+            "all-digits: it reads models of six-digits, so it names the same `train`",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_a_job_starts(world, over, message):
+    with pytest.raises(PenumbraError, match=message):
+        world(over)
+
+
+def test_missing_weights_are_named_before_a_job_starts(world):
+    require(world({"weights_root": "/nowhere"}))  # the embedded world trains all its parts
+    official = {"moco-l": {"weights": "mocov3/vitl.pth.tar", "training": None}}
+    made = world({"weights_root": "/nowhere", "parts": official})
+    with pytest.raises(PenumbraError, match=r"parts.moco-l: /nowhere/.*vitl.pth.tar is missing"):
+        require(made)
+
+
+def test_a_detector_reads_its_outliers_and_its_selection(world):
+    made = world()
+    first = synthesis.detector_inputs(made, names("detector"))
+    assert first == {
+        "outliers": ["results/embedded/outliers/digits/mixed/0of1.parquet"],
+        "selection": [],
+    }
+    second = synthesis.detector_inputs(made, names("bad-ood"))
+    assert second["outliers"] == first["outliers"]
+    assert second["selection"] == [
+        "results/embedded/selections/digits/resnet34/bad-ood/seed0.parquet"
+    ]
+    assert synthesis.selection_inputs(made, names("bad-ood-crossfit")) == [
+        f"results/embedded/calibrations/digits/resnet34/detector-fold{i}/seed0/beta.parquet"
+        for i in range(2)
+    ]
+    assert synthesis.selection_inputs(made, names("bad-ood-random")) == first["outliers"]
+    assert synthesis.detector_inputs(made, names("standard")) == {"outliers": [], "selection": []}
+
+
+def test_more_shards_are_more_jobs(world):
+    made = world({"outliers": {"mixed": {"shards": 3}}})
+    files = synthesis.shard_files(made, "embeddings", "digits", "mixed")
+    assert [file.rsplit("/", 1)[1] for file in files] == [f"{i}of3.parquet" for i in range(3)]
+
+
+def test_the_filter_decides_a_detectors_inputs_and_not_its_own_param(world):
+    """A changed band gives another selection, whose content retrains the detector."""
+    made, other = world(), world({"filters": {"mid": {"low": 0.25}}})
+    assert specs.models(made, names("bad-ood")) == specs.models(other, names("bad-ood"))
+    assert synthesis_specs.selections(made, names("bad-ood")) != synthesis_specs.selections(
+        other, names("bad-ood")
+    )
+
+
+def test_uat_models_read_nothing_of_the_outliers(world):
+    made, other = world(), world({"outliers": {"mixed": {"seed": 7}}})
+    wc = {**names("uat"), "backbone": "resnet18"}
+    assert specs.models(made, wc) == specs.models(other, wc)
+    assert "penumbra.training.pool" not in specs.models(made, wc)
+    shard = SimpleNamespace(benchmark="digits", outliers="mixed", shard="0of1")
+    wildcards = vars(shard)
+    assert synthesis_specs.embeddings(made, wildcards) != synthesis_specs.embeddings(
+        other, wildcards
+    )
+
+
+def test_clip_is_asked_for_only_where_it_judges(world):
+    clip = {"judge": "clip", "clip": {"folder": "clip", "prompt": "a photo of a {}"}}
+    asked = {"weights_root": "/nowhere", "categories": clip}
+    with pytest.raises(PenumbraError, match=r"clip.folder: /nowhere/clip holds no CLIP"):
+        require(world(asked))
+    others = {"tables": ["badood_table02"], "figures": ["badood_figure02"]}
+    require(world({**asked, **others}))

@@ -1,0 +1,35 @@
+"""The representation diffusion model."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from penumbra.networks import official
+from penumbra.networks.moco import MoCo
+from penumbra.networks.rdm import Rdm
+from penumbra.networks.states import State
+from penumbra.parts.data import Data
+from penumbra.training.rdm import RdmObjective
+
+
+def objective(data: Data, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+    """Denoising of the images' representations from initial weights; labels where conditional."""
+    assert data.representations is not None
+    conditional = options.get("conditional", False)
+    rdm = Rdm(
+        representation=data.representations.shape[1],
+        classes=len(data.classes),
+        encoder=data.encoder,
+        **options,
+    )
+    labels = data.labels if conditional else None
+    return RdmObjective(rdm.to(data.device), data.representations, labels)
+
+
+def published(file: Path, options: Mapping[str, Any], encoder: MoCo | None) -> State:
+    """The RDM of a file, checked against the network, and its encoder where it has one inside."""
+    state = official.read(file, "rdm")
+    Rdm.from_state(state)
+    if encoder is not None:
+        official.check_encoder(str(file), state, official.fingerprint(encoder.state_dict()))
+    return state

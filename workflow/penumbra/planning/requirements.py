@@ -1,0 +1,91 @@
+"""What must be there before a world's jobs are planned: data, published weights, CLIP."""
+
+from pathlib import Path
+
+from penumbra.errors import PenumbraError
+from penumbra.images.layout import missing
+from penumbra.planning import synthesis
+from penumbra.planning.tables import OF_CATEGORIES
+from penumbra.planning.world import World
+
+
+def require(world: World) -> None:
+    """Refuse to plan jobs whose inputs from outside are not there.
+
+    Raises:
+        PenumbraError: which files are expected where, and how to get them.
+    """
+    for image_set in sorted(_image_sets(world)):
+        for name, split in world.lacking(image_set):
+            raise missing(name, world.datasets[name], split, world.root)
+    for name in sorted(parts(world)):
+        _require_weights(world, name)
+    _require_clip(world)
+
+
+def benchmarks(world: World) -> set[str]:
+    """The benchmarks that the world's tables and figures read, and train on."""
+    read = {cell.benchmark for cell in world.all_cells() if cell.files}
+    read |= {world.benchmark_of(entry) for entry in world.figure_entries()}
+    return read | {world.trained_on(benchmark) for benchmark in read}
+
+
+def parts(world: World) -> set[str]:
+    """The parts of the synthesis chain behind the world's tables and figures."""
+    found: set[str] = set()
+    queue = [part for name in _outlier_sets(world) for part in synthesis.parts_of(world, name)]
+    while queue:
+        name = queue.pop()
+        found.add(name)
+        entry = synthesis.part(world, name)
+        queue += [entry[role] for role in synthesis.USES[entry["kind"]]]
+    return found
+
+
+def _outlier_sets(world: World) -> set[str]:
+    entries = world.figure_entries()
+    recipes = {cell.model["recipe"] for cell in world.all_cells() if cell.model}
+    recipes |= {entry["recipe"] for entry in entries if "recipe" in entry}
+    detectors = (synthesis.detector(world, recipe) for recipe in recipes)
+    of_recipes = {detector["set"] for detector in detectors if detector}
+    return of_recipes | {entry["outliers"] for entry in entries if "outliers" in entry}
+
+
+def _image_sets(world: World) -> set[str]:
+    """Image sets that no table and figure can do without."""
+    needed: set[str] = set()
+    for benchmark in benchmarks(world):
+        entry = world.config["benchmarks"][benchmark]
+        needed.update(world.own(benchmark))
+        if entry["missing"] == "error":
+            needed.update(name for group in entry["ood"].values() for name in group)
+    entries = (synthesis.part(world, name) for name in parts(world))
+    return needed | {entry["images"] for entry in entries if entry.get("training") is not None}
+
+
+def _require_weights(world: World, name: str) -> None:
+    entry = synthesis.part(world, name)
+    if entry.get("weights") is None:
+        return
+    file = synthesis.weights_file(world, entry)
+    if not file.is_file():
+        raise PenumbraError(
+            f"parts.{name}: {file} is missing; put the published file there, name another folder "
+            "with weights_root, or train the part here (`training`)"
+        )
+
+
+def _require_clip(world: World) -> None:
+    """Tables and figures of categories want CLIP where the world names it as their judge."""
+    entry = world.config["categories"]
+    in_tables = any(c.metric in OF_CATEGORIES and c.files for c in world.all_cells())
+    in_figures = any(e["kind"] == "categories" for e in world.figure_entries())
+    if entry["judge"] != "clip" or not (in_tables or in_figures):
+        return
+    folder = Path(world.config["weights_root"]) / entry["clip"]["folder"]
+    if not (folder / "config.json").is_file():
+        raise PenumbraError(
+            f"categories.clip.folder: {folder} holds no CLIP; save one there with transformers' "
+            "save_pretrained(), set categories.judge: classifier, or leave the tables and figures "
+            "of categories out of `tables` and `figures`"
+        )

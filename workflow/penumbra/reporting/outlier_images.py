@@ -1,0 +1,96 @@
+"""Outliers and training images as figures need them: a few rows out of large artifacts."""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from penumbra.audit.artifacts import provenance_of, read_parquet
+from penumbra.columns import numbers
+from penumbra.errors import PenumbraError, unknown
+from penumbra.images.shards import from_table
+from penumbra.outliers.store import from_png
+
+
+class OutlierSet:
+    """All shards of an outlier set: `names`, `labels` (N,), `anchors` (N,); images when asked for.
+
+    An anchor is a row of the training image set, a label an index into its classes.
+    """
+
+    def __init__(self, files: Sequence[Path]):
+        self.files = files
+        shards = [read_parquet(file, ["outlier", "label", "anchor"]) for file in files]
+        self.names = [name for shard in shards for name in shard["outlier"].to_pylist()]
+        self.labels = np.concatenate([numbers(shard["label"]) for shard in shards])
+        self.anchors = np.concatenate([numbers(shard["anchor"]) for shard in shards])
+        self._starts = np.cumsum([0, *map(len, shards)])
+
+    def pixels(self, row: int, size: int | None = None) -> np.ndarray:
+        """One image, uint8 (3, H, W), resized to size × size where given."""
+        shard = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return from_png(_images(self.files[shard])[row - self._starts[shard]].as_py(), size)
+
+
+@functools.lru_cache(maxsize=1)  # rows are asked for in order, and a shard fills memory
+def _images(file: Path) -> pa.ChunkedArray:
+    return read_parquet(file, ["image"])["image"]
+
+
+def classes_of(images: Path) -> list[str]:
+    """The class names of an image set."""
+    return from_table(_parts(images, [])).classes
+
+
+def _parts(file: Path, groups: Sequence[int]) -> pa.Table:
+    """Parts of an image set as they were written; the others are not read."""
+    provenance_of(file)  # refuses what is no artifact
+    return pq.ParquetFile(file, memory_map=True).read_row_groups(list(groups))
+
+
+def pixels_at(file: Path, rows: Sequence[int]) -> np.ndarray:
+    """Some images of an image set: uint8 (n, 3, H, W) in the order of `rows`.
+
+    Raises:
+        PenumbraError: the set has no such row.
+    """
+    layout = pq.read_metadata(file)
+    ends = np.cumsum([layout.row_group(i).num_rows for i in range(layout.num_row_groups)])
+    if max(rows) >= ends[-1]:
+        raise PenumbraError(
+            f"{file}: anchor {max(rows)} of {ends[-1]} images; the outliers were made from another "
+            "training set"
+        )
+    group_of = np.searchsorted(ends, rows, side="right")
+    found = {}
+    for group in np.unique(group_of):
+        images = from_table(_parts(file, [int(group)]))
+        start = ends[group] - len(images)
+        for row in np.asarray(rows)[group_of == group]:
+            found[row] = images.pixels[row - start]
+    return np.stack([found[row] for row in rows])
+
+
+def places_of(classes: Sequence[str], names: Sequence[str], places: Sequence[int]) -> list[int]:
+    """Labels of the classes that a figure shows: those of the `names`.
+
+    Of a set that has none of them, as other worlds have, those at `places`.
+
+    Raises:
+        PenumbraError: the set has some of the names and not others, or none of either.
+    """
+    missing = [name for name in names if name not in classes]
+    if names and not missing:
+        return [classes.index(name) for name in names]
+    if len(missing) < len(names):
+        raise unknown("class", missing[0], classes, "figure, options.classes")
+    found = [place for place in places if place < len(classes)]
+    if not found:
+        raise PenumbraError(
+            f"figure: of classes {', '.join(names)} and places {list(places)} the image set, with "
+            f"{len(classes)} classes, has none; change options.places"
+        )
+    return found

@@ -1,0 +1,96 @@
+"""Part: images, or a published file -> the checkpoint of encoder, RDM, tokenizer or MAGE."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from penumbra.audit.artifacts import (
+    dumps,
+    read_checkpoint,
+    read_parquet,
+    write_checkpoint,
+    write_parquet,
+)
+from penumbra.columns import matrix, table
+from penumbra.images.shards import from_table
+from penumbra.networks.moco import MoCo
+from penumbra.networks.vqgan import Tokenizer
+from penumbra.parts.data import DEFAULTS, Data
+from penumbra.plugins import load
+from penumbra.seeds import derive
+from penumbra.stages.common import Job, main, seeded
+from penumbra.training.determinism import determinism, pick_device
+from penumbra.training.parts import fit
+from penumbra.training.resume import Resume
+
+SCRATCH = Path("scratch")
+
+
+def run(job: Job) -> None:
+    """Train, resuming where a killed run of the same identity stopped; or check and take over."""
+    config = job.config
+    determinism(config["threads"])
+    module = load("parts", config["kind"])
+    encoder = _encoder(job)
+    if config["training"] is None:
+        state = module.published(job.input("weights"), config["options"], encoder)
+        job.report(f"{len(state)} tensors of {job.input('weights')}")
+        rows = [{"tensors": len(state), "numbers": sum(t.numel() for t in state.values())}]
+        finish(job, state, rows, job.provenance())
+        return
+    device = pick_device(config["device"])
+    seed = derive("part", job.wildcards["part"])
+    torch.manual_seed(derive(seed, "init"))
+    training = {**DEFAULTS, **config["training"]}
+    data = make_data(job, encoder, training, device)
+    objective = module.objective(data, config["options"], training.pop("objective", {}))
+    provenance = {**seeded(job.provenance(), seed), "classes": data.classes}
+    identity = hashlib.sha256(dumps([provenance, device.type]).encode()).hexdigest()[:24]
+    resume = Resume(SCRATCH / "parts", identity)
+    history = fit(objective, training, seed, resume, job.report)
+    finish(job, objective.artifacts(), history, provenance)
+    resume.discard()
+
+
+def make_data(
+    job: Job, encoder: MoCo | None, training: dict[str, Any], device: torch.device
+) -> Data:
+    """The job's images, and what its other parts made of them, on the device."""
+    images = from_table(read_parquet(job.input("images")))
+    representations = tokenizer = None
+    if "representations" in job.inputs:
+        rows = read_parquet(job.input("representations"), ["representation"])
+        representations = torch.from_numpy(matrix(rows["representation"])).to(device)
+    if "tokenizer" in job.inputs:
+        tokenizer = Tokenizer.from_state(read_checkpoint(job.input("tokenizer")))
+        tokenizer = tokenizer.to(device)
+    return Data(
+        pixels=torch.from_numpy(images.pixels).to(device),
+        labels=torch.from_numpy(images.labels).to(device),
+        classes=images.classes,
+        representations=representations,
+        encoder=encoder and encoder.to(device),
+        tokenizer=tokenizer,
+        steps=training["epochs"] * max(1, len(images) // training["batch_size"]),
+        batch_size=job.config["batch_size"],
+    )
+
+
+def _encoder(job: Job) -> MoCo | None:
+    if "encoder" not in job.inputs:
+        return None
+    options = job.config["uses"]["encoder"]["options"]
+    return MoCo.from_state(read_checkpoint(job.input("encoder")), options.get("heads"))
+
+
+def finish(job: Job, state: Any, history: list[dict], provenance: dict[str, Any]) -> None:
+    """Write checkpoint and history."""
+    write_parquet(job.outputs["history"], table(history), provenance)
+    write_checkpoint(job.outputs["model"], state, provenance)
+    job.record(job.outputs["model"])
+
+
+if __name__ == "__main__":
+    main(run)

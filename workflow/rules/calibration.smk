@@ -1,0 +1,73 @@
+"""Calibration: a detector's energies to P(ID), and which outliers the filter keeps.
+
+REQUIRED INPUTS: a detector, held-out ID images, calibration OOD images, its outlier set.
+OUTPUTS: results/<world>/{energies,calibrations,selections}/<model>…
+"""
+
+
+rule energies:
+    input:
+        model=lambda wc: of.model(WORLD, wc),
+        images=lambda wc: synthesis.energies_images(WORLD, wc),
+        outliers=lambda wc: synthesis.detector_inputs(WORLD, wc)["outliers"],
+    output:
+        energies=pattern(WORLD.name, "energies"),
+    log:
+        "logs/energies/{benchmark}/{backbone}/{recipe}/seed{seed}.log",
+    conda:
+        "../../envs/penumbra.yaml"
+    threads: WORLD.config["compute"]["threads"]["features"]
+    resources:
+        gpu=WORLD.config["compute"]["gpus"],
+        mem_mb=16000,
+        runtime=120,
+    params:
+        spec=lambda wc: synthesis_specs.energies(WORLD, wc),
+    shell:
+        "python -m penumbra.stages.energies --spec {params.spec:q}"
+        " --in model={input.model:q} images={input.images:q} outliers={input.outliers:q}"
+        " --out energies={output.energies:q} 2>&1 | tee {log:q}"
+
+
+rule calibrations:
+    input:
+        energies=pattern(WORLD.name, "energies"),
+    output:
+        calibration=pattern(WORLD.name, "calibrations"),
+        diagram=report(
+            pattern(WORLD.name, "reliability"),
+            category="Reliability",
+            labels={"model": "{recipe}, seed {seed}", "calibration": "{calibration}"},
+        ),
+    log:
+        "logs/calibrations/{benchmark}/{backbone}/{recipe}/seed{seed}/{calibration}.log",
+    conda:
+        "../../envs/penumbra.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        spec=lambda wc: synthesis_specs.calibrations(WORLD, wc),
+    shell:
+        "python -m penumbra.stages.calibrations --spec {params.spec:q}"
+        " --in energies={input.energies:q}"
+        " --out calibration={output.calibration:q} diagram={output.diagram:q} 2>&1 | tee {log:q}"
+
+
+rule selections:
+    input:
+        scored=lambda wc: synthesis.selection_inputs(WORLD, wc),
+    output:
+        selection=pattern(WORLD.name, "selections"),
+    log:
+        "logs/selections/{benchmark}/{backbone}/{recipe}/seed{seed}.log",
+    conda:
+        "../../envs/penumbra.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        spec=lambda wc: synthesis_specs.selections(WORLD, wc),
+    shell:
+        "python -m penumbra.stages.selections --spec {params.spec:q}"
+        " --in scored={input.scored:q} --out selection={output.selection:q} 2>&1 | tee {log:q}"
