@@ -65,6 +65,9 @@ def test_paper_sizes():
     assert len(wrn.blocks) == 12
 
 
+LAST = ("layer1.2", "layer2.3", "layer3.5", "layer4.2")
+
+
 def test_resnet50_has_torchvisions_keys():
     from torchvision.models import resnet50
 
@@ -76,12 +79,16 @@ def test_resnet50_has_torchvisions_keys():
 
 
 def test_resnet50_computes_what_torchvision_computes():
-    from torchvision.models.resnet import Bottleneck, ResNet
+    from torchvision.models import resnet50
 
-    ours = build(SMALL["resnet50"], 7).eval()
-    theirs = ResNet(Bottleneck, [3, 4, 6, 3], 7, width_per_group=4).eval()
+    ours, theirs = load("networks", "resnet50").build(7).eval(), resnet50(num_classes=7).eval()
     theirs.load_state_dict(ours.state_dict())
     assert torch.allclose(ours(x()), theirs(x()), atol=1e-6)
+
+
+def test_width_scales_all_of_a_bottleneck_network():
+    channels = [m.shape[1] for m in build(SMALL["resnet50"], 7).maps(x(), LAST).values()]
+    assert channels == [16, 32, 64, 128]
 
 
 def test_statistics_are_those_of_the_relu():

@@ -1,11 +1,14 @@
 """CompVis' first stage as diffusers' model, against its plain definition by the published names."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 from penumbra.errors import PenumbraError
 from penumbra.networks import ldm_vq
+from tests.networks.helpers import first_stage_shapes
 
 SIZES = (32, 32, 64)  # by level; attention on the last
 CODES, LATENT = 24, 4
@@ -14,49 +17,11 @@ CODES, LATENT = 24, 4
 def published_state():
     """A small first stage with random weights in the published names and shapes."""
     draw = torch.Generator().manual_seed(0)
-    state = {"quantize.embedding.weight": torch.randn(CODES, LATENT, generator=draw)}
-
-    def layer(name, *shape):
-        scale = 1.0 if len(shape) == 1 else torch.Size(shape[1:]).numel() ** -0.5
-        state[f"{name}.weight"] = torch.randn(shape, generator=draw) * scale
-        state[f"{name}.bias"] = torch.randn(shape[:1], generator=draw) * 0.1
-
-    def residual(name, inputs, outputs):
-        layer(f"{name}.norm1", inputs)
-        layer(f"{name}.conv1", outputs, inputs, 3, 3)
-        layer(f"{name}.norm2", outputs)
-        layer(f"{name}.conv2", outputs, outputs, 3, 3)
-        if inputs != outputs:
-            layer(f"{name}.nin_shortcut", outputs, inputs, 1, 1)
-
-    def attention(name, width):
-        layer(f"{name}.norm", width)
-        for part in ("q", "k", "v", "proj_out"):
-            layer(f"{name}.{part}", width, width, 1, 1)
-
-    last = SIZES[-1]
-    for half, blocks in (("encoder.down", 1), ("decoder.up", 2)):
-        for i, size in enumerate(SIZES):
-            before = (SIZES[0], *SIZES)[i] if blocks == 1 else (*SIZES, last)[i + 1]
-            for j in range(blocks):
-                residual(f"{half}.{i}.block.{j}", size if j else before, size)
-                if i == 2:
-                    attention(f"{half}.{i}.attn.{j}", size)
-        name = half.split(".")[0]
-        residual(f"{name}.mid.block_1", last, last)
-        attention(f"{name}.mid.attn_1", last)
-        residual(f"{name}.mid.block_2", last, last)
-    for i in (0, 1):
-        layer(f"encoder.down.{i}.downsample.conv", SIZES[i], SIZES[i], 3, 3)
-        layer(f"decoder.up.{i + 1}.upsample.conv", SIZES[i + 1], SIZES[i + 1], 3, 3)
-    layer("encoder.conv_in", SIZES[0], 3, 3, 3)
-    layer("encoder.norm_out", last)
-    layer("encoder.conv_out", LATENT, last, 3, 3)
-    layer("decoder.conv_in", last, LATENT, 3, 3)
-    layer("decoder.norm_out", SIZES[0])
-    layer("decoder.conv_out", 3, SIZES[0], 3, 3)
-    layer("quant_conv", LATENT, LATENT, 1, 1)
-    layer("post_quant_conv", LATENT, LATENT, 1, 1)
+    state = {}
+    for name, shape in first_stage_shapes(SIZES, 1, LATENT, CODES).items():
+        inputs = 1 if name.startswith("quantize.") else math.prod(shape[1:])
+        scale = 0.1 if name.endswith(".bias") else inputs**-0.5
+        state[name] = torch.randn(shape, generator=draw) * scale
     return state
 
 

@@ -6,8 +6,8 @@ import torch
 from penumbra.errors import PenumbraError
 from penumbra.networks import mage, moco, vqgan
 from penumbra.networks.mage import Mage
+from tests.networks.helpers import digest
 from tests.networks.test_vqgan import SMALL as TOKENIZER
-from tests.networks.test_vqgan import digest
 
 SMALL = {
     "width": 16, "depth": 3, "heads": 2, "decoder_width": 24, "decoder_depth": 2,
@@ -19,8 +19,8 @@ ENCODER = {
     "b": {"width": 768, "depth": 12, "heads": 12},
     "l": {"width": 1024, "depth": 24, "heads": 16},
 }
-# Entries and digest of the sorted lines "name shape type" of the published state dicts, and
-# millions of parameters without tokenizer and encoder.
+# Entries and digest of the published state dicts, and millions of parameters without tokenizer and
+# encoder.
 PUBLISHED = {
     "b": (602, "0ff4415fb82a3119f60f3615c583b3d5013d7e3b5b9e6de4cb96d8ef5ff2c2ee", 146.67),
     "l": (890, "0d17a2b8223a2d50c6b5b328e3c9d8742536df0400003f6181ee19422674aac2", 410.15),

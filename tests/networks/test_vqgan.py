@@ -1,25 +1,15 @@
 """The tokenizer: the published names and sizes, its peculiarities, and what it refuses."""
 
-import hashlib
-
 import pytest
 import torch
 
 from penumbra.errors import PenumbraError
 from penumbra.networks import vqgan
 from penumbra.networks.vqgan import Codebook, ResidualBlock, Tokenizer
+from tests.networks.helpers import digest
 
 SMALL = {"width": 16, "multipliers": (1, 2, 4), "blocks": 1, "codes": 20, "code_width": 8}
-# Of the sorted lines "name shape type" of the published state dict.
 PUBLISHED = "943e30b47b0cb79bd808fae7ad161fd452685918e988d738b679df264bde2a97"
-
-
-def digest(state):
-    lines = [
-        f"{name} {tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
-        for name, value in state.items()
-    ]
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
 def small(seed=0):

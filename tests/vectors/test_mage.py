@@ -1,12 +1,8 @@
 """Conformance of tokenizer, MAGE and decoding: sizes and tolerances come from the files."""
 
-import argparse
-import json
-
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 
 from penumbra.networks.mage import Mage, at, with_class
 from penumbra.networks.moco import MoCo, normalised
@@ -24,62 +20,7 @@ from penumbra.outliers.decode import (
 from penumbra.outliers.guidance import Guidance
 from penumbra.outliers.trajectory import Draws, Sampler
 from penumbra.training.mage import masked_loss, masks, replaced
-
-
-class Case:
-    """Inputs and expected outputs of one file; all of them must be checked in the end."""
-
-    def __init__(self, path):
-        self.folder, self.tensors = path.parent, load_file(path)
-        side = json.loads(path.with_suffix(".json").read_text())
-        self.config, self.tolerance = side["config"], side["tolerance"]
-        self.unchecked = set(self._part("out"))
-
-    def _part(self, kind):
-        start = f"{kind}/"
-        return {k.removeprefix(start): v for k, v in self.tensors.items() if k.startswith(start)}
-
-    @property
-    def weights(self):
-        return self._part("w")
-
-    def given(self, name):
-        return self.tensors[f"in/{name}"]
-
-    def check(self, name, found):
-        wanted, rule = self.tensors[f"out/{name}"], self.tolerance[name]
-        assert found.shape == wanted.shape, name
-        if rule == "exact":
-            assert torch.equal(found.to(wanted.dtype), wanted), name
-        elif "max_abs_diff" in rule:
-            assert found.dtype == wanted.dtype
-            apart = (found.int() - wanted.int()).abs()
-            assert apart.max() <= rule["max_abs_diff"], name
-            assert (apart > 0).float().mean() <= rule["max_fraction_different"], name
-        else:
-            torch.testing.assert_close(
-                found, wanted, atol=rule["atol"], rtol=rule["rtol"], msg=lambda m: f"{name}: {m}"
-            )
-        self.unchecked.discard(name)
-
-    def state(self):
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(self.folder / "mage_checkpoint.pth", weights_only=True)["model"]
-
-    def network(self, encoder=None):
-        heads = self.config["num_heads"], self.config["decoder_num_heads"]
-        return Mage.from_state(self.state(), *heads, encoder)
-
-
-def cases(request, pattern):
-    folder = request.config.getoption("--vectors") / "networks"
-    paths = sorted(folder.glob(f"{pattern}.safetensors"))
-    if not paths:
-        pytest.skip(f"no conformance vectors {pattern} in {folder}; name their folder by --vectors")
-    for path in paths:
-        case = Case(path)
-        yield case
-        assert not case.unchecked, f"{path.stem}: unchecked {sorted(case.unchecked)}"
+from tests.vectors.cases import cases
 
 
 @pytest.fixture(autouse=True)
@@ -88,25 +29,34 @@ def _no_gradients():
         yield
 
 
+def state_of(case):
+    return case.checkpoint("mage", "mage")
+
+
+def network(case, encoder=None):
+    heads = case.config["num_heads"], case.config["decoder_num_heads"]
+    return Mage.from_state(state_of(case), *heads, encoder)
+
+
 def test_tokenizer(request):
     for case in cases(request, "vqgan*"):
         tokenizer = Tokenizer.from_state(case.weights)
-        z = tokenizer.vectors(case.given("image"))
+        z = tokenizer.vectors(case.inputs["image"])
         case.check("encoder_out", z)
-        indices = tokenizer.encode(case.given("image"))
+        indices = tokenizer.encode(case.inputs["image"])
         case.check("indices", indices)
         case.check("z_q", tokenizer.quantize(indices))
         reconstruction, loss = tokenizer.through(z, indices)
         case.check("reconstruction", reconstruction)
         case.check("reconstruction", tokenizer.decode(indices))
         case.check("commit_loss", loss)
-        case.check("decoded_code", tokenizer.decode(case.given("code")))
+        case.check("decoded_code", tokenizer.decode(case.inputs["code"]))
 
 
 def test_forward(request):
     for case in cases(request, "mage_forward*"):
-        mage = case.network()
-        tokens, representations = case.given("tokens"), case.given("rep")
+        mage = network(case)
+        tokens, representations = case.inputs["tokens"], case.inputs["rep"]
         embedded = mage.embed(tokens, representations)
         case.check("input_embedding_first4", embedded[:, :4])
         latent = mage.encode(embedded)
@@ -135,13 +85,13 @@ def image_of(mage, tokens):
 
 def test_decoding(request):
     for case in cases(request, "mage_decode_*"):
-        mage, decoding = case.network(), decoding_of(case)
-        draws = case.given("uniform"), case.given("gumbel")
-        steps = list(iterations(mage, case.given("rep"), *draws, decoding))
+        mage, decoding = network(case), decoding_of(case)
+        draws = case.inputs["uniform"], case.inputs["gumbel"]
+        steps = list(iterations(mage, case.inputs["rep"], *draws, decoding))
         case.check("tokens_in", torch.stack([step.tokens for step in steps]))
         case.check("tokens_out", torch.stack([step.after for step in steps]))
         case.check("mask_len", torch.tensor(mask_lengths(mage.length, decoding.steps)))
-        tokens = decode_tokens(mage, case.given("rep"), *draws, decoding)
+        tokens = decode_tokens(mage, case.inputs["rep"], *draws, decoding)
         case.check("final_ids", tokens)
         case.check("image", image_of(mage, tokens))
         case.check("image_uint8", to_uint8(image_of(mage, tokens)))
@@ -151,7 +101,7 @@ def test_decoding(request):
 def check_at_all_places(case, mage, decoding, steps):
     """Draws and logits at known tokens, too, which decoding does not compute."""
     name = "logits_steps_first_mid_last_every32nd"
-    representations, rule = case.given("rep"), case.tolerance[name]
+    representations, rule = case.inputs["rep"], case.tolerance[name]
     every = []
     for i, step in enumerate(steps):
         weight = decoding.guidance * (i + 1) / decoding.steps
@@ -162,7 +112,7 @@ def check_at_all_places(case, mage, decoding, steps):
         every.append(logits)
         same = every[-1].gather(1, step.unknown[:, :, None].expand_as(step.logits))
         torch.testing.assert_close(step.logits, same, atol=rule["atol"], rtol=rule["rtol"])
-    drawn = sample(torch.stack(every), case.given("uniform"))
+    drawn = sample(torch.stack(every), case.inputs["uniform"])
     case.check("sampled_ids_raw", drawn)
     for step, codes in zip(steps, drawn, strict=True):
         assert torch.equal(step.complete.gather(1, step.unknown), codes.gather(1, step.unknown))
@@ -173,22 +123,22 @@ def check_at_all_places(case, mage, decoding, steps):
 def test_training_loss(request):
     for case in cases(request, "mage_train_loss*"):
         encoder = MoCo.from_state(
-            under(case.state(), "pretrained_encoder."), case.config["pretrained_encoder"]["heads"]
+            under(state_of(case), "pretrained_encoder."), case.config["pretrained_encoder"]["heads"]
         )
-        mage = case.network(encoder)
+        mage = network(case, encoder)
         assert mage.pretrained_encoder is encoder
-        tokens = mage.vqgan.encode(case.given("image")).flatten(1)
+        tokens = mage.vqgan.encode(case.inputs["image"]).flatten(1)
         case.check("gt_indices", tokens)
         share = torch.tensor(case.config["mask_rate"])
-        masked, seen = masks(case.given("position_noise"), share)
+        masked, seen = masks(case.inputs["position_noise"], share)
         case.check("token_all_mask", F.pad(masked, (1, 0)).byte())
         dropped = torch.ones_like(masked).scatter(1, seen, False)
         case.check("token_drop_mask", F.pad(dropped, (1, 0)).byte())
         size = (encoder.image_size, encoder.image_size)
-        x = F.interpolate(normalised(case.given("image")), size, mode="bicubic")
+        x = F.interpolate(normalised(case.inputs["image"]), size, mode="bicubic")
         representations = encoder.represent(x)
         case.check("representation", representations)
-        representations = replaced(mage, representations, case.given("rep_drop_uniform"))
+        representations = replaced(mage, representations, case.inputs["rep_drop_uniform"])
         grid = tokens.masked_fill(masked, mage.mask_id)
         embedded = at(mage.embed(grid, representations), with_class(seen))
         case.check("encoder_latent", mage.encode(embedded))
@@ -198,13 +148,11 @@ def test_training_loss(request):
 
 def sampled(case):
     """Representations (N, R) of the unconditional RDM's whole grid, by its EMA weights."""
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        path = case.folder / "rdm_uncond_checkpoint.pth"
-        rdm = Rdm.from_state(torch.load(path, weights_only=True)["model"])
+    rdm = Rdm.from_state(case.checkpoint("rdm_uncond", "rdm"))
     grid, eta = case.config["rdm_steps"], case.config["eta"]
     last = len(rdm.schedule) - 1
     sampler = Sampler(rdm, Guidance(0.0, direction="none", start=last, grid=grid, eta=eta))
-    x, fresh = case.given("x_T").flatten(1), case.given("rdm_noise").flatten(2)
+    x, fresh = case.vectors("x_T"), case.vectors("rdm_noise")
     *_, (found, _) = sampler.states(x, Draws(x, fresh=fresh))
     return found
 
@@ -213,8 +161,8 @@ def test_from_noise_to_image(request):
     for case in cases(request, "pipeline_rdm_to_image*"):
         representations = sampled(case)
         case.check("representation", representations)
-        mage, decoding = case.network(), decoding_of(case)
-        draws = case.given("uniform"), case.given("gumbel")
+        mage, decoding = network(case), decoding_of(case)
+        draws = case.inputs["uniform"], case.inputs["gumbel"]
         tokens = decode_tokens(mage, representations, *draws, decoding)
         case.check("final_ids", tokens)
         case.check("image", image_of(mage, tokens))

@@ -1,71 +1,22 @@
 """Conformance of schedule, RDM and minority guidance: all sizes come from the files."""
 
-import argparse
-import json
 import math
 import re
 
-import numpy as np
-import pytest
 import torch
-from safetensors.torch import load_file
 
 from penumbra.networks.diffusion import Schedule, Step
 from penumbra.networks.positions import time_steps
 from penumbra.networks.rdm import NETWORK, Rdm
 from penumbra.outliers.guidance import Guidance, largest, minority
 from penumbra.outliers.trajectory import Draws, Sampler
+from tests.vectors.cases import cases
 
 
-class Case:
-    """One vector: its side file, inputs, weights and expected outputs, each to be checked."""
-
-    def __init__(self, path):
-        self.folder, self.side = path.parent, json.loads(path.with_suffix(".json").read_text())
-        self.config, self.name = self.side["config"], path.stem
-        groups = {"in": {}, "w": {}, "out": {}}
-        for key, tensor in load_file(path).items():
-            kind, name = key.split("/", 1)
-            groups[kind][name] = tensor
-        self.inputs, self.weights, self.wanted = groups["in"], groups["w"], groups["out"]
-        self.left = set(self.wanted)
-
-    def vectors(self, name):
-        """An input (..., C, 1, 1) as (..., C)."""
-        return self.inputs[name].flatten(-3)
-
-    def check(self, name, found):
-        """Compare by the side file's tolerance, shapes aside."""
-        wanted, rule = self.wanted[name], self.side["tolerance"][name]
-        found = torch.as_tensor(found).detach()
-        assert found.numel() == wanted.numel(), name
-        found = found.reshape(wanted.shape)
-        if rule == "exact":
-            assert torch.equal(found, wanted), name
-        else:
-            np.testing.assert_allclose(
-                found.double(), wanted.double(), rule["rtol"], rule["atol"], err_msg=name
-            )
-        self.left.discard(name)
-
-    def rdm(self, dtype):
-        """The RDM of the checkpoint that the case belongs to."""
-        name = re.search(r"_(uncond|classcond)", self.name)[1]
-        file = self.folder / f"rdm_{name}_checkpoint.pth"
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            state = torch.load(file, weights_only=True)["model"]
-        return Rdm.from_state(state).to(dtype)
-
-
-def cases(request, pattern):
-    folder = request.config.getoption("--vectors") / "networks"
-    paths = sorted(folder.glob(f"{pattern}.safetensors"))
-    if not paths:
-        pytest.skip(f"no conformance vectors {pattern} in {folder}; name their folder by --vectors")
-    for path in paths:
-        case = Case(path)
-        yield case
-        assert not case.left, f"{case.name}: unchecked {sorted(case.left)}"
+def averaged(case, dtype):
+    """The RDM of the checkpoint that the case belongs to, whose EMA weights are to be used."""
+    name = re.search(r"_(uncond|classcond)", case.name)[1]
+    return Rdm.from_state(case.checkpoint(f"rdm_{name}", "rdm")).to(dtype)
 
 
 def test_schedule_and_grids(request):
@@ -76,11 +27,11 @@ def test_schedule_and_grids(request):
             assert case.wanted[name].dtype == torch.float32
             case.check(name, table.float())
         for prefix in {
-            name.rsplit("_timesteps", 1)[0] for name in case.left if "timesteps" in name
+            name.rsplit("_timesteps", 1)[0] for name in case.unchecked if "timesteps" in name
         }:
             count, eta = re.fullmatch(r"ddim(\d+)_eta([\d.]+)", prefix).groups()
             grid = schedule.grid(int(count), float(eta))
-            case.check(f"{prefix}_timesteps", [step.t for step in grid])
+            case.check(f"{prefix}_timesteps", torch.tensor([step.t for step in grid]))
             for column, field in (("alphas", "alpha"), ("alphas_prev", "alpha_prev")):
                 values = torch.tensor([getattr(step, field) for step in grid], dtype=torch.float64)
                 case.check(f"{prefix}_{column}", values)
@@ -109,7 +60,7 @@ def test_network(request):
         rdm = network(case)
         x, t, labels = case.vectors("x"), case.inputs["t"], case.inputs["class_label"]
         assert rdm.conditional == case.config["use_context"]
-        case.check("context", rdm.cond_stage_model.embedding(labels))
+        case.check("context", rdm.cond_stage_model.embedding(labels[:, None]))
         waves = time_steps(t, rdm.network.width)
         case.check("timestep_embedding", waves)
         case.check("time_mlp", rdm.network.time_embed(waves))
@@ -124,7 +75,7 @@ def test_ddim(request):
     for case in cases(request, "rdm_ddim_*"):
         c = case.config
         top = Guidance(0.0, direction="none", start=c["timesteps"] - 1, grid=c["S"], eta=c["eta"])
-        sampler = Sampler(case.rdm(torch.float32), top)
+        sampler = Sampler(averaged(case, torch.float32), top)
         x, fresh = case.vectors("x_T"), c["temperature"] * case.vectors("noise")
         draws = Draws(x, fresh=fresh if c["eta"] else None)
         found = list(sampler.states(x, draws, case.inputs["class_label"]))
@@ -135,7 +86,7 @@ def test_ddim(request):
 
 def test_partial(request):
     for case in cases(request, "rdm_partial_*"):
-        rdm, c = case.rdm(torch.float32), case.config
+        rdm, c = averaged(case, torch.float32), case.config
         z0, eps, labels = case.vectors("z0"), case.vectors("eps"), case.inputs["class_label"]
         schedule = rdm.schedule
         denoiser, context = rdm.ema_denoiser(), rdm.context(labels)
@@ -150,8 +101,8 @@ def test_partial(request):
             case.check(name, x0)
             case.check(f"eps_from_x0_t{t}", Step(t, alpha, alpha, 0.0).implied_noise(z, x0))
             case.check(f"posterior_mean_t{t}", mean)
-            case.check(f"posterior_variance_t{t}", torch.full(labels.shape, variance))
-            logarithm = torch.full(labels.shape, math.log(variance))
+            case.check(f"posterior_variance_t{t}", torch.full((len(labels), 1), variance))
+            logarithm = torch.full((len(labels), 1), math.log(variance))
             case.check(f"posterior_log_variance_t{t}", logarithm)
         plain = Guidance(
             0.0, direction="none", start=c["start_timestep"], grid=c["S"], eta=c["eta"]
@@ -171,7 +122,7 @@ POINT = re.compile(r"t(\d+)_(l1|l2|sql2)_(sg|full)_K(\d+)_(score|grad|grad_infno
 
 def test_minority_points(request):
     for case in cases(request, "minority_point_*"):
-        rdm, c = case.rdm(torch.float64), case.config
+        rdm, c = averaged(case, torch.float64), case.config
         labels, schedule = case.inputs["class_label"], rdm.schedule
         z0, eps = case.vectors("z0"), case.vectors("eps_forward")
         for t in c["timesteps"]:
@@ -183,7 +134,7 @@ def test_minority_points(request):
             case.check(f"t{t}_z0hat", estimate(z, t))
             case.check(f"t{t}_z_s", renoised)
             case.check(f"t{t}_z0hat2", estimate(renoised, c["s"]))
-            for name in [n for n in sorted(case.left) if n.startswith(f"t{t}_")]:
+            for name in [n for n in sorted(case.unchecked) if n.startswith(f"t{t}_")]:
                 if point := POINT.fullmatch(name):
                     check_point(case, name, point, schedule, estimate, z, mc)
             check_upstream(case, schedule, estimate, z, t, mc, once)
@@ -206,7 +157,7 @@ def check_upstream(case, schedule, estimate, z, t, mc, guidance):
     mean, variance = schedule.posterior(x0, z, t)
     case.check(f"t{t}_upstream_posterior_mean", mean)
     case.check(f"t{t}_upstream_posterior_variance", torch.full_like(z, variance))
-    for name in [n for n in case.left if n.startswith(f"t{t}_upstream_guided_mean_")]:
+    for name in [n for n in case.unchecked if n.startswith(f"t{t}_upstream_guided_mean_")]:
         kind, scale = re.search(r"mean_(var|fixed)_scale([\d.]+)", name).groups()
         factor = variance if kind == "var" else 1
         case.check(name, mean + float(scale) * factor * guidance.towards(gradient, None))
@@ -230,12 +181,14 @@ def trajectory_recipe(config, variant):
 
 def test_minority_trajectories(request):
     for case in cases(request, "minority_traj_*"):
-        rdm, c, labels = case.rdm(torch.float64), case.config, case.inputs["class_label"]
+        rdm, c, labels = averaged(case, torch.float64), case.config, case.inputs["class_label"]
         z0, z = case.vectors("z0"), case.vectors("z_t")
         steps = re.search(r"states after steps j=([\d,]*\d)", str(case.side["notes"]))[1]
         kept = [int(j) for j in steps.split(",")]
         draws = Draws(case.vectors("eps_forward"), again=case.vectors("eps_mc")[:, None])
-        for variant in sorted(n.removesuffix("_final") for n in case.left if n.endswith("_final")):
+        for variant in sorted(
+            n.removesuffix("_final") for n in case.unchecked if n.endswith("_final")
+        ):
             sampler = Sampler(rdm, trajectory_recipe(c, variant))
             assert len(sampler.steps) == c["start_index"] + 1
             states = [state for state, _ in sampler.states(z, draws, labels)]
@@ -243,7 +196,7 @@ def test_minority_trajectories(request):
             case.check(f"{variant}_final", states[-1])
         plain = Sampler(rdm, trajectory_recipe(c, "unguided"))
         case.check("unguided_final", plain.denoise(z0, draws, labels))
-        for name in [n for n in sorted(case.left) if n.startswith("oneshot_")]:
+        for name in [n for n in sorted(case.unchecked) if n.startswith("oneshot_")]:
             t, scale = re.fullmatch(r"oneshot_t(\d+)_s(\d+p\d+)_z0", name).groups()
             once = Guidance(
                 float(scale.replace("p", ".")), mode="oneshot", start=int(t), perturb=c["s"]

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -46,7 +48,9 @@ parts:
   moco-l: {options: {width: 32, depth: 1}}
   rdm-b: {options: {width: 32, blocks: 2, bottleneck: 32}, training: {epochs: 10}}
   tokenizer: {training: {epochs: 1}}
-  mage-b: {options: {width: 32, depth: 1, decoder_width: 32}, training: {epochs: 4, warmup_epochs: 0}}
+  mage-b:
+    options: {width: 32, depth: 1, decoder_width: 32}
+    training: {epochs: 4, warmup_epochs: 0}
   mage-l: {options: {depth: 1}}
 outliers:
   mixed: {decoding: {steps: 4}}
@@ -82,6 +86,22 @@ class Tiny(Checkout):
 
     def run(self, *arguments, **options):
         return self.snakemake(*(arguments or TARGETS), *FLAGS, **options)
+
+    def run_killed(self, target, sign):
+        """Towards a target whose stage is killed (SIGKILL) once its output shows `sign`.
+
+        Returns Snakemake's exit code.
+        """
+        command = [sys.executable, "-m", "snakemake", target, *FLAGS]
+        process = subprocess.Popen(
+            command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for line in process.stdout:
+            if sign in line:
+                subprocess.run(["pkill", "-9", "-f", f"out model={target}"], check=True)
+                break
+        process.stdout.read()
+        return process.wait()
 
     def planned(self, *targets):
         """What would run: a set of (rule, sorted wildcards)."""

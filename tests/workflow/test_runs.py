@@ -91,16 +91,7 @@ def test_a_killed_training_resumes_and_ends_with_the_same_bytes(finished, tmp_pa
     for made in (calm, killed):
         made.edit("tiny.yaml", "epochs: 1,", "epochs: 6,")
     calm.run(target)
-    command = [sys.executable, "-m", "snakemake", target, *FLAGS]
-    process = subprocess.Popen(
-        command, cwd=killed.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    for line in process.stdout:
-        if "epoch 2/6" in line:
-            subprocess.run(["pkill", "-9", "-f", f"out model={target}"], check=True)
-            break
-    process.stdout.read()
-    assert process.wait() != 0
+    assert killed.run_killed(target, "epoch 2/6") != 0
     assert not (killed.folder / target).exists()
     output = killed.run(target).output
     assert "resuming after epoch" in output

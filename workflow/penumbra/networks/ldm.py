@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Self
 
 import torch
-import torch.nn.functional as F
 from diffusers.models.attention import BasicTransformerBlock
 from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
 from penumbra.networks.positions import time_steps
 from penumbra.networks.states import State, adopt, depth, listed, shape, under
+from penumbra.networks.upsample import Upsample
 
 GROUPS = 32
 OWNER = "LDM"
@@ -76,18 +76,6 @@ class Downsample(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H/2, W/2)."""
         return self.op(x)
-
-
-class Upsample(nn.Module):
-    """Doubles height and width."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, 2H, 2W)."""
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
 class Stage(nn.ModuleList):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
 from penumbra.networks.states import State, adopt, depth, shape
+from penumbra.networks.upsample import Upsample
 
 GROUPS = 32  # of every GroupNorm; as many as channels where these are fewer
 OWNER = "tokenizer"
@@ -57,18 +58,6 @@ class Middle(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, h, w) -> (N, C, h, w)."""
         return self.block_2(self.block_1(x))
-
-
-class Upsample(nn.Module):
-    """Twice the side by repetition, then a 3×3 convolution."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, 2H, 2W)."""
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
 class Level(nn.Module):

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from penumbra.errors import PenumbraError
 from penumbra.networks import mage, official
 from penumbra.networks.mage import Mage
 from penumbra.networks.moco import MoCo
@@ -67,4 +68,7 @@ def images(
     """
     device = representations.device
     network = Mage.from_state(state, options.get("heads"), options.get("decoder_heads")).to(device)
-    return generate(network, network.vqgan, representations, seeds, Decoding(**decoding), batch_size)
+    if network.vqgan is None:
+        raise PenumbraError("MAGE: its checkpoint holds no tokenizer (vqgan.*); take the whole one")
+    how = Decoding(**decoding)
+    return generate(network, network.vqgan, representations, seeds, how, batch_size)

@@ -32,7 +32,9 @@ class Trainer:
         self.seed = seed
         self.optimiser = Sgd(nn.ModuleList([model, *method.modules()]), recipe)
         self.forward = torch.compile(model) if compile_model else model
-        self.batches = -(-len(feeder) // recipe["batch_size"])
+        # A last batch of one image is left out: batch norm has no variance of it.
+        full, rest = divmod(len(feeder), recipe["batch_size"])
+        self.batches = full + (rest > 1 or not full)
         self.lowered = recipe["precision"] == "bfloat16"
 
     def run(self, resume: Resume | None, report: Callable[[str], None]) -> list[Record]:
@@ -66,7 +68,8 @@ class Trainer:
         # Losses stay on the device until the epoch ends: reading one would wait for the GPU.
         losses = torch.empty(self.batches, device=device)
         correct = torch.zeros((), dtype=torch.int64, device=device)
-        for index, rows in enumerate(order.split(self.recipe["batch_size"])):
+        batches = order.split(self.recipe["batch_size"])[: self.batches]
+        for index, rows in enumerate(batches):
             batch = Batch(epoch, index, epoch * self.batches + index)
             self.optimiser.rate = self._rate(batch)
             loss, right = self.step(*self.feeder.batch(rows, generator), batch)
@@ -77,7 +80,7 @@ class Trainer:
             "epoch": epoch,
             "lr": self.optimiser.rate,
             "loss": losses.mean().item(),
-            "accuracy": correct.item() / len(self.feeder),
+            "accuracy": correct.item() / sum(map(len, batches)),
             **self.method.record(),
         }
 
