@@ -25,7 +25,9 @@ def device_name() -> str:
 
 def main() -> None:
     torch.set_num_threads(1 if not torch.cuda.is_available() else 4)
-    rows = [row for part in (training, scoring, planning, guidance, decoding) for row in part.measure()]
+    rows = [
+        row for part in (training, scoring, planning, guidance, decoding) for row in part.measure()
+    ]
     lines = [
         f"{datetime.date.today()}, {device_name()}, Python {platform.python_version()}, "
         f"torch {torch.__version__}, {torch.get_num_threads()} thread(s)",

@@ -65,12 +65,14 @@ def caption(config: dict) -> list[str]:
 
 
 def fallbacks(selections: dict[str, list[str]]) -> list[str]:
-    """One line for every row whose filter did not do what its name says, on any seed."""
-    lines = []
+    """What filters did that their names do not say, with the rows that it is true of."""
+    rows: dict[str, list[str]] = {}
     for row, files in selections.items():
-        told = (read_note(file) for file in files)
-        lines += [f"{row}: {note}" for note in dict.fromkeys(filter(None, told))]
-    return lines
+        for file in files:
+            note = read_note(file)
+            if note is not None:
+                rows.setdefault(note, []).append(row)
+    return [f"{', '.join(named)}: {note}" for note, named in rows.items()]
 
 
 def _sizes(sets: list[list[str]]) -> str:
