@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
+import yaml
 from sklearn.datasets import load_digits
 
 from penumbra.audit.artifacts import read_parquet, write_checkpoint, write_parquet
@@ -28,7 +29,9 @@ EACH = 6  # images of a class
 CELLS = [f"cov_{c}_sem_{s}" for c in range(8) for s in range(8)]
 SHARDS = {"mixed": 2, "gaussian": 1, "unguided": 1}
 BAND = {"mode": "band", "low": 0.3, "high": 0.5, "least": 0.02}
-NETWORK = {"network": "resnet34", "width": 4, "stem": "cifar"}
+CONFIG = Path(__file__).resolve().parents[2] / "config/config.yaml"
+BACKBONE = yaml.safe_load(CONFIG.read_text())["backbones"]["resnet34"]
+NETWORK = {"network": BACKBONE["network"], **BACKBONE["options"]}
 
 
 def place(kind, **names):

@@ -1,0 +1,104 @@
+"""Categories of outliers, and the two judges that recognise classes in them."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from penumbra.errors import PenumbraError
+from penumbra.networks.inference import build
+from penumbra.outliers.categories import categories
+from penumbra.outliers.judges import classifier, clip
+
+CLASSES = ["cat", "dog", "snow_owl"]
+
+
+def test_three_categories():
+    probabilities = np.array(
+        [[0.9, 0.1, 0.0], [0.1, 0.9, 0.0], [0.2, 0.25, 0.25], [0.5, 0.5, 0.0], [0.9, 0.1, 0.0]]
+    )
+    # The anchor's class; another; none above the threshold; a tie goes to the first; not offered.
+    assert categories(probabilities, np.array([0, 0, 0, 0, -1]), 0.3).tolist() == [1, 2, 3, 1, 2]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A CLIP of two narrow layers with a vocabulary of letters, saved as transformers saves one."""
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
+
+    path = tmp_path_factory.mktemp("clip")
+    letters = [chr(i) for i in range(97, 123)] + ["_", "{", "}", "0"]
+    words = [*letters, *(f"{c}</w>" for c in letters), "<|startoftext|>", "<|endoftext|>"]
+    (path / "vocab.json").write_text(json.dumps({w: i for i, w in enumerate(words)}))
+    (path / "merges.txt").write_text("#version: 0.2\n")
+    CLIPTokenizer(str(path / "vocab.json"), str(path / "merges.txt")).save_pretrained(path)
+    CLIPImageProcessor(
+        size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}
+    ).save_pretrained(path)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
+    text = {"vocab_size": len(words), "num_attention_heads": 2, "max_position_embeddings": 40}
+    ends = {"bos_token_id": len(words) - 2, "eos_token_id": len(words) - 1}
+    vision = {"image_size": 16, "patch_size": 8, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    config = CLIPConfig(
+        text_config={**sizes, **text, **ends}, vision_config={**sizes, **vision}, projection_dim=8
+    )
+    CLIPModel(config).save_pretrained(path)
+    return path
+
+
+def asked(folder, **changes):
+    given = {"folder": str(folder), "prompt": "a photo of a {}", "device": "cpu", "batch_size": 2}
+    return given | changes
+
+
+def images(count=3):
+    return np.random.default_rng(0).integers(0, 256, (count, 3, 20, 20)).astype(np.uint8)
+
+
+def test_clip_gives_zero_shot_probabilities(folder):
+    found, names = clip.probabilities(images(), CLASSES, None, asked(folder))
+    assert names == CLASSES
+    assert found.shape == (3, 3)
+    np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
+    alone, _ = clip.probabilities(images(1), CLASSES, None, asked(folder))
+    np.testing.assert_allclose(found[:1], alone, rtol=1e-4)
+    other, _ = clip.probabilities(images(), CLASSES, None, asked(folder, prompt="{} zz"))
+    assert not np.allclose(found, other)
+
+
+def test_clip_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(PenumbraError, match=r"no CLIP.*no config.json.*judge: classifier"):
+        clip.probabilities(images(), CLASSES, None, asked(tmp_path))
+
+
+def test_incomplete_clip_is_named(folder, tmp_path):
+    (tmp_path / "config.json").write_text((folder / "config.json").read_text())
+    with pytest.raises(PenumbraError, match=r"no CLIP as transformers saves it"):
+        clip.probabilities(images(), CLASSES, None, asked(tmp_path))
+
+
+def test_a_prompt_without_a_place_for_the_class_is_refused(folder):
+    with pytest.raises(PenumbraError, match=r"has no \{\} for a class"):
+        clip.probabilities(images(), CLASSES, None, asked(folder, prompt="a photo"))
+
+
+def test_a_classifier_of_this_workflow(tmp_path):
+    from safetensors.torch import save_file
+
+    network = {"network": "resnet18", "width": 4}
+    torch.manual_seed(0)
+    model = build(network, 3).eval()
+    file = tmp_path / "model.safetensors"
+    save_file({f"model.{k}": v.contiguous() for k, v in model.state_dict().items()}, file)
+    config = {
+        "network": network, "device": "cpu", "batch_size": 2,
+        "normalisation": {"mean": [0.5] * 3, "std": [0.5] * 3},
+    }  # fmt: skip
+    found, names = classifier.probabilities(images(), CLASSES, file, config)
+    with torch.inference_mode():
+        x = (torch.from_numpy(images()).float() / 255 - 0.5) / 0.5
+        wanted = model(x).softmax(1).numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
+    assert names == CLASSES
