@@ -125,39 +125,41 @@ def check_detectors(world: Any) -> None:
     Raises:
         PenumbraError: names the recipe.
     """
-    config = world.config
-    for recipe in config["recipes"]:
-        where = f"recipes.{recipe}.outliers"
+    for recipe in world.config["recipes"]:
         found = detector(world, recipe)
         if found is None:
             continue
+        where = f"recipes.{recipe}.outliers"
         if "set" not in found:
             raise PenumbraError(f"{where}: method energy trains on an outlier set; name it: set")
         outlier_set(world, found["set"])
-        filter_ = found.get("filter")
-        if filter_ is None:
-            continue
-        if filter_ not in config["filters"]:
-            raise unknown("filter", filter_, config["filters"], where)
-        by_score = config["filters"][filter_]["mode"] != "random"
-        judges = found.get("judges", [])
-        if by_score != bool(judges):
-            wanted = "judges score the outliers" if by_score else "random asks no judges"
-            raise PenumbraError(f"{where}: filter {filter_}: {wanted}")
-        if judges and found.get("calibration") not in config["calibrations"]:
-            raise unknown(
-                "calibration", str(found.get("calibration")), config["calibrations"], where
-            )
-        for judge in judges:
-            if judge not in config["recipes"]:
-                raise unknown("recipe", judge, config["recipes"], f"{where}.judges")
-            own = detector(world, judge)
-            if own is None or own.get("set") != found["set"]:
-                raise PenumbraError(
-                    f"{where}.judges: {judge} was not trained on outlier set {found['set']}"
-                )
-            if "filter" in own and own["filter"] is not None:
-                raise PenumbraError(f"{where}.judges: {judge} saw filtered outliers only")
+        if found.get("filter") is not None:
+            _check_filter(world, found, where)
+            for judge in found.get("judges", []):
+                _check_judge(world, judge, found["set"], where)
+
+
+def _check_filter(world: Any, found: Mapping[str, Any], where: str) -> None:
+    filters, calibrations = world.config["filters"], world.config["calibrations"]
+    name, calibration = found["filter"], found.get("calibration")
+    if name not in filters:
+        raise unknown("filter", name, filters, where)
+    by_score = filters[name]["mode"] != "random"
+    if by_score != bool(found.get("judges")):
+        wanted = "judges score the outliers" if by_score else "random asks no judges"
+        raise PenumbraError(f"{where}: filter {name}: {wanted}")
+    if by_score and calibration not in calibrations:
+        raise unknown("calibration", str(calibration), calibrations, where)
+
+
+def _check_judge(world: Any, judge: str, outliers: str, where: str) -> None:
+    if judge not in world.config["recipes"]:
+        raise unknown("recipe", judge, world.config["recipes"], f"{where}.judges")
+    own = detector(world, judge)
+    if own is None or own.get("set") != outliers:
+        raise PenumbraError(f"{where}.judges: {judge} was not trained on outlier set {outliers}")
+    if own.get("filter") is not None:
+        raise PenumbraError(f"{where}.judges: {judge} saw filtered outliers only")
 
 
 def judges(world: Any, names: Mapping[str, str]) -> list[str]:
