@@ -12,6 +12,7 @@ from penumbra.audit.artifacts import (
     write_checkpoint,
     write_parquet,
 )
+from penumbra.audit.notes import noted, read_note
 from penumbra.columns import groups, matrix, vectors
 from penumbra.errors import PenumbraError
 from penumbra.files import atomic
@@ -93,3 +94,11 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
         interrupted()
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_note_is_read_from_the_metadata_alone(tmp_path):
+    told = pa.table({"x": [1]}).replace_schema_metadata(noted("fell back"))
+    write_parquet(tmp_path / "told.parquet", told, {})
+    write_parquet(tmp_path / "silent.parquet", pa.table({"x": [1]}), {})
+    assert read_note(tmp_path / "told.parquet") == "fell back"
+    assert read_note(tmp_path / "silent.parquet") is None

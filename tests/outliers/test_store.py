@@ -1,7 +1,6 @@
 """Outlier sets in Parquet: what goes in comes out, and the kept ones in the order of the set."""
 
 import errno
-import json
 
 import numpy as np
 import pyarrow as pa
@@ -68,14 +67,6 @@ def test_folds_are_disjoint_and_complete(shards):
     assert sum(map(len, parts)) == len(pixels)
     seen = {image.tobytes() for image in parts[0]} & {image.tobytes() for image in parts[1]}
     assert not seen
-
-
-def test_a_note_is_read_from_the_metadata_alone(tmp_path):
-    table = selection(["x"], [True]).replace_schema_metadata({store.NOTE: json.dumps("fell back")})
-    write_parquet(tmp_path / "told.parquet", table, {})
-    write_parquet(tmp_path / "silent.parquet", selection(["x"], [True]), {})
-    assert store.read_note(tmp_path / "told.parquet") == "fell back"
-    assert store.read_note(tmp_path / "silent.parquet") is None
 
 
 def test_a_full_disk_leaves_no_shard(shards, tmp_path):

@@ -1,13 +1,10 @@
 """Outlier sets in Parquet: one row an outlier, with all that made it."""
 
 import io
-import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from penumbra.columns import column, matrix, numbers, vectors
@@ -15,7 +12,6 @@ from penumbra.errors import PenumbraError
 from penumbra.outliers.anchors import Anchor
 
 ENCODER = b"encoder"
-NOTE = b"note"
 
 
 def embedding_table(
@@ -89,12 +85,6 @@ def kept_names(selection: pa.Table) -> set[str]:
     """Names of the outliers that a selection keeps."""
     rows = zip(selection["outlier"].to_pylist(), selection["kept"].to_pylist(), strict=True)
     return {name for name, kept in rows if kept}
-
-
-def read_note(file: str | Path) -> str | None:
-    """What a selection tells of a filter that did not do what its name says."""
-    meta = pq.read_schema(file).metadata or {}
-    return json.loads(meta[NOTE]) if NOTE in meta else None
 
 
 def encoder_of(table: pa.Table) -> str:

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from penumbra.audit.artifacts import dumps, read_parquet, write_parquet
+from penumbra.audit.notes import noted
 from penumbra.calibration.crossfit import fold_of, join
 from penumbra.calibration.selection import Filter, select
 from penumbra.columns import column, numbers
-from penumbra.outliers.store import NOTE
 from penumbra.seeds import derive
 from penumbra.stages.common import Job, main
 
@@ -28,7 +28,7 @@ def run(job: Job) -> None:
     columns = {"outlier": column(names), "kept": column(found.kept)}
     if q is not None:
         columns["q"] = column(q)
-    meta = {"histogram": dumps(found.histogram)} | ({NOTE.decode(): dumps(note)} if note else {})
+    meta = {"histogram": dumps(found.histogram), **noted(note)}
     table = pa.table(columns).replace_schema_metadata(meta)
     write_parquet(job.outputs["selection"], table, {**job.provenance(), "seed": seed})
     job.record(job.outputs["selection"])

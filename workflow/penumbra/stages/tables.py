@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from penumbra.audit.artifacts import dumps, write_parquet
+from penumbra.audit.notes import read_note
 from penumbra.files import write_text
-from penumbra.outliers.store import read_note
 from penumbra.reporting.render import FORMATS, arrange
 from penumbra.reporting.values import evaluate, read_reported
 from penumbra.stages.common import Job, main
