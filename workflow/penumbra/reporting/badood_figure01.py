@@ -17,9 +17,10 @@ import pyarrow as pa
 from matplotlib.figure import Figure
 
 from penumbra.audit.artifacts import provenance_of, read_parquet
+from penumbra.audit.notes import read_note
 from penumbra.columns import numbers
 from penumbra.errors import PenumbraError
-from penumbra.outliers.store import from_png, read_note
+from penumbra.outliers.store import from_png
 from penumbra.reporting.drawing import STYLE
 from penumbra.reporting.flowchart import flowchart
 from penumbra.reporting.lineage import Node, lineage
