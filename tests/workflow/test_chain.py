@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from safetensors.torch import load_file
 
+from penumbra.__main__ import show
 from penumbra.audit.artifacts import provenance_of, write_checkpoint
 from tests.workflow.conftest import CHAIN, FLAGS, Tiny
 
@@ -107,6 +108,14 @@ def test_calibration_reads_heldout_images_that_no_detector_trained_on(synthesise
         for part in ("train", "heldout", "test")
     ]  # fmt: skip
     assert not (origins[0] & origins[1] | origins[0] & origins[2] | origins[1] & origins[2])
+
+
+def test_show_tells_a_calibrations_parameters_and_quality(synthesised):
+    text = show(
+        synthesised.folder / RESULTS / "calibrations/digits/resnet34/detector/seed0/beta.parquet"
+    )
+    for part in ("rule calibrations", '"parameters"', '"ece_width"', '"held_out"', '"reliability"'):
+        assert part in text
 
 
 def test_a_fall_back_is_told_in_the_table(synthesised):

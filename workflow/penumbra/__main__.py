@@ -20,6 +20,7 @@ def show(file: Path) -> str:
     lines = [f"{file}", f"made by    rule {found['rule']}: {wildcards}"]
     lines += [f"seed       {found['seed']}"] if "seed" in found else []
     lines += [f"content    {_content(file)}"]
+    lines += [line for key, told in _told(file) for line in (key, *_indented(told))]
     lines += ["config", *_indented(found["config"]), "inputs (sha256)"]
     lines += [f"  {digest[:16]}  {path}" for path, digest in found["inputs"].items()]
     code = found["code"]
@@ -42,6 +43,15 @@ def _content(file: Path) -> str:
 
     with safe_open(file, framework="numpy") as tensors:
         return f"{len(list(tensors.keys()))} tensors"
+
+
+def _told(file: Path) -> list[tuple[str, Any]]:
+    """What a stage tells of its result beside the rows, e.g. a calibration's quality."""
+    if file.suffix != ".parquet":
+        return []
+    meta = pq.read_schema(file).metadata or {}
+    names = ("note", "calibration", "histogram")
+    return [(name, json.loads(meta[name.encode()])) for name in names if name.encode() in meta]
 
 
 def _indented(value: Any) -> list[str]:
