@@ -12,7 +12,6 @@ from tests.workflow.conftest import CHAIN, FLAGS, Tiny
 
 MODEL = "benchmark=digits, backbone=resnet34, recipe={}, seed=0"
 RESULTS = "results/tiny"
-PARTS = {f"part={name}" for name in ("moco-l", "rdm-l", "tokenizer", "mage-l")}
 DETECTORS = {"detector", "detector-fold0", "detector-fold1", "bad-ood", "bad-ood-crossfit"}
 AFTER_MODELS = {
     *("energies", "calibrations", "selections", "categories"),
