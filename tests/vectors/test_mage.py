@@ -4,10 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from penumbra.networks.mage import Mage, at, with_class
+from penumbra.networks.mage import Mage, with_class
 from penumbra.networks.moco import MoCo, normalised
 from penumbra.networks.rdm import Rdm
 from penumbra.networks.states import under
+from penumbra.networks.transformer import at
 from penumbra.networks.vqgan import Tokenizer
 from penumbra.outliers.decode import (
     Decoding,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from penumbra.errors import PenumbraError
 from penumbra.networks.positions import grid
 from penumbra.networks.states import State, adopt, depth, heads_of, shape, under
-from penumbra.networks.transformer import EPSILON, Block
+from penumbra.networks.transformer import EPSILON, Block, at, block_at
 from penumbra.networks.vqgan import Tokenizer
 
 CLASS_SLOTS = 1000  # word rows between the codes and the mask token; unused
@@ -194,10 +194,10 @@ class Mage(nn.Module):
         """
         *first, last = _list(self.blocks)
         x = _through(first, self.embed(tokens, representations))
-        latent = self.norm(_block_at(last, x, with_class(known)))
+        latent = self.norm(block_at(last, x, with_class(known)))
         *first, last = _list(self.decoder_blocks)
         x = _through(first, self.fill(latent, known, tokens != self.mask_id))
-        x = self.decoder_norm(_block_at(last, x, unknown + 1))
+        x = self.decoder_norm(block_at(last, x, unknown + 1))
         with torch.autocast(x.device.type, enabled=False):
             return self.predict(x.to(self.mlm_layer.fc.weight.dtype))
 
@@ -249,28 +249,6 @@ def build(**options: Any) -> Mage:
 def with_class(places: Tensor) -> Tensor:
     """Token places (N, P) as positions of the sequence, the class's in front: (N, 1 + P)."""
     return F.pad(places + 1, (1, 0))
-
-
-def at(x: Tensor, positions: Tensor) -> Tensor:
-    """The vectors (N, P, W) of x (N, L, W) at the positions (N, P)."""
-    # Whole rows: gather's own backward would, to be deterministic, sort every single number.
-    return x[torch.arange(len(x), device=x.device)[:, None], positions]
-
-
-def _block_at(block: Block, x: Tensor, positions: Tensor) -> Tensor:
-    """What a transformer block without dropout gives at `positions` (N, P) of x (N, L, W)."""
-    attention = block.attn
-    n, _, width = x.shape
-    normed = block.norm1(x)
-    q_weight, kv_weight = attention.qkv.weight.split([width, 2 * width])
-    q_bias, kv_bias = attention.qkv.bias.split([width, 2 * width])
-    heads = (attention.heads, width // attention.heads)
-    q = F.linear(at(normed, positions), q_weight, q_bias).reshape(n, -1, *heads).transpose(1, 2)
-    kv = F.linear(normed, kv_weight, kv_bias).reshape(n, -1, 2, *heads)
-    k, v = kv.permute(2, 0, 3, 1, 4)
-    mixed = F.scaled_dot_product_attention(q, k, v)
-    y = at(x, positions) + attention.proj(mixed.transpose(1, 2).reshape(n, -1, width))
-    return y + block.mlp(block.norm2(y))
 
 
 def _through(blocks: list[Block], x: Tensor) -> Tensor:

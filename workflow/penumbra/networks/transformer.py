@@ -1,5 +1,6 @@
 """The pre-norm transformer of timm 0.3.2 under its names: MoCo-v3, MAGE and DiT build on it."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -66,3 +67,25 @@ class Block(nn.Module):
         """(N, L, W) -> (N, L, W)."""
         x = x + self.attn(self.norm1(x))
         return x + self.mlp(self.norm2(x))
+
+
+def at(x: Tensor, positions: Tensor) -> Tensor:
+    """The vectors (N, P, W) of x (N, L, W) at the positions (N, P)."""
+    # Whole rows: gather's own backward would, to be deterministic, sort every single number.
+    return x[torch.arange(len(x), device=x.device)[:, None], positions]
+
+
+def block_at(block: Block, x: Tensor, positions: Tensor) -> Tensor:
+    """What a transformer block without dropout gives at `positions` (N, P) of x (N, L, W)."""
+    attention = block.attn
+    n, _, width = x.shape
+    normed = block.norm1(x)
+    q_weight, kv_weight = attention.qkv.weight.split([width, 2 * width])
+    q_bias, kv_bias = attention.qkv.bias.split([width, 2 * width])
+    heads = (attention.heads, width // attention.heads)
+    q = F.linear(at(normed, positions), q_weight, q_bias).reshape(n, -1, *heads).transpose(1, 2)
+    kv = F.linear(normed, kv_weight, kv_bias).reshape(n, -1, 2, *heads)
+    k, v = kv.permute(2, 0, 3, 1, 4)
+    mixed = F.scaled_dot_product_attention(q, k, v)
+    y = at(x, positions) + attention.proj(mixed.transpose(1, 2).reshape(n, -1, width))
+    return y + block.mlp(block.norm2(y))
