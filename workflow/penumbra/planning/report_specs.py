@@ -18,7 +18,7 @@ def tables(world: World, name: str) -> str:
         "title": table["title"],
         "notes": table.get("notes", []),
         "cells": [cell.as_dict() for cell in cells],
-        "selections": {row: files for row, files in _selections(world, name).items() if files},
+        "selections": _selections(world, name),
         "world": world.name,
         "seeds": world.config["seeds"],
         "benchmarks": {name: _described(world, name) for name in _used(cells)},

@@ -5,8 +5,8 @@ from pathlib import Path
 from penumbra.errors import PenumbraError
 from penumbra.images.layout import missing
 from penumbra.planning import synthesis
-from penumbra.planning.tables import OF_CATEGORIES
 from penumbra.planning.world import World
+from penumbra.reporting.values import CATEGORIES
 
 
 def require(world: World) -> None:
@@ -78,7 +78,7 @@ def _require_weights(world: World, name: str) -> None:
 def _require_clip(world: World) -> None:
     """Tables and figures of categories want CLIP where the world names it as their judge."""
     entry = world.config["categories"]
-    in_tables = any(c.metric in OF_CATEGORIES and c.files for c in world.all_cells())
+    in_tables = any(c.metric in CATEGORIES and c.files for c in world.all_cells())
     in_figures = any(e["kind"] == "categories" for e in world.figure_entries())
     if entry["judge"] != "clip" or not (in_tables or in_figures):
         return

@@ -51,7 +51,7 @@ def universal_map(world: World, wc: Any) -> list[str]:
 def blocks(world: World, wc: Any) -> str:
     """How the block was chosen that a latency is measured at."""
     block = world.config["scorers"][wc.scorer]["block"]
-    return path(world.name, "blocks", **_model(wc), input=wc.input, block=block)
+    return path(world.name, "blocks", **synthesis.model_of(wc), input=wc.input, block=block)
 
 
 def cells(world: World, table: str) -> list[str]:
@@ -95,12 +95,8 @@ def category_judge(world: World, wc: Any) -> list[str]:
     entry = world.config["categories"]
     if entry["judge"] != "classifier":
         return []
-    return [path(world.name, "models", **{**_model(wc), **entry["classifier"]})]
+    return [path(world.name, "models", **{**synthesis.model_of(wc), **entry["classifier"]})]
 
 
 def _trained(world: World, wc: Any) -> dict[str, str]:
-    return {**_model(wc), "benchmark": world.trained_on(wc.benchmark)}
-
-
-def _model(wc: Any) -> dict[str, str]:
-    return {key: wc[key] for key in ("benchmark", "backbone", "recipe", "seed")}
+    return {**synthesis.model_of(wc), "benchmark": world.trained_on(wc.benchmark)}

@@ -169,7 +169,7 @@ def judges(world: Any, names: Mapping[str, str]) -> list[str]:
         path(
             world.name,
             "calibrations",
-            **{**_model(names), "recipe": judge},
+            **{**model_of(names), "recipe": judge},
             calibration=found["calibration"],
         )
         for judge in found.get("judges", [])
@@ -183,7 +183,7 @@ def detector_inputs(world: Any, names: Mapping[str, str]) -> dict[str, list[str]
         return {"outliers": [], "selection": []}
     files = shard_files(world, "outliers", names["benchmark"], found["set"])
     filtered = found.get("filter") is not None
-    selection = [path(world.name, "selections", **_model(names))] if filtered else []
+    selection = [path(world.name, "selections", **model_of(names))] if filtered else []
     return {"outliers": files, "selection": selection}
 
 
@@ -211,5 +211,6 @@ def energies_images(world: Any, names: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _model(names: Mapping[str, str]) -> dict[str, str]:
+def model_of(names: Mapping[str, str]) -> dict[str, str]:
+    """The wildcards that name a model."""
     return {key: names[key] for key in ("benchmark", "backbone", "recipe", "seed")}

@@ -7,6 +7,7 @@ from typing import Any
 from penumbra.errors import PenumbraError, unknown
 from penumbra.planning import synthesis
 from penumbra.planning.paths import path, run_record
+from penumbra.reporting.values import CATEGORIES
 
 # Metrics by the artifact that holds them.
 OF_SCORES = ("fpr95", "auroc", "aupr_id", "aupr_ood", "fpr95_ood_positive")
@@ -16,11 +17,10 @@ OF_ACCURACY = (
     *("train_accuracy", "test_accuracy", "shifted_accuracy"),
     *("test_matched_accuracy", "shifted_matched_accuracy"),
 )
-OF_CATEGORIES = tuple(f"ood{i}_{unit}" for i in (1, 2, 3) for unit in ("count", "percent"))
 SOURCES = {
     **dict.fromkeys((*OF_SCORES, *OF_FULL, *OF_NORMS), "metrics"),
     **dict.fromkeys(OF_ACCURACY, "accuracy"),
-    **dict.fromkeys(OF_CATEGORIES, "categories"),
+    **dict.fromkeys(CATEGORIES, "categories"),
     "running_accuracy": "history",
     "train_seconds": "training-run",
     "latency": "latency",

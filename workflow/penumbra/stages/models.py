@@ -1,12 +1,9 @@
 """Model: training images and a recipe -> checkpoint and history."""
 
-import hashlib
-from pathlib import Path
-
 import numpy as np
 import torch
 
-from penumbra.audit.artifacts import dumps, read_parquet, write_checkpoint, write_parquet
+from penumbra.audit.artifacts import read_parquet, write_checkpoint, write_parquet
 from penumbra.columns import table
 from penumbra.images.augment import Feeder
 from penumbra.images.shards import from_table
@@ -14,12 +11,10 @@ from penumbra.networks.inference import build
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.stages.common import Job, main, seeded
+from penumbra.stages.resuming import resume_of
 from penumbra.training.determinism import determinism, pick_device
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Setting
-from penumbra.training.resume import Resume
-
-SCRATCH = Path("scratch")
 
 
 def run(job: Job) -> None:
@@ -31,8 +26,7 @@ def run(job: Job) -> None:
     seed = derive("model", names["benchmark"], names["backbone"], names["seed"])
     trainer = make_trainer(job, seed, device)
     provenance = seeded(job.provenance(), seed)
-    identity = hashlib.sha256(dumps([provenance, device.type]).encode()).hexdigest()[:24]
-    resume = Resume(SCRATCH / "models", identity)
+    resume = resume_of(job, provenance, device)
     history = trainer.run(resume, job.report)
     tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
     write_parquet(job.outputs["history"], table(history), provenance)

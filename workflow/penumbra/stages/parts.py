@@ -1,13 +1,10 @@
 """Part: images, or a published file -> the checkpoint of encoder, RDM, tokenizer or MAGE."""
 
-import hashlib
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from penumbra.audit.artifacts import (
-    dumps,
     read_checkpoint,
     read_parquet,
     write_checkpoint,
@@ -21,11 +18,9 @@ from penumbra.parts.data import DEFAULTS, Data
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.stages.common import Job, main, seeded
+from penumbra.stages.resuming import resume_of
 from penumbra.training.determinism import determinism, pick_device
 from penumbra.training.parts import fit
-from penumbra.training.resume import Resume
-
-SCRATCH = Path("scratch")
 
 
 def run(job: Job) -> None:
@@ -47,8 +42,7 @@ def run(job: Job) -> None:
     data = make_data(job, encoder, training, device)
     objective = module.objective(data, config["options"], training.pop("objective", {}))
     provenance = {**seeded(job.provenance(), seed), "classes": data.classes}
-    identity = hashlib.sha256(dumps([provenance, device.type]).encode()).hexdigest()[:24]
-    resume = Resume(SCRATCH / "parts", identity)
+    resume = resume_of(job, provenance, device)
     history = fit(objective, training, seed, resume, job.report)
     finish(job, objective.artifacts(), history, provenance)
     resume.discard()

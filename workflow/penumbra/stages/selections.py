@@ -11,7 +11,7 @@ from penumbra.calibration.crossfit import fold_of, join
 from penumbra.calibration.selection import Filter, select
 from penumbra.columns import column, numbers
 from penumbra.seeds import derive
-from penumbra.stages.common import Job, main
+from penumbra.stages.common import Job, main, seeded
 
 
 def run(job: Job) -> None:
@@ -30,7 +30,7 @@ def run(job: Job) -> None:
         columns["q"] = column(q)
     meta = {"histogram": dumps(found.histogram), **noted(note)}
     table = pa.table(columns).replace_schema_metadata(meta)
-    write_parquet(job.outputs["selection"], table, {**job.provenance(), "seed": seed})
+    write_parquet(job.outputs["selection"], table, seeded(job.provenance(), seed))
     job.record(job.outputs["selection"])
 
 
