@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from penumbra.errors import PenumbraError
 from penumbra.images.augment import Feeder
+from penumbra.networks.heads import GodinHead
 from penumbra.training.resume import Resume
 from penumbra.training.schedule import learning_rate
 from penumbra.training.sgd import Sgd
@@ -117,6 +119,24 @@ def test_sgd_is_torchs(nesterov):
     x, y = torch.rand(4, 3, 16, 16), torch.arange(4)
     for rate in (0.1, 0.1, 0.01):
         mine.rate = reference.param_groups[0]["lr"] = rate
+        for model, optimiser in ((ours, mine), (theirs, reference)):
+            optimiser.zero_grad()
+            torch.nn.functional.cross_entropy(model(x), y).backward()
+            optimiser.step()
+    assert equal(weights(ours), weights(theirs))
+
+
+def test_a_heads_undecayed_weights_do_not_decay():
+    """Generalized ODIN's h; its divisor and the trunk decay as under torch.optim.SGD."""
+    recipe = {"lr": 0.1, "momentum": 0.9, "weight_decay": 1e-1, "nesterov": False}
+    ours, theirs = (nn.Sequential(nn.Linear(4, 6), GodinHead(6, 3)) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    head = theirs[1].weight
+    rest = [p for p in theirs.parameters() if p is not head]
+    groups = [{"params": rest}, {"params": [head], "weight_decay": 0.0}]
+    mine, reference = Sgd(ours, recipe), torch.optim.SGD(groups, **recipe, fused=True)
+    x, y = torch.rand(5, 4), torch.tensor([0, 1, 2, 0, 1])
+    for _ in range(3):
         for model, optimiser in ((ours, mine), (theirs, reference)):
             optimiser.zero_grad()
             torch.nn.functional.cross_entropy(model(x), y).backward()

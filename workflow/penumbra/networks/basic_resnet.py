@@ -32,6 +32,8 @@ class BasicBlock(nn.Module):
 class BasicResNet(ResidualNetwork):
     """`counts` blocks in four layers of 1, 2, 4 and 8 times the channels of the stem `conv1`."""
 
+    convolutions = ("conv2", "conv1")
+
     def __init__(self, classes: int, counts: Sequence[int], conv1: nn.Conv2d, maxpool: nn.Module):
         super().__init__()
         width = conv1.out_channels

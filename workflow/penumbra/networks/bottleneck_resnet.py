@@ -15,6 +15,8 @@ WIDTH = 64  # of the published networks
 class BottleneckResNet(ResNet, ResidualNetwork):
     """`counts` bottlenecks in four layers; `width` channels behind the stem (papers: 64)."""
 
+    convolutions = ("conv3", "conv2")
+
     def __init__(self, classes: int, counts: Sequence[int], width: int, stem: str):
         self.width = width
         ResNet.__init__(self, Bottleneck, list(counts), num_classes=classes)

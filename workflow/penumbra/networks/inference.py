@@ -8,22 +8,30 @@ import torch
 from torch import Tensor
 
 from penumbra.networks.base import Classifier
+from penumbra.networks.heads import GodinHead
 from penumbra.plugins import load
 
-STATISTICS = ("l2", "max", "mean", "var", "min")
+STATISTICS = ("l2", "max", "mean", "var", "var_unbiased", "min")
 
 
 def build(backbone: dict[str, Any], classes: int) -> Classifier:
-    """The network that a backbone's config names, randomly initialised."""
-    options = {key: value for key, value in backbone.items() if key != "network"}
-    return load("networks", backbone["network"]).build(classes, **options)
+    """The network that a backbone's config names, randomly initialised.
+
+    `head` in it replaces the linear last layer by that of GODIN, e.g. {similarity: cosine}.
+    """
+    options = {key: value for key, value in backbone.items() if key not in ("network", "head")}
+    model = load("networks", backbone["network"]).build(classes, **options)
+    if "head" in backbone:
+        model.fc = GodinHead(model.fc.weight.shape[1], classes, **backbone["head"])
+    return model
 
 
 def statistics(maps: Tensor, names: tuple[str, ...] = STATISTICS) -> dict[str, Tensor]:
     """Per-channel numbers of ReLU(maps): maps (N, C, H, W) -> each (N, C).
 
-    l2 is the spatial L2 norm; var is the biased variance over positions. FN and CCFN need no more
-    of a map than these (Yu et al. 2023; UAT paper, Eq. 4, 5 and Table 13).
+    l2 is the spatial L2 norm; var is the biased variance over positions, var_unbiased the unbiased
+    one, 0 for a single position. FN and CCFN need no more of a map than these (Yu et al. 2023; UAT
+    paper, Eq. 4, 5 and Table 13).
     """
     active = maps.relu().flatten(2)
     every = {
@@ -31,6 +39,7 @@ def statistics(maps: Tensor, names: tuple[str, ...] = STATISTICS) -> dict[str, T
         "max": lambda: active.amax(2),
         "mean": lambda: active.mean(2),
         "var": lambda: active.var(2, correction=0),
+        "var_unbiased": lambda: active.var(2, correction=min(1, active.shape[2] - 1)),
         "min": lambda: active.amin(2),
     }
     return {name: every[name]() for name in names}

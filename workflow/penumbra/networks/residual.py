@@ -22,11 +22,14 @@ class ResidualNetwork(Classifier):
     layer2: nn.Sequential
     layer3: nn.Sequential
     layer4: nn.Sequential
+    convolutions: tuple[str, str]  # of a residual block: the last and the one before it
 
     def name_blocks(self, counts: Sequence[int]) -> None:
-        """Set `blocks` and `positions` for layers of so many blocks."""
+        """Set `blocks`, and what names some of them, for layers of so many blocks."""
         self.blocks = tuple(f"layer{i}.{j}" for i, n in enumerate(counts, 1) for j in range(n))
         self.positions = {"middle": f"layer2.{counts[1] - 1}", "final": f"layer4.{counts[3] - 1}"}
+        self.stages = tuple(f"layer{i}.{n - 1}" for i, n in enumerate(counts, 1))
+        self.last_weights = tuple(f"{self.stages[-1]}.{name}.weight" for name in self.convolutions)
 
     def stem(self, x: Tensor) -> Tensor:
         """Images (N, 3, H, W) -> the first map."""

@@ -32,6 +32,7 @@ class T2TViT(Classifier):
 
     blocks = ()
     positions = {}
+    last_weights = ()
     places: Tensor
 
     def __init__(
@@ -65,6 +66,7 @@ class T2TViT(Classifier):
         waves = time_steps(torch.arange(side**2 + 1), width)[None]
         self.register_buffer("places", waves, persistent=False)
         self.layers = nn.ModuleList([Block(width, heads, 3 * width) for _ in range(depth)])
+        self.stages = tuple(f"layers.{i}" for i in range(depth))
         self.norm = nn.LayerNorm(width, EPSILON)
         self.fc = nn.Linear(width, classes)
 
@@ -81,12 +83,13 @@ class T2TViT(Classifier):
         return torch.cat([self.class_token.expand(len(x), -1, -1), x], 1) + self.places
 
     def _class_feature(self, x: Tensor) -> Tensor:
-        return self.norm(x[:, 0])
+        return x[:, 0]
 
     def steps(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
-        """Tokens, transformer layers, the class token's normalised feature."""
-        layers = [(f"layers.{i}", layer) for i, layer in enumerate(self.layers)]
-        return [("tokens", self._tokens), *layers, ("feature", self._class_feature)]
+        """Tokens, transformer layers, all tokens normalised, the class token's as feature."""
+        layers = zip(self.stages, self.layers, strict=True)
+        end = ("feature", self._class_feature)
+        return [("tokens", self._tokens), *layers, ("norm", self.norm), end]
 
 
 def _soft_split(x: Tensor, split: tuple[int, int, int]) -> Tensor:

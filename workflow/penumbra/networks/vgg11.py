@@ -20,6 +20,8 @@ class VGG11(Classifier):
 
     blocks = tuple(f"conv{i}" for i in range(1, 9))
     positions = {"middle": "conv4", "final": "conv8"}
+    stages = ("conv1", "conv2", "conv4", "conv6", "conv8")
+    last_weights = ("trunk.conv8.0.weight", "trunk.conv7.0.weight")
 
     def __init__(self, classes: int, width: int = 64):
         super().__init__()

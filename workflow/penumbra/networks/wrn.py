@@ -44,6 +44,10 @@ class WideResNet(Classifier):
         self.fc = nn.Linear(widths[3], classes)
         self.blocks = tuple(f"block{i}.{j}" for i in (1, 2, 3) for j in range(each))
         self.positions = {"middle": f"block2.{each - 1}", "final": f"block3.{each - 1}"}
+        # The last residual sum has no network but BN-ReLU after it, so its stage ends behind that.
+        self.stages = (f"block1.{each - 1}", f"block2.{each - 1}", "active")
+        last = f"block3.{each - 1}"
+        self.last_weights = (f"{last}.conv2.weight", f"{last}.conv1.weight")
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 fan = module.kernel_size[0] ** 2 * module.out_channels
@@ -57,14 +61,14 @@ class WideResNet(Classifier):
             first, *(PreActivationBlock(outputs, outputs, 1) for _ in range(count - 1))
         )
 
-    def _end(self, x: Tensor) -> Tensor:
-        return pool(F.relu(self.bn1(x)))
+    def _activate(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn1(x))
 
     def steps(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
         """Stem, the blocks of three stages, BN-ReLU and pooling."""
         stages = [self.block1, self.block2, self.block3]
         named = zip(self.blocks, (block for stage in stages for block in stage), strict=True)
-        return [("stem", self.conv1), *named, ("pool", self._end)]
+        return [("stem", self.conv1), *named, ("active", self._activate), ("pool", pool)]
 
 
 def build(classes: int, **options: int) -> Classifier:

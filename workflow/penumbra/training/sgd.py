@@ -8,18 +8,22 @@ from torch.optim.sgd import sgd
 
 
 class Sgd:
-    """One fused update a step, through torch's functional SGD.
+    """One fused update a step, through torch's functional SGD; a head's `undecayed` do not decay.
 
     The class torch.optim.SGD imports torch's whole compiler when it is made, seconds in every
     training job; its arithmetic is in the function that both call.
     """
 
     def __init__(self, model: nn.Module, recipe: dict[str, Any]):
-        self.parameters: list[Tensor] = list(model.parameters())
+        spared = _undecayed(model)
+        decayed = [p for p in model.parameters() if all(p is not other for other in spared)]
+        self.parameters: list[Tensor] = [*decayed, *spared]
+        self.groups = [(slice(0, len(decayed)), recipe["weight_decay"])]
+        if spared:
+            self.groups.append((slice(len(decayed), None), 0.0))
         self.momentum: list[Tensor | None] = [None] * len(self.parameters)
         self.rate: float = recipe["lr"]
         self.options = {
-            "weight_decay": recipe["weight_decay"],
             "momentum": recipe["momentum"],
             "nesterov": recipe["nesterov"],
         }
@@ -32,14 +36,27 @@ class Sgd:
     @torch.no_grad()
     def step(self) -> None:
         """Update every parameter by its gradient."""
-        gradients = [parameter.grad for parameter in self.parameters]
-        sgd(
-            self.parameters,
-            gradients,  # type: ignore[arg-type]
-            self.momentum,
-            lr=self.rate,
-            dampening=0,
-            maximize=False,
-            fused=True,
-            **self.options,
-        )
+        for group, weight_decay in self.groups:
+            momentum = self.momentum[group]
+            sgd(
+                self.parameters[group],
+                [parameter.grad for parameter in self.parameters[group]],  # type: ignore[misc]
+                momentum,
+                weight_decay=weight_decay,
+                lr=self.rate,
+                dampening=0,
+                maximize=False,
+                fused=True,
+                **self.options,
+            )
+            self.momentum[group] = momentum
+
+
+def _undecayed(model: nn.Module) -> list[Tensor]:
+    """Parameters that a module names in `undecayed`."""
+    return [
+        parameter
+        for module in model.modules()
+        for name in getattr(module, "undecayed", ())
+        if (parameter := getattr(module, name)) is not None
+    ]

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
-from penumbra.errors import PenumbraError
+from penumbra.networks.clip_files import pretrained, prompts
 
 
 def probabilities(
@@ -20,10 +20,12 @@ def probabilities(
     Raises:
         PenumbraError: the folder is missing or incomplete, or a prompt has no place for the class.
     """
-    if "{}" not in config["prompt"]:
-        raise PenumbraError(f"categories.clip.prompt: {config['prompt']!r} has no {{}} for a class")
-    model, processor = _load(Path(config["folder"]), config["device"])
-    texts = [config["prompt"].format(name.replace("_", " ")) for name in classes]
+    texts = prompts(classes, config["prompt"], "categories.clip.prompt")
+    otherwise = ", or set categories.judge: classifier"
+    model, processor = pretrained(
+        Path(config["folder"]), CLIPModel, CLIPProcessor, otherwise=otherwise
+    )
+    model.eval().to(config["device"])
     with torch.inference_mode():
         words = processor(text=texts, return_tensors="pt", padding=True).to(config["device"])
         found = []
@@ -34,18 +36,3 @@ def probabilities(
             logits = model(**words, **inputs).logits_per_image
             found.append(logits.float().softmax(1).cpu().numpy())
     return np.concatenate(found), list(classes)
-
-
-def _load(folder: Path, device: str) -> tuple[CLIPModel, CLIPProcessor]:
-    try:
-        if not (folder / "config.json").is_file():
-            raise OSError("no config.json")
-        model = CLIPModel.from_pretrained(folder, local_files_only=True)
-        processor = CLIPProcessor.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise PenumbraError(
-            f"{folder}: no CLIP as transformers saves it (model, tokenizer and image processor; "
-            f"{error}). Save one there with save_pretrained(), or set categories.judge: classifier"
-        ) from error
-    model.eval().to(torch.device(device))  # type: ignore[arg-type]
-    return model, processor

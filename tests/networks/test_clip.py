@@ -1,0 +1,151 @@
+"""Zero-shot CLIP as a classifier: its cosines are transformers' own, and it passes a checkpoint."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from penumbra.audit.artifacts import provenance_of, read_checkpoint, write_parquet
+from penumbra.audit.closure import code_of
+from penumbra.errors import PenumbraError
+from penumbra.images.shards import ImageSet, to_table
+from penumbra.networks.inference import Reader, build, restore
+from penumbra.stages import zero_shot
+from penumbra.stages.common import Job
+from penumbra.training.zero_shot import classifier
+
+CLASSES = ["cat", "snow_owl", "dog"]
+SIZE = 16
+CPU = torch.device("cpu")
+NORMALISATION = {
+    "mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A CLIP of two narrow layers with a vocabulary of letters, saved as transformers saves one."""
+    from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
+
+    path = tmp_path_factory.mktemp("clip")
+    letters = [chr(i) for i in range(97, 123)]
+    words = [*letters, *(f"{c}</w>" for c in letters), "<|startoftext|>", "<|endoftext|>"]
+    (path / "vocab.json").write_text(json.dumps({w: i for i, w in enumerate(words)}))
+    (path / "merges.txt").write_text("#version: 0.2\n")
+    CLIPTokenizer(str(path / "vocab.json"), str(path / "merges.txt")).save_pretrained(path)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
+    text = {"vocab_size": len(words), "num_attention_heads": 2, "max_position_embeddings": 40}
+    ends = {"bos_token_id": len(words) - 2, "eos_token_id": len(words) - 1}
+    vision = {"image_size": SIZE, "patch_size": 8, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    config = CLIPConfig(
+        text_config={**sizes, **text, **ends}, vision_config={**sizes, **vision}, projection_dim=8
+    )
+    CLIPModel(config).save_pretrained(path)
+    return path
+
+
+def x(size=SIZE):
+    return torch.randn(4, 3, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def cosines(folder, x, texts):
+    """transformers' own: the logits of an image and a text, without their common scale."""
+    from transformers import CLIPModel, CLIPTokenizer
+
+    model, tokenizer = (kind.from_pretrained(folder) for kind in (CLIPModel, CLIPTokenizer))
+    words = tokenizer(texts, return_tensors="pt", padding=True)
+    with torch.inference_mode():
+        logits = model.eval()(pixel_values=x, **words).logits_per_image
+        return logits / model.logit_scale.exp()
+
+
+def job(tmp_path, folder, **backbone):
+    pixels = np.zeros((2, 3, 8, 8), np.uint8)
+    images = ImageSet(pixels, np.array([0, 2]), ["a", "b"], CLASSES)
+    write_parquet(tmp_path / "train.parquet", to_table(images), {})
+    roots = ["penumbra.networks.clip"]
+    spec = {
+        "rule": "zero_shot",
+        "wildcards": {"benchmark": "animals", "backbone": "clip", "recipe": "mcm", "seed": "0"},
+        "config": {
+            "backbone": {"network": "clip", "folder": str(folder)} | backbone,
+            "recipe": {"method": "zero_shot", "options": {"prompt": "a photo of a {}"}},
+            "device": "cpu", "threads": 1,
+        },
+        "roots": roots,
+        "code": code_of(["penumbra.stages.zero_shot", *roots])["digest"],
+    }  # fmt: skip
+    given = [f"train={tmp_path}/train.parquet", *(f"clip={path}" for path in folder.glob("*"))]
+    made = f"model={tmp_path}/model.safetensors"
+    return Job(["--spec", json.dumps(spec), "--in", *given, "--out", made])
+
+
+def test_logits_are_the_cosines_of_transformers(folder):
+    model = classifier(folder, CLASSES, "a photo of a {}", CPU).eval()
+    wanted = cosines(folder, x(), [f"a photo of a {c}" for c in ("cat", "snow owl", "dog")])
+    with torch.inference_mode():
+        found, z = model(x()), model.features(x())
+        torch.testing.assert_close(found, z @ model.fc.weight.T)
+    assert found.shape == (4, 3)
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
+    assert wanted.std(1).min() > 1e-4  # classes differ
+    torch.testing.assert_close(z.norm(dim=1), torch.ones(4))
+
+
+def test_images_of_another_size_are_resized_first(folder):
+    model = classifier(folder, CLASSES, "{}", CPU).eval()
+    for size in (SIZE // 2, 3 * SIZE):
+        resized = torch.nn.functional.interpolate(
+            x(size), (SIZE, SIZE), mode="bicubic", antialias=True
+        )
+        with torch.inference_mode():
+            torch.testing.assert_close(model(x(size)), model(resized))
+
+
+def test_the_stages_checkpoint_gives_the_same_network_without_the_weights_folder(folder, tmp_path):
+    made = job(tmp_path, folder)
+    zero_shot.run(made)
+    checkpoint = read_checkpoint(tmp_path / "model.safetensors")
+    assert not any("text" in name or "scale" in name for name in checkpoint)
+    bare = tmp_path / "bare"  # the network's shape is all that restoring takes from a folder
+    bare.mkdir()
+    (bare / "config.json").write_text((folder / "config.json").read_text())
+    model = restore({"network": "clip", "folder": str(bare)}, len(CLASSES), checkpoint)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 3, SIZE, SIZE)).astype(np.uint8)
+    reader = Reader(model, NORMALISATION, None, 2, CPU)
+    found = reader.outputs(pixels)
+    texts = [f"a photo of a {c}" for c in ("cat", "snow owl", "dog")]
+    wanted = cosines(folder, torch.cat(list(reader.batches(pixels))), texts)
+    np.testing.assert_allclose(found["logits"], wanted, rtol=1e-5, atol=1e-6)
+    kept = provenance_of(tmp_path / "model.safetensors")
+    assert kept["config"] == made.config
+    assert any(path.endswith("vocab.json") for path in kept["inputs"])
+
+
+def test_classes_are_those_of_the_training_images(folder, tmp_path):
+    made = job(tmp_path, folder)
+    zero_shot.run(made)
+    weight = read_checkpoint(tmp_path / "model.safetensors")["model.fc.weight"]
+    swapped = classifier(folder, CLASSES[::-1], "a photo of a {}", CPU).fc.weight
+    torch.testing.assert_close(weight, swapped.flip(0).detach())
+
+
+def test_a_folder_without_clip_is_named(tmp_path):
+    with pytest.raises(PenumbraError, match=r"nowhere: no CLIP as transformers .*no config.json"):
+        build({"network": "clip", "folder": str(tmp_path / "nowhere")}, 3)
+
+
+def test_a_folder_without_weights_is_named(folder, tmp_path):
+    (tmp_path / "config.json").write_text((folder / "config.json").read_text())
+    with pytest.raises(PenumbraError, match=r"no CLIP as transformers .*save_pretrained"):
+        classifier(tmp_path, CLASSES, "{}", CPU)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"), [("a photo", r"no \{\} for a class"), ("{}" * 20, "CLIP's 40 tokens")]
+)
+def test_prompts_that_cannot_be_used_are_refused(folder, prompt, message):
+    with pytest.raises(PenumbraError, match=message):
+        classifier(folder, CLASSES, prompt, CPU)

@@ -1,0 +1,35 @@
+"""CLIP in a local folder, as transformers saves one; nothing is ever downloaded."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from penumbra.errors import PenumbraError
+
+
+def pretrained(folder: Path, *kinds: Any, otherwise: str = "") -> list[Any]:
+    """What each of transformers' classes `kinds` loads from the folder.
+
+    Raises:
+        PenumbraError: the folder is missing or incomplete; `otherwise` is a mend of the caller's.
+    """
+    try:
+        if not (folder / "config.json").is_file():
+            raise OSError("no config.json")
+        return [kind.from_pretrained(folder, local_files_only=True) for kind in kinds]
+    except (OSError, ValueError) as error:
+        raise PenumbraError(
+            f"{folder}: no CLIP as transformers saves it (model, tokenizer and image processor; "
+            f"{error}). Save one there with save_pretrained(){otherwise}"
+        ) from error
+
+
+def prompts(classes: Sequence[str], prompt: str, key: str) -> list[str]:
+    """The prompt of every class; `key` is the config's name of the prompt.
+
+    Raises:
+        PenumbraError: the prompt has no place for the class.
+    """
+    if "{}" not in prompt:
+        raise PenumbraError(f"{key}: {prompt!r} has no {{}} for a class")
+    return [prompt.replace("{}", name.replace("_", " ")) for name in classes]
