@@ -34,7 +34,7 @@ def job(tmp_path, logits, module="msp"):
             "benchmark": "digits", "backbone": "resnet18", "recipe": "uat", "seed": "0",
             "input": "clean", "scorer": module,
         },
-        "config": {"module": module, "options": {}},
+        "config": {"module": module, "options": {}, "needs": ["logits"]},
         "roots": roots,
         "code": code_of(["penumbra.stages.scores", *roots])["digest"],
     }  # fmt: skip

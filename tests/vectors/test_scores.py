@@ -6,83 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.metrics import metrics
 from penumbra.evaluation.norms import feature_norms, jigsaw, norm_ratios
 from penumbra.networks.inference import STATISTICS, Reader, statistics
-from penumbra.networks.resnet18 import build
 from penumbra.scores import ccfn, energy, fn, msp
-
-CPU = torch.device("cpu")
-HALF = {"mean": [0.5] * 3, "std": [0.5] * 3}
-IDENTITY = {"mean": [0.0] * 3, "std": [1.0] * 3}
-
-
-@pytest.fixture(scope="session")
-def folder(request):
-    path = request.config.getoption("--vectors") / "scores"
-    if not path.is_dir():
-        pytest.skip(f"no conformance vectors in {path}; name their folder with --vectors")
-    return path
-
-
-def expected(folder, name):
-    path = folder / "expected" / f"{name}.npz"
-    if not path.is_file():
-        pytest.skip(f"this set of vectors has no {name}")
-    return np.load(path)
-
-
-@pytest.fixture(scope="session")
-def arrays(folder):
-    return np.load(folder / "arrays.npz")
-
-
-@pytest.fixture(scope="session")
-def pixels(folder):
-    return np.load(folder / "images_u8.npz")
-
-
-def network(folder, stem_padding):
-    weights = load_file(folder / "net.safetensors")
-    classes, width = len(weights["fc.bias"]), len(weights["bn1.weight"])
-    model = build(classes, width=width, stem_padding=stem_padding)
-    model.load_state_dict(weights)
-    return model.eval()
-
-
-def as_double(model, normalisation=HALF):
-    """A reader whose inputs are float64."""
-    reader = Reader(model.double(), normalisation, None, 128, CPU)
-    for key in ("mean", "std"):
-        exact = torch.tensor(normalisation[key], dtype=torch.float64).reshape(1, 3, 1, 1)
-        setattr(reader, key, exact)
-    return reader
-
-
-def close(found, wanted, rtol=1e-9):
-    scale = np.abs(wanted).max()
-    np.testing.assert_allclose(found, wanted, rtol=rtol, atol=rtol * scale)
-
-
-@pytest.fixture(scope="session")
-def exact(folder, pixels):
-    """Logits and maps of the network in float64."""
-    reader = as_double(network(folder, 1))
-    blocks = reader.model.blocks[-2:]
-    with torch.inference_mode():
-        found = {}
-        for side in ("id", "ood"):
-            parts = [
-                (reader.model(x), reader.model.maps(x, blocks))
-                for x in reader.batches(pixels[side])
-            ]
-            found[f"{side}_logits"] = torch.cat([logits for logits, _ in parts]).numpy()
-            for key, block in zip(("block6", "block7"), blocks, strict=True):
-                found[f"{side}_{key}"] = torch.cat([maps[block] for _, maps in parts]).numpy()
-    return found
+from tests.vectors.scoring import CPU, HALF, IDENTITY, as_double, close, expected, network
 
 
 @pytest.mark.parametrize("side", ["id", "ood"])
@@ -144,7 +74,9 @@ def test_feature_norms_read_all_blocks(folder, pixels):
     close(torch.stack(list(found.values()), 1).numpy(), wanted[:16])
 
 
-CALIBRATIONS = ["none", "l2", "var", "mean", "min", "max"]
+# Each calibration, and what the vectors call it.
+SAME = ("none", "l2", "var", "mean", "min", "max", "var_unbiased", "l2_whole_map")
+CALIBRATIONS = {name: name for name in SAME} | {"max_squared": "max_squared_text_A10"}
 
 
 def ccfn_of(maps, calibration):
@@ -157,7 +89,7 @@ def ccfn_of(maps, calibration):
 def test_ccfn(folder, arrays, exact, side, calibration):
     wanted = expected(folder, "ccfn")
     for block, key in (("block6", f"{side}_map_block6"), ("block7", f"{side}_map_layer4")):
-        target = wanted[f"{side}_{block}_{calibration}"]
+        target = wanted[f"{side}_{block}_{CALIBRATIONS[calibration]}"]
         close(ccfn_of(exact[f"{side}_{block}"], calibration), target)
         close(ccfn_of(arrays[key], calibration), target, 1e-5)
 
@@ -165,7 +97,17 @@ def test_ccfn(folder, arrays, exact, side, calibration):
 @pytest.mark.parametrize("calibration", CALIBRATIONS)
 def test_ccfn_of_signed_maps(folder, calibration):
     wanted = expected(folder, "ccfn")
-    close(ccfn_of(wanted["signed_array"], calibration), wanted[f"signed_{calibration}"])
+    target = wanted[f"signed_{CALIBRATIONS[calibration]}"]
+    close(ccfn_of(wanted["signed_array"], calibration), target)
+
+
+def test_keys_of_ccfn(folder):
+    wanted = expected(folder, "ccfn")
+    groups = ("id_block6", "id_block7", "ood_block6", "ood_block7", "signed")
+    known = {f"{group}_{name}" for group in groups for name in CALIBRATIONS.values()}
+    assert set(wanted) == known | {"id", "ood", "signed_array"}
+    for side in ("id", "ood"):
+        assert np.array_equal(wanted[side], wanted[f"{side}_block6_max"])
 
 
 def by_prefix(case, prefix):

@@ -10,6 +10,9 @@ NEEDS = {
         "var": ("l2", "var"),
         "mean": ("l2", "mean"),
         "min": ("l2", "min"),
+        "var_unbiased": ("l2", "var_unbiased"),
+        "l2_whole_map": ("l2",),
+        "max_squared": ("l2", "max"),
     }
 }
 
@@ -17,9 +20,15 @@ NEEDS = {
 def score(arrays: dict[str, np.ndarray], calibration: str = "max") -> np.ndarray:
     """mean_c w_c · ‖ReLU(f_c)‖₂ with w_c a statistic of ReLU(f_c) over positions: (N, C) -> (N,).
 
-    The paper's score takes w_c = max; `none` gives FN. Appendix A.10 speaks of squared norms,
-    Eq. 5 has none; Eq. 5 is followed.
+    The paper's score takes w_c = max; `none` gives FN. Other readings of the paper: `l2_whole_map`
+    takes one w, the norm of all channels; `max_squared` averages the squares of the calibrated
+    norms, of which Appendix A.10 speaks and Eq. 5 does not.
     """
     norm = arrays["l2"].astype(np.float64)
-    weight = 1.0 if calibration == "none" else arrays[calibration].astype(np.float64)
-    return (weight * norm).mean(1)
+    if calibration == "none":
+        return norm.mean(1)
+    if calibration == "l2_whole_map":
+        return np.sqrt((norm**2).sum(1)) * norm.mean(1)
+    if calibration == "max_squared":
+        return ((arrays["max"].astype(np.float64) * norm) ** 2).mean(1)
+    return (arrays[calibration].astype(np.float64) * norm).mean(1)

@@ -2,13 +2,14 @@
 
 import numpy as np
 
-NEEDS = "outputs"
+from penumbra.numerics import by_rows, class_first, max_softmax
+
+NEEDS = ("logits",)
 
 
 def score(arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """max_j softmax(logits)_j in float64: logits (N, C) -> (N,) in [1/C, 1].
+    """max_j softmax(logits)_j, summed in float64: logits (N, C) -> (N,) in [1/C, 1].
 
     float32 softmax of confident networks ties at 1.0, which shifts AUROC.
     """
-    logits = arrays["logits"].astype(np.float64)
-    return 1 / np.exp(logits - logits.max(1, keepdims=True)).sum(1)
+    return by_rows(lambda logits: max_softmax(class_first(logits)), arrays["logits"])

@@ -1,0 +1,65 @@
+"""Perturbation-rectified confidence: the least on a short descent (PRO, Chen et al. 2025)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from penumbra.errors import unknown
+from penumbra.networks.probe import Probe
+
+NEEDS = ("gradients",)
+# Parameters of each variant by the official code. Its search, for which it needs OOD images, starts
+# the temperature at 1, which is msp; the next value of the search is taken.
+VARIANTS: dict[str, dict[str, float]] = {
+    "gen": {"steps": 3, "eps": 5e-4, "gamma": 0.1, "top": 100},
+    "msp": {"steps": 1, "eps": 3e-3},
+    "msp_t": {"steps": 1, "eps": 3e-3, "temperature": 10.0},
+    "ent": {"steps": 2, "eps": 1.4e-3},
+}
+
+
+def score(probe: Probe, x: Tensor, variant: str = "gen", **parameters: Any) -> Tensor:
+    """min over t = 0 … K of the confidence at x_t, x_{t+1} = x_t - ε · sgn(∇ confidence(x_t)).
+
+    (n, 3, H, W) -> (n,). Parameters: `steps` K and `eps` ε, in units of normalised inputs;
+    `temperature` of msp_t; of gen, `gamma` and the number `top` of largest probabilities. Neither
+    projected nor clipped; a zero gradient moves nothing.
+
+    Raises:
+        PenumbraError: no such variant, or a parameter that the variant does not have.
+    """
+    if variant not in VARIANTS:
+        raise unknown("variant", variant, VARIANTS, "scorer pro")
+    for name in parameters:
+        if name not in VARIANTS[variant]:
+            raise unknown("parameter", name, VARIANTS[variant], f"scorer pro, variant {variant}")
+    chosen = VARIANTS[variant] | parameters
+    steps, eps = int(chosen.pop("steps")), chosen.pop("eps")
+    least = x.new_full((len(x),), torch.inf, dtype=torch.float64)
+    for step in range(steps + 1):
+        x = x.detach().requires_grad_(step < steps)
+        value = confidence(probe.logits(x), variant, **chosen)
+        least = torch.minimum(least, value.detach())
+        if step < steps:
+            (gradient,) = torch.autograd.grad(value.sum(), x)
+            x = x.detach() - eps * gradient.sign()
+    return least
+
+
+def confidence(
+    logits: Tensor, variant: str, temperature: float = 1.0, gamma: float = 0.1, top: float = 100
+) -> Tensor:
+    """Confidence of logits (n, C) -> (n,) in float64: larger means more certain.
+
+    msp, msp_t: max p in [1/C, 1]; ent: Σ p log p ≤ 0; gen (Liu et al. 2023): -Σ pᵞ(1 - p)ᵞ ≤ 0
+    over the `top` largest p.
+    """
+    # In float64, so that a probability next to 1 still has a gradient.
+    p = torch.softmax(logits.double() / temperature, 1)
+    if variant == "ent":
+        return (p * (p + 1e-10).log()).sum(1)
+    if variant == "gen":
+        p = p.topk(min(int(top), p.shape[1])).values
+        return -(p**gamma * (1 - p) ** gamma).sum(1)
+    return p.max(1).values

@@ -1,0 +1,34 @@
+"""Energy of scaled activations (SCALE, Xu et al. 2023)."""
+
+import numpy as np
+
+from penumbra.errors import PenumbraError
+from penumbra.numerics import by_rows, logsumexp
+
+NEEDS = ("features", "head")
+
+
+def score(arrays: dict[str, np.ndarray], percentile: float = 85.0) -> np.ndarray:
+    """logsumexp(W (z · exp(r)) + b), r = Σz / Σ(top-k z), Eq. 6 and 7: features (N, D) -> (N,).
+
+    k = D - round(D · percentile / 100); no entry is pruned. Where the top k add up to 0, as those
+    of an image without an active unit do, z is not scaled.
+
+    Raises:
+        PenumbraError: the percentile leaves none of the D units, or more than all.
+    """
+    weight, bias, features = arrays["weight"], arrays["bias"], arrays["features"]
+    width = features.shape[1]
+    cut = round(width * percentile / 100)
+    if not 0 <= cut < width:
+        raise PenumbraError(
+            f"scale: percentile {percentile:g} keeps {width - cut} of {width} units; choose one "
+            "between 0 and 100 that keeps some"
+        )
+
+    def energy(z: np.ndarray) -> np.ndarray:
+        peak = np.partition(z, cut, axis=1)[:, cut:].sum(1) if cut else z.sum(1)
+        ratio = np.divide(z.sum(1), peak, out=np.zeros_like(peak), where=peak != 0)
+        return logsumexp((weight @ z.T) * np.exp(ratio) + bias[:, None])
+
+    return by_rows(energy, features)

@@ -1,0 +1,68 @@
+"""Virtual-logit matching (ViM, Wang et al. 2022)."""
+
+import numpy as np
+
+from penumbra.errors import PenumbraError
+from penumbra.numerics import by_rows, class_first, logsumexp, norms, second_moment, spectrum
+
+NEEDS = ("logits", "features")
+FIT = ("train", "logits", "features", "head")
+
+
+def fit(arrays: dict[str, np.ndarray], *, dim: int | None = None) -> dict[str, np.ndarray]:
+    """The residual space of features (N, D), and the size of a virtual logit.
+
+    Origin u = -W⁺b (D,); eigenvalues (D,), descending, of the mean of (z - u)(z - u)ᵀ; residual
+    (D, D - dim), the eigenvectors beyond the `dim` largest; alpha (1,), the mean largest logit over
+    the mean norm of the residual (Eq. 2 and 5). Without `dim` the paper's: 1000 where D ≥ 2048, 512
+    where D ≥ 768, D/2 below.
+
+    Raises:
+        PenumbraError: `dim` leaves no residual, or features are not finite or have none there.
+    """
+    logits, features = arrays["logits"], arrays["features"]
+    width = features.shape[1]
+    dim = _usual(width) if dim is None else dim
+    if not 1 <= dim < width:
+        raise PenumbraError(
+            f"vim: dim {dim} leaves no residual of {width} features; 1 to {width - 1}"
+        )
+    origin = -np.linalg.pinv(arrays["weight"].astype(np.float64)) @ arrays["bias"]
+    values, vectors, rounding = spectrum(second_moment(features, origin), "vim")
+    rest = width - dim
+    if values[rest - 1] <= rounding:
+        raise PenumbraError(
+            f"vim: the {width} features vary in at most {dim} directions, so nothing is left "
+            "beyond; choose a smaller dim"
+        )
+    found = {
+        "origin": origin,
+        "residual": vectors[:, :rest].copy(),
+        "eigenvalues": values[::-1].copy(),
+    }
+    size = by_rows(lambda z: _residual(z, found), features).mean()
+    top = by_rows(lambda part: class_first(part).max(0), logits).mean()
+    return {**found, "alpha": np.array([top / size])}
+
+
+def _usual(width: int) -> int:
+    if width >= 2048:
+        return 1000
+    return 512 if width >= 768 else width // 2
+
+
+def _residual(features: np.ndarray, fitted: dict[str, np.ndarray]) -> np.ndarray:
+    """Norms of the parts of z - u in the residual space: (n, D) -> (n,)."""
+    residual = fitted["residual"]
+    offset = fitted["origin"] @ residual
+    return norms(features @ residual.astype(features.dtype) - offset.astype(features.dtype))
+
+
+def score(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """logsumexp(l) - α ‖Rᵀ(z - u)‖ (Eq. 7's ranks): logits (N, C), features (N, D) -> (N,)."""
+    (alpha,) = arrays["alpha"].tolist()
+    return by_rows(
+        lambda logits, z: logsumexp(class_first(logits)) - alpha * _residual(z, arrays),
+        arrays["logits"],
+        arrays["features"],
+    )
