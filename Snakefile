@@ -13,7 +13,15 @@ configfile: "config/config.yaml"
 
 BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "workflow"))
-from penumbra.planning import report_specs, rules as of, specs, synthesis, synthesis_specs
+from penumbra.planning import (
+    report_specs,
+    rules as of,
+    score_specs,
+    scorers,
+    specs,
+    synthesis,
+    synthesis_specs,
+)
 from penumbra.planning.paths import pattern
 from penumbra.planning.setup import require_executor, set_up
 

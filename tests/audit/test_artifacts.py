@@ -7,8 +7,11 @@ import torch
 
 from penumbra.audit.artifacts import (
     provenance_of,
+    read_arrays,
     read_checkpoint,
     read_parquet,
+    stream_parquet,
+    write_arrays,
     write_checkpoint,
     write_parquet,
 )
@@ -102,3 +105,40 @@ def test_a_note_is_read_from_the_metadata_alone(tmp_path):
     write_parquet(tmp_path / "silent.parquet", pa.table({"x": [1]}), {})
     assert read_note(tmp_path / "told.parquet") == "fell back"
     assert read_note(tmp_path / "silent.parquet") is None
+
+
+def test_a_stream_reads_the_wanted_rows_group_by_group(tmp_path):
+    def groups():
+        for kind, rows in (("train", [0, 1]), ("test", [2, 3]), ("ood", [4])):
+            yield pa.table({"role": [kind] * len(rows), "x": pa.array(rows)})
+
+    write_parquet(tmp_path / "a.parquet", groups(), {})
+    found = list(stream_parquet(tmp_path / "a.parquet", ["x"], "role", ("test", "ood")))
+    assert [part["x"].to_pylist() for part in found] == [[2, 3], [4]]
+
+
+def test_a_row_group_of_several_kinds_is_cut(tmp_path):
+    table = pa.table({"role": ["train", "test", "test"], "x": pa.array([0, 1, 2])})
+    write_parquet(tmp_path / "a.parquet", table, {})
+    (part,) = stream_parquet(tmp_path / "a.parquet", ["x"], "role", ("test",))
+    assert part["x"].to_pylist() == [1, 2]
+
+
+def test_a_damaged_stream_is_named(tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 no PAR1")
+    with pytest.raises(PenumbraError, match=r"a.parquet: not a readable .* remake it"):
+        list(stream_parquet(tmp_path / "a.parquet", ["x"], "role", ("test",)))
+
+
+def test_arrays_without_torch(tmp_path):
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.array([True, False])}
+    write_arrays(tmp_path / "a.safetensors", arrays, {"rule": "x"})
+    found = read_arrays(tmp_path / "a.safetensors")
+    assert {name: value.tolist() for name, value in found.items()} == {
+        name: value.tolist() for name, value in arrays.items()
+    }
+    assert list(read_arrays(tmp_path / "a.safetensors", ["b", "absent"])) == ["b"]
+    assert provenance_of(tmp_path / "a.safetensors") == {"rule": "x"}
+    (tmp_path / "a.safetensors").write_bytes(b"short")
+    with pytest.raises(PenumbraError, match=r"a.safetensors: not a readable checkpoint"):
+        read_arrays(tmp_path / "a.safetensors")

@@ -142,12 +142,16 @@ def test_recipe_takes_what_it_extends_and_its_backbones_changes(config):
 
 
 def test_needs_of_scorers(config):
-    assert needs.stage(config["scorers"]["msp"]) == "outputs"
-    assert needs.stage(config["scorers"]["fn"]) == "norms"
-    assert needs.statistics(config["scorers"]["ccfn"]) == ("l2", "max")
-    assert needs.stage(config["scorers"]["ccfn-mean"]) == "channels"
+    def stage(name):
+        return needs.stage(needs.needs(config["scorers"][name]))
+
+    assert stage("msp") == "outputs"
+    assert stage("fn") == "norms"
+    assert needs.needs(config["scorers"]["ccfn"]) == ("l2", "max")
+    assert stage("ccfn-mean") == "channels"
+    assert stage("odin") == "network"
     with pytest.raises(PenumbraError, match="unknown calibration 'maximum'"):
-        needs.statistics({"module": "ccfn", "options": {"calibration": "maximum"}})
+        needs.needs({"module": "ccfn", "options": {"calibration": "maximum"}})
     with pytest.raises(PenumbraError, match="unknown scorer module 'ccfm'; did you mean 'ccfn'"):
         needs.declared("ccfm")
 

@@ -31,6 +31,21 @@ def test_a_scorer(again):
     assert again.planned() == jobs("scores", changed) | jobs("metrics", changed) | TABLES
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "rules"),
+    [
+        ("react", "np.minimum(z, threshold)", "z.clip(None, threshold)", ("fits", "scores")),
+        ("odin", "moved = x - eps *", "moved = x + -eps *", ("scores_network",)),
+    ],
+)
+def test_a_fitted_scorer_and_one_of_the_network(again, file, old, new, rules):
+    """That scorer's own fit, scores and metrics; its features are there, no other scorer runs."""
+    again.edit(f"workflow/penumbra/scores/{file}.py", old, new)
+    changed = scoring("standard", "clean", file)
+    steps = (jobs(rule, changed) for rule in (*rules, "metrics"))
+    assert again.planned() == jobs("tables", {"table=uat_table01"}).union(*steps)
+
+
 def test_metrics(again):
     """Every metric and table, no score."""
     again.edit("workflow/penumbra/evaluation/metrics.py", "RECALL = 0.95", "RECALL = 0.950")
@@ -47,7 +62,8 @@ def test_the_training_loop(again):
     planned = again.planned()
     assert jobs("models", {MODEL.format("standard"), MODEL.format("uat")}) <= planned
     assert {rule for rule, _ in planned} == {
-        *("models", "outputs", "norms", "channels", "scores", "metrics", "tables", "figures")
+        *("models", "outputs", "norms", "channels", "fits", "scores", "scores_network"),
+        *("metrics", "tables", "figures"),
     }
 
 
@@ -163,14 +179,16 @@ def test_a_scorer_of_your_own(again, guide):
     """The file and the two lines that docs/extending.md shows; the row is computed for real."""
     source = guide.split("```python\n")[1].split("```")[0]
     entry, row = (part.split("```")[0] for part in guide.split("```yaml\n")[1:3])
-    (again.folder / "workflow/penumbra/scores/maxlogit.py").write_text(source)
+    assert len(source.splitlines()) <= 20
+    (again.folder / "workflow/penumbra/scores/nearest_mean.py").write_text(source)
     again.edit("config/config.yaml", "scorers:\n", entry)
     again.edit("config/tables/uat_table01.yaml", "rows:\n", "rows:\n" + row)
-    new = scoring("standard", "clean", "maxlogit")
-    expected = jobs("scores", new) | jobs("metrics", new) | jobs("tables", {"table=uat_table01"})
-    assert again.planned() == expected
+    new = scoring("standard", "clean", "nearest-mean")
+    shown = jobs("tables", {"table=uat_table01"})
+    steps = (jobs(rule, new) for rule in ("fits", "scores", "metrics"))
+    assert again.planned() == shown.union(*steps)
     again.run("uat_table01")
     table = (again.folder / "results/tiny/tables/uat_table01.csv").read_text()
     auroc = table.splitlines()[1].split(",")[4]
-    assert table.splitlines()[1].startswith("Max logit,")
+    assert table.splitlines()[1].startswith("Nearest mean,")
     assert 0 <= float(auroc) <= 100

@@ -16,6 +16,8 @@ rule models:
         history=pattern(WORLD.name, "history"),
     log:
         "logs/models/{benchmark}/{backbone}/{recipe}/seed{seed}.log",
+    wildcard_constraints:
+        recipe=of.recipes_that(WORLD, are_zero_shot=False),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["models"]
@@ -29,3 +31,26 @@ rule models:
         "python -m penumbra.stages.models --spec {params.spec:q} --in train={input.train:q}"
         " outliers={input.outliers:q} selection={input.selection:q}"
         " --out model={output.model:q} history={output.history:q} 2>&1 | tee {log:q}"
+
+
+rule zero_shot:
+    input:
+        train=lambda wc: of.images_of(WORLD, wc, "train"),
+        clip=lambda wc: of.clip_files(WORLD, wc),
+    output:
+        model=pattern(WORLD.name, "models"),
+    log:
+        "logs/models/{benchmark}/{backbone}/{recipe}/seed{seed}.log",
+    wildcard_constraints:
+        recipe=of.recipes_that(WORLD, are_zero_shot=True),
+    conda:
+        "../../envs/penumbra.yaml"
+    resources:
+        gpu=WORLD.config["compute"]["gpus"],
+        mem_mb=8000,
+        runtime=30,
+    params:
+        spec=lambda wc: specs.zero_shot(WORLD, wc),
+    shell:
+        "python -m penumbra.stages.zero_shot --spec {params.spec:q}"
+        " --in train={input.train:q} clip={input.clip:q} --out model={output.model:q} 2>&1 | tee {log:q}"

@@ -9,7 +9,7 @@ rule outputs:
     input:
         model=lambda wc: of.model(WORLD, wc),
         map=lambda wc: of.universal_map(WORLD, wc),
-        images=lambda wc: of.all_images(WORLD, wc),
+        images=lambda wc: of.all_images(WORLD, wc) + of.heldout_images(WORLD, wc),
     output:
         outputs=pattern(WORLD.name, "outputs"),
     log:
@@ -117,7 +117,7 @@ rule latency:
         mem_mb=8000,
         runtime=30,
     params:
-        spec=lambda wc: specs.latency(WORLD, wc),
+        spec=lambda wc: score_specs.latency(WORLD, wc),
     shell:
         "python -m penumbra.stages.latency --spec {params.spec:q}"
         " --in model={input.model:q} map={input.map:q} blocks={input.blocks:q} test={input.test:q}"

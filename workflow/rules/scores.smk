@@ -1,27 +1,108 @@
-"""Scores of images under a model by one scorer, and the metrics of the scores.
+"""Scores of images under a model by one scorer, what the scorer is fitted to, and the metrics.
 
-REQUIRED INPUTS: the reading of the model that the scorer needs.
-OUTPUTS: results/<world>/{scores,metrics}/<model>/<input>/<scorer>.parquet
+REQUIRED INPUTS: the reading of the model that the scorer needs, or the model and the images.
+OUTPUTS: results/<world>/{fits,scores,metrics}/<model>/<input>/<scorer>…
 """
+
+
+rule fits:
+    input:
+        outputs=lambda wc: scorers.fit_reads(WORLD, wc)["outputs"],
+        head=lambda wc: scorers.fit_reads(WORLD, wc)["head"],
+    output:
+        fitted=pattern(WORLD.name, "fits"),
+    log:
+        "logs/fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+    wildcard_constraints:
+        scorer=of.fitted_scorers(WORLD, through_network=False),
+    conda:
+        "../../envs/penumbra.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        spec=lambda wc: score_specs.fits(WORLD, wc),
+    shell:
+        "python -m penumbra.stages.fits --spec {params.spec:q}"
+        " --in outputs={input.outputs:q} head={input.head:q}"
+        " --out fitted={output.fitted:q} 2>&1 | tee {log:q}"
+
+
+rule fits_network:
+    input:
+        model=lambda wc: of.model(WORLD, wc),
+        map=lambda wc: of.universal_map(WORLD, wc),
+        images=lambda wc: of.fit_images(WORLD, wc),
+    output:
+        fitted=pattern(WORLD.name, "fits"),
+    log:
+        "logs/fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+    wildcard_constraints:
+        scorer=of.fitted_scorers(WORLD, through_network=True),
+    conda:
+        "../../envs/penumbra.yaml"
+    threads: WORLD.config["compute"]["threads"]["features"]
+    resources:
+        gpu=WORLD.config["compute"]["gpus"],
+        mem_mb=8000,
+        runtime=60,
+    params:
+        spec=lambda wc: score_specs.fits_network(WORLD, wc),
+    shell:
+        "python -m penumbra.stages.fits_network --spec {params.spec:q}"
+        " --in model={input.model:q} map={input.map:q} images={input.images:q}"
+        " --out fitted={output.fitted:q} 2>&1 | tee {log:q}"
 
 
 rule scores:
     input:
-        features=lambda wc: specs.read_by(WORLD, wc),
+        features=lambda wc: scorers.reads(WORLD, wc)["features"],
+        head=lambda wc: scorers.reads(WORLD, wc)["head"],
+        fitted=lambda wc: scorers.reads(WORLD, wc)["fitted"],
     output:
         scores=pattern(WORLD.name, "scores"),
     log:
         "logs/scores/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+    wildcard_constraints:
+        scorer=of.scorers_that(WORLD, of_network=False),
     conda:
         "../../envs/penumbra.yaml"
     resources:
         mem_mb=4000,
-        runtime=10,
+        runtime=30,
     params:
-        spec=lambda wc: specs.scores(WORLD, wc),
+        spec=lambda wc: score_specs.scores(WORLD, wc),
     shell:
         "python -m penumbra.stages.scores --spec {params.spec:q}"
-        " --in features={input.features:q} --out scores={output.scores:q} 2>&1 | tee {log:q}"
+        " --in features={input.features:q} head={input.head:q} fitted={input.fitted:q}"
+        " --out scores={output.scores:q} 2>&1 | tee {log:q}"
+
+
+rule scores_network:
+    input:
+        model=lambda wc: of.model(WORLD, wc),
+        map=lambda wc: of.universal_map(WORLD, wc),
+        images=lambda wc: of.all_images(WORLD, wc),
+        fitted=lambda wc: scorers.fitted(WORLD, wc),
+    output:
+        scores=pattern(WORLD.name, "scores"),
+    log:
+        "logs/scores/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+    wildcard_constraints:
+        scorer=of.scorers_that(WORLD, of_network=True),
+    conda:
+        "../../envs/penumbra.yaml"
+    threads: WORLD.config["compute"]["threads"]["features"]
+    resources:
+        gpu=WORLD.config["compute"]["gpus"],
+        mem_mb=8000,
+        runtime=120,
+    params:
+        spec=lambda wc: score_specs.scores_network(WORLD, wc),
+    shell:
+        "python -m penumbra.stages.scores_network --spec {params.spec:q}"
+        " --in model={input.model:q} map={input.map:q} images={input.images:q}"
+        " fitted={input.fitted:q} --out scores={output.scores:q} 2>&1 | tee {log:q}"
 
 
 rule metrics:

@@ -5,13 +5,18 @@ seed, code, inputs, packages). What differs from run to run lies in `<artifact>.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file as save_arrays
 
+from penumbra.columns import groups
 from penumbra.errors import PenumbraError
 from penumbra.files import atomic
 
@@ -46,17 +51,42 @@ def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table
     Raises:
         PenumbraError: the file is corrupt or lacks provenance.
     """
+    with _parquet(path) as file:
+        return file.read(columns=columns)
+
+
+def stream_parquet(
+    path: str | Path, columns: list[str], key: str, wanted: Collection[str]
+) -> Iterator[pa.Table]:
+    """The rows of an artifact whose text in the column `key` is wanted, a row group at a time.
+
+    Row groups without such rows are not read, so memory is that of one image set.
+
+    Raises:
+        PenumbraError: the file is corrupt or lacks provenance.
+    """
+    with _parquet(path) as file:
+        for i in range(file.num_row_groups):
+            texts = file.read_row_group(i, columns=[key])[key].to_pylist()
+            if not set(texts).isdisjoint(wanted):
+                whole = file.read_row_group(i, columns=[*dict.fromkeys([key, *columns])])
+                yield from (part for text, part in groups(whole, key) if text in wanted)
+
+
+@contextmanager
+def _parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
+    """An open artifact; what goes wrong in reading it becomes an error that names it."""
     try:
         # ParquetFile, as read_table() would import pyarrow's data set layer first.
-        table = pq.ParquetFile(path, memory_map=True).read(columns=columns)
+        file = pq.ParquetFile(path, memory_map=True)
+        if KEY.encode() not in (file.schema_arrow.metadata or {}):
+            raise PenumbraError(f"{path}: carries no provenance, so this project did not write it")
+        yield file
     except (pa.ArrowInvalid, OSError) as error:
         raise PenumbraError(
             f"{path}: not a readable Parquet artifact ({error}); "
             f"remake it: snakemake --force {path}"
         ) from error
-    if KEY.encode() not in (table.schema.metadata or {}):
-        raise PenumbraError(f"{path}: carries no provenance, so this project did not write it")
-    return table
 
 
 def write_checkpoint(path: str | Path, tensors: Mapping, provenance: Mapping) -> None:
@@ -74,11 +104,34 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Raises:
         PenumbraError: the file is truncated or not a safetensors file.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    try:
+    with _safetensors(path):
         return load_file(path)
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance: Mapping) -> None:
+    """As `write_checkpoint`, of numpy arrays and without torch."""
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with atomic(path) as temporary:
+        save_arrays(whole, temporary, metadata={KEY: dumps(provenance)})
+
+
+def read_arrays(path: str | Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint, or those among `names` that it has, without torch.
+
+    Raises:
+        PenumbraError: the file is truncated or not a safetensors file.
+    """
+    with _safetensors(path), safe_open(path, framework="np") as file:
+        there = file.keys()
+        return {name: file.get_tensor(name) for name in there if names is None or name in names}
+
+
+@contextmanager
+def _safetensors(path: str | Path) -> Iterator[None]:
+    try:
+        yield
     except SafetensorError as error:
         raise PenumbraError(
             f"{path}: not a readable checkpoint ({error}); remake it: snakemake --force {path}"

@@ -4,9 +4,11 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from penumbra.columns import column, numbers
 from penumbra.images.entries import Entries
@@ -81,3 +83,8 @@ def from_table(table: pa.Table) -> ImageSet:
         start += size
     labels = numbers(table["label"])
     return ImageSet(pixels, labels, table["origin"].to_pylist(), json.loads(meta[b"classes"]))
+
+
+def classes_of(path: Path) -> list[str]:
+    """Class names of a stored image set, without reading its images."""
+    return json.loads(pq.read_schema(path).metadata[b"classes"])

@@ -96,7 +96,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Option blocks of training methods; a recipe keeps that of its own method.
-METHODS = ("uat", "pgd", "energy")
+METHODS = ("uat", "pgd", "energy", "zero_shot")
 
 
 def extended(kind: str, entries: Mapping[str, Any], name: str) -> dict[str, Any]:

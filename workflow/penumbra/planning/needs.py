@@ -1,25 +1,39 @@
-"""What a scorer reads, as its module declares in NEEDS.
+"""What a scorer reads and what it is fitted on, as its module declares in NEEDS and FIT.
 
-NEEDS = "outputs"                      logits and penultimate features
-NEEDS = ("l2", …)                      statistics of a block's channels
-NEEDS = {option: {value: ("l2", …)}}   statistics that depend on an option; the first is its default
+NEEDS = ("logits", "features", "head")   outputs of the model; weight and bias of its last layer
+NEEDS = ("l2", …)                        statistics of one block's channels
+NEEDS = ("maps",) or ("gradients",)      the network and the images; gradients: with autograd
+NEEDS = {option: {value: (…)}}           depends on an option, whose first value is the default
+FIT = ("train" or "heldout", …)          images that fit() sees, and what of them; optional
 """
 
 import ast
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from penumbra.audit.closure import PACKAGE
 from penumbra.errors import PenumbraError, unknown
 
-OUTPUTS = "outputs"
-STATISTICS = {"norms": ("l2", "max"), "channels": ("l2", "max", "mean", "var", "min")}
+OUTPUTS = ("logits", "features", "labels", "head")
+NETWORK = ("maps", "gradients")
+STATISTICS = {
+    "norms": ("l2", "max"),
+    "channels": ("l2", "max", "mean", "var", "var_unbiased", "min"),
+}
+ROLES = ("train", "heldout")
+
+
+class Declared(NamedTuple):
+    """NEEDS and FIT of a scorer's module."""
+
+    needs: Any
+    fit: tuple[str, ...] | None
 
 
 @functools.cache
-def declared(module: str) -> Any:
-    """NEEDS of `penumbra.scores.<module>`, read without importing it.
+def declared(module: str) -> Declared:
+    """NEEDS and FIT of `penumbra.scores.<module>`, read without importing it.
 
     Raises:
         PenumbraError: no such module, or one without NEEDS.
@@ -28,27 +42,73 @@ def declared(module: str) -> Any:
     if not file.is_file():
         valid = (p.stem for p in file.parent.glob("*.py") if p.stem != "__init__")
         raise unknown("scorer module", module, valid, "scorers")
+    found: dict[str, Any] = {}
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "NEEDS":
-            return ast.literal_eval(node.value)
-    raise PenumbraError(f'{file}: a scorer declares what it reads, e.g. NEEDS = "{OUTPUTS}"')
+        if isinstance(node, ast.Assign):
+            name = ast.unparse(node.targets[0])
+            if name in ("NEEDS", "FIT"):
+                found[name] = ast.literal_eval(node.value)
+    if "NEEDS" not in found:
+        raise PenumbraError(f'{file}: a scorer declares what it reads, e.g. NEEDS = ("logits",)')
+    return Declared(found["NEEDS"], found.get("FIT"))
 
 
-def statistics(scorer: Mapping[str, Any]) -> tuple[str, ...]:
-    """The channel statistics that a configured scorer reads; none if it reads outputs."""
-    need = declared(scorer["module"])
-    if isinstance(need, Mapping):
-        (option, choices), *_ = need.items()
+def needs(scorer: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a configured scorer reads.
+
+    Raises:
+        PenumbraError: it reads what nothing offers, or an option has no such value.
+    """
+    module = scorer["module"]
+    wanted = declared(module).needs
+    if isinstance(wanted, Mapping):
+        (option, choices), *_ = wanted.items()
         value = scorer.get("options", {}).get(option, next(iter(choices)))
         if value not in choices:
-            raise unknown(option, value, choices, f"scorer module {scorer['module']}")
-        need = choices[value]
-    return () if need == OUTPUTS else tuple(need)
+            raise unknown(option, value, choices, f"scorer module {module}")
+        wanted = choices[value]
+    return _offered(module, tuple(wanted))
 
 
-def stage(scorer: Mapping[str, Any]) -> str:
-    """The stage whose artifact a configured scorer reads: outputs, norms or channels."""
-    wanted = set(statistics(scorer))
-    if not wanted:
-        return OUTPUTS
-    return next(name for name, offered in STATISTICS.items() if wanted <= set(offered))
+def fit_needs(scorer: Mapping[str, Any]) -> tuple[str, ...]:
+    """What its fit() sees of the images; empty for a scorer that is not fitted."""
+    module = scorer["module"]
+    fit = declared(module).fit
+    return () if fit is None else _offered(module, tuple(fit[1:]))
+
+
+def fit_role(scorer: Mapping[str, Any]) -> str:
+    """Whether its fit() sees training or held-out images; the config may choose (`fit.role`)."""
+    fit = declared(scorer["module"]).fit
+    assert fit is not None
+    return str(scorer.get("fit", {}).get("role", fit[0]))
+
+
+def _offered(module: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """`wanted`, if one stage offers all of it."""
+    if stage(wanted) is None:
+        every = dict.fromkeys([*OUTPUTS, *STATISTICS["channels"], *NETWORK])
+        for name in wanted:
+            if name not in every:
+                raise unknown("need", name, every, f"penumbra/scores/{module}.py")
+        raise PenumbraError(
+            f"penumbra/scores/{module}.py: {', '.join(wanted)} come from different stages; a "
+            "scorer of the network (maps, gradients) gets at all of them through its probe"
+        )
+    return wanted
+
+
+def stage(wanted: tuple[str, ...]) -> str | None:
+    """What offers all that is wanted: outputs, norms, channels, network; None if nothing does."""
+    offers = {"outputs": OUTPUTS, **STATISTICS, "network": NETWORK}
+    return next((name for name, offered in offers.items() if set(wanted) <= set(offered)), None)
+
+
+def of_network(wanted: tuple[str, ...]) -> bool:
+    """Whether the network itself is wanted."""
+    return stage(wanted) == "network"
+
+
+def of_block(wanted: tuple[str, ...]) -> bool:
+    """Whether statistics of a block's map are wanted."""
+    return stage(wanted) in STATISTICS

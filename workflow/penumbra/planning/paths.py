@@ -26,6 +26,7 @@ TEMPLATES = {
     "blocks": f"norms/{READING}/{{block}}.blocks.parquet",
     "channels-blocks": f"channels/{READING}/{{block}}.blocks.parquet",
     "channels": f"channels/{READING}/{{block}}.parquet",
+    "fits": f"fits/{READING}/{{scorer}}.safetensors",
     "scores": f"scores/{READING}/{{scorer}}.parquet",
     "metrics": f"metrics/{READING}/{{scorer}}.parquet",
     "accuracy": f"accuracy/{READING}.parquet",

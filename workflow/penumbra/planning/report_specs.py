@@ -3,7 +3,7 @@
 from typing import Any
 
 from penumbra.errors import PenumbraError
-from penumbra.planning import synthesis
+from penumbra.planning import scorers, synthesis
 from penumbra.planning.paths import path
 from penumbra.planning.specs import network, spec
 from penumbra.planning.tables import Cell
@@ -124,6 +124,8 @@ def _artifacts(world: World, entry: dict[str, Any]) -> list[str]:
     extra = {key: entry.get(key) for key in ("block", "calibration", "scorer")}
     extra["input"] = world.input_of(entry)
     seeds = world.config["seeds"] if entry.get("seeds") == "all" else world.config["seeds"][:1]
+    if kind == "scores":
+        scorers.check(world, {**names, "scorer": world.scorer_of(entry)})
     if kind not in READINGS:
         names["benchmark"] = world.trained_on(benchmark)
     return [path(world.name, kind, **names, **extra, seed=seed) for seed in seeds]

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from penumbra.planning import synthesis
-from penumbra.planning.config import resolve_recipe
+from penumbra.errors import PenumbraError
+from penumbra.planning import needs, scorers, synthesis
+from penumbra.planning.config import extended, resolve_recipe
 from penumbra.planning.paths import path
 from penumbra.planning.report_specs import figure_inputs
+from penumbra.planning.specs import network
 from penumbra.planning.tables import CLEAN, inputs
 from penumbra.planning.world import World
 
@@ -34,6 +37,57 @@ def all_images(world: World, wc: Any) -> list[str]:
     return images(world, [*ours, *world.all_ood(wc.benchmark)])
 
 
+def heldout_images(world: World, wc: Any) -> list[str]:
+    """Held-out images of a benchmark, where it names some."""
+    name = world.config["benchmarks"][wc.benchmark].get("heldout")
+    return images(world, [name] if name else [])
+
+
+def fit_images(world: World, wc: Any) -> list[str]:
+    """The images that a scorer is fitted on through the network."""
+    role = needs.fit_role(scorers.scorer(world, wc))
+    return [images_of(world, wc, role)]
+
+
+def scorers_that(world: World, of_network: bool) -> str:
+    """A wildcard constraint: the scorers that are given the network, or those of arrays."""
+    names = world.config["scorers"]
+    return one_of(name for name in names if scorers.is_of_network(world, name) == of_network)
+
+
+def fitted_scorers(world: World, through_network: bool) -> str:
+    """A wildcard constraint: the scorers that are fitted through the network, or on arrays."""
+    found = (
+        name
+        for name, entry in world.config["scorers"].items()
+        if needs.fit_needs(entry)
+        and scorers.is_fitted_through_network(world, name) == through_network
+    )
+    return one_of(found)
+
+
+def recipes_that(world: World, are_zero_shot: bool) -> str:
+    """A wildcard constraint: the recipes of CLIP's zero-shot classifiers, or those that train."""
+    recipes = world.config["recipes"]
+    methods = {name: extended("recipe", recipes, name).get("method") for name in recipes}
+    return one_of(n for n, method in methods.items() if (method == "zero_shot") == are_zero_shot)
+
+
+def clip_files(world: World, wc: Any) -> list[str]:
+    """The files of a zero-shot classifier's CLIP.
+
+    Raises:
+        PenumbraError: the backbone has no such folder.
+    """
+    folder = Path(network(world, wc.backbone)[0].get("folder", ""))
+    if not (folder / "config.json").is_file():
+        raise PenumbraError(
+            f"backbones.{wc.backbone}: {folder} holds no CLIP for the recipe {wc.recipe}; save one "
+            "there with transformers' save_pretrained()"
+        )
+    return sorted(str(file) for file in folder.iterdir() if file.is_file())
+
+
 def model(world: World, wc: Any) -> str:
     """The checkpoint of the model that the wildcards name."""
     return path(world.name, "models", **_trained(world, wc))
@@ -50,7 +104,7 @@ def universal_map(world: World, wc: Any) -> list[str]:
 
 def blocks(world: World, wc: Any) -> str:
     """How the block was chosen that a latency is measured at."""
-    block = world.config["scorers"][wc.scorer]["block"]
+    block = scorers.scorer(world, wc)["block"]
     return path(world.name, "blocks", **synthesis.model_of(wc), input=wc.input, block=block)
 
 

@@ -6,16 +6,16 @@ one text with sorted keys.
 
 import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from penumbra.audit.artifacts import dumps
 from penumbra.audit.closure import code_of
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import unknown
 from penumbra.images.classes import class_list
 from penumbra.images.layout import listing
 from penumbra.planning import needs
 from penumbra.planning.config import resolve_recipe
-from penumbra.planning.paths import path
 from penumbra.planning.world import World
 
 # Keys of an image set that choose among a split's images.
@@ -79,6 +79,10 @@ def network(world: World, backbone: str) -> tuple[dict[str, Any], list[str]]:
     """What a backbone's jobs read of it, and the module that it names."""
     entry = world.backbone(backbone)
     config = {"network": entry["network"], **entry["options"]}
+    if "folder" in config:
+        config["folder"] = str(Path(world.config["weights_root"]) / config["folder"])
+    if "head" in entry:
+        config["head"] = entry["head"]
     return config, [f"penumbra.networks.{entry['network']}"]
 
 
@@ -103,56 +107,52 @@ def models(world: World, names: Mapping[str, str]) -> str:
     return spec("models", config, roots, names)
 
 
-def reading(world: World, rule: str, names: Mapping[str, str]) -> str:
-    """Reads: backbone, normalisation, image sets of the benchmark, compute."""
+def zero_shot(world: World, names: Mapping[str, str]) -> str:
+    """Reads: backbone, the prompt, compute."""
     backbone, roots = network(world, names["backbone"])
-    benchmark = world.config["benchmarks"][names["benchmark"]]
+    recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
     compute = world.config["compute"]
     config = {
         "backbone": backbone,
-        "normalisation": benchmark["normalisation"],
-        "train": benchmark["train"],
-        "test": benchmark["test"],
-        "shifted": benchmark.get("shifted", []),
-        "ood": world.all_ood(names["benchmark"]),
+        "recipe": {"options": recipe["options"]},
+        "device": compute["device"],
+        "threads": compute["threads"]["models"],
+    }
+    return spec("zero_shot", config, roots, names)
+
+
+def reader(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """What applies a model to images: backbone, normalisation, compute; the module it names."""
+    backbone, roots = network(world, names["backbone"])
+    compute = world.config["compute"]
+    config = {
+        "backbone": backbone,
+        "normalisation": world.config["benchmarks"][names["benchmark"]]["normalisation"],
         "batch_size": compute["batch_size"],
         "device": compute["device"],
         "threads": compute["threads"]["features"],
     }
+    return config, roots
+
+
+def image_roles(world: World, benchmark: str) -> dict[str, Any]:
+    """Which image sets of a benchmark play which part, as the stages that read them want it."""
+    entry = world.config["benchmarks"][benchmark]
+    return {
+        "train": entry["train"],
+        "test": entry["test"],
+        "shifted": entry.get("shifted", []),
+        "ood": world.all_ood(benchmark),
+    }
+
+
+def reading(world: World, rule: str, names: Mapping[str, str]) -> str:
+    """Reads: backbone, normalisation, image sets of the benchmark, compute."""
+    config, roots = reader(world, names)
+    config |= image_roles(world, names["benchmark"])
+    if rule == "outputs":
+        config["heldout"] = world.config["benchmarks"][names["benchmark"]].get("heldout")
     if rule in needs.STATISTICS:
         config["statistics"] = needs.STATISTICS[rule]
         config["selection_images"] = world.config["block_selection"]["images"]
     return spec(rule, config, roots, names)
-
-
-def scores(world: World, names: Mapping[str, str]) -> str:
-    """Reads: the scorer."""
-    entry = world.config["scorers"][names["scorer"]]
-    config = {"module": entry["module"], "options": entry.get("options", {})}
-    return spec("scores", config, [f"penumbra.scores.{entry['module']}"], names)
-
-
-def latency(world: World, names: Mapping[str, str]) -> str:
-    """Reads: the scorer and the network that it is measured on."""
-    entry = world.config["scorers"][names["scorer"]]
-    if not needs.statistics(entry):
-        raise PenumbraError(f"scorer {names['scorer']}: latency is measured of block scorers only")
-    backbone, roots = network(world, names["backbone"])
-    benchmark = world.config["benchmarks"][names["benchmark"]]
-    config = {
-        "backbone": backbone,
-        "normalisation": benchmark["normalisation"],
-        "module": entry["module"],
-        "options": entry.get("options", {}),
-        "statistics": needs.statistics(entry),
-        "batch_size": world.config["compute"]["batch_size"],
-        "device": world.config["compute"]["device"],
-        "threads": world.config["compute"]["threads"]["features"],
-    }
-    return spec("latency", config, [*roots, f"penumbra.scores.{entry['module']}"], names)
-
-
-def read_by(world: World, names: Mapping[str, str]) -> str:
-    """The artifact that the scorer `names["scorer"]` reads."""
-    entry = world.config["scorers"][names["scorer"]]
-    return path(world.name, needs.stage(entry), **names, block=entry.get("block"))

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from penumbra.errors import PenumbraError, unknown
-from penumbra.planning import synthesis
+from penumbra.planning import scorers, synthesis
 from penumbra.planning.paths import path, run_record
 from penumbra.reporting.values import CATEGORIES
 
@@ -124,6 +124,7 @@ def _files(
         names |= {"input": CLEAN}
     if kind in ("metrics", "latency"):
         names |= {"input": world.input_of(cell), "scorer": world.scorer_of(cell)}
+        scorers.check(world, names)
     seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
     return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
 

@@ -61,6 +61,10 @@ class World:
             if extends is not None:
                 self._known("recipe", extends, c["recipes"], f"recipes.{name}.extends")
             resolve_recipe(c["recipes"], name, "")
+        for name, scorer in c["scorers"].items():
+            for kind in ("benchmarks", "backbones"):
+                for given in scorer.get(kind, {}):
+                    self._known(kind[:-1], given, c[kind], f"scorers.{name}.{kind}")
         for name in c["parts"]:
             synthesis.part(self, name)
         for name in c["outliers"]:

@@ -62,7 +62,7 @@ def anomaly(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Anomaly (N,) and label (N,) of the images of the grid: -score, or 1 - q of a calibration."""
     file = files[role][0]
-    if provenance_of(file)["rule"] == "scores":
+    if provenance_of(file)["rule"] in ("scores", "scores_network"):
         scores, labels = _scores(file, image_set)
         return -scores, labels
     energies = files["energy"][0]

@@ -1,4 +1,4 @@
-"""Outputs: a model applied to its training, test and OOD images -> logits and features."""
+"""Outputs: a model applied to training, held-out, test, OOD images -> logits and features."""
 
 import pyarrow as pa
 
@@ -11,7 +11,9 @@ from penumbra.stages.reading import as_known, identified, image_sets, open_reade
 def run(job: Job) -> None:
     """One forward pass over every image set, written set by set."""
     reader = open_reader(job)
-    listed = {job.config["train"]: "train", **roles(job.config)}
+    config = job.config
+    heldout = {config["heldout"]: "heldout"} if config["heldout"] else {}
+    listed = {config["train"]: "train", **heldout, **roles(config)}
     classes: list[str] = []
 
     def tables():

@@ -10,7 +10,7 @@ from penumbra.audit.artifacts import read_checkpoint, read_parquet
 from penumbra.columns import column
 from penumbra.errors import PenumbraError
 from penumbra.images.entries import NO_LABEL
-from penumbra.images.shards import ImageSet, from_table
+from penumbra.images.shards import ImageSet, classes_of, from_table
 from penumbra.networks.inference import Reader, perturbation, restore
 from penumbra.stages.common import Job
 from penumbra.training.determinism import determinism, pick_device
@@ -58,6 +58,12 @@ def roles(config: dict) -> dict[str, str]:
     """Image sets in the order that they are written, and whether each is test, shifted or ood."""
     shifted = dict.fromkeys(config["shifted"], "shifted")
     return {config["test"]: "test", **shifted, **dict.fromkeys(config["ood"], "ood")}
+
+
+def known_classes(job: Job) -> list[str]:
+    """Names of the classes that the job's model tells apart: those of its training images."""
+    path = next(p for p in job.inputs["images"] if p.stem == job.config["train"])
+    return classes_of(path)
 
 
 def as_known(images: ImageSet, classes: list[str]) -> ImageSet:

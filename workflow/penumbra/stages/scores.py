@@ -1,31 +1,31 @@
-"""Scores: one number per test and OOD image; larger means more ID."""
+"""Scores of arrays: one number per test and OOD image; larger means more ID."""
 
 import numpy as np
 import pyarrow as pa
 
-from penumbra.audit.artifacts import read_parquet, write_parquet
+from penumbra.audit.artifacts import stream_parquet, write_parquet
 from penumbra.columns import column, groups, matrix
 from penumbra.evaluation.finite import check
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
+from penumbra.stages.fitting import KEYS, fixed_arrays, scored_model
 
-KEYS = ("image_set", "role", "index", "label")
+ROLES = ("test", "shifted", "ood")
 
 
 def run(job: Job) -> None:
-    """Apply the scorer to each image set's arrays; NaN is refused by name."""
-    scorer = load("scores", job.config["module"])
-    features = read_parquet(job.input("features"))
-    names = [name for name in features.column_names if name not in KEYS]
+    """Apply the scorer to each image set's arrays, one at a time; NaN is refused by name."""
+    config = job.config
+    scorer = load("scores", config["module"])
+    fixed = fixed_arrays(job)
+    names = [name for name in config["needs"] if name != "head"]
 
     def tables():
-        for image_set, part in groups(features, "image_set"):
-            if part["role"][0].as_py() == "train":
-                continue
+        parts = stream_parquet(job.input("features"), [*KEYS, *names], "role", ROLES)
+        for image_set, part in (pair for whole in parts for pair in groups(whole, "image_set")):
             arrays = {name: matrix(part[name]) for name in names}
-            values = scorer.score(arrays, **job.config["options"])
-            model = "/".join(job.wildcards[k] for k in ("benchmark", "backbone", "recipe", "seed"))
-            check(values, f"scorer {job.wildcards['scorer']}, model {model}, image set {image_set}")
+            values = scorer.score({**arrays, **fixed}, **config["options"])
+            check(values, f"{scored_model(job)}, image set {image_set}")
             columns = {key: part[key] for key in KEYS}
             yield pa.table(columns | {"score": column(np.asarray(values, np.float64))})
 

@@ -1,0 +1,143 @@
+"""What a scorer reads, what it is fitted on, and which scorers share a fit."""
+
+import copy
+
+import pytest
+import yaml
+
+from penumbra.errors import PenumbraError
+from penumbra.planning import needs, score_specs, scorers
+from penumbra.planning.config import merge
+from penumbra.planning.world import World
+
+MODEL = {"benchmark": "digits", "backbone": "resnet18", "recipe": "standard", "seed": "0"}
+
+
+@pytest.fixture
+def world(root):
+    config = yaml.safe_load((root / "config/config.yaml").read_text())
+
+    def make(over=None):
+        files = [root / "config/config.yaml"]
+        return World(merge(copy.deepcopy(config), over or {}), root / "config", files)
+
+    return make
+
+
+def reading(scorer, **other):
+    return {**MODEL, "input": "clean", "scorer": scorer, **other}
+
+
+def test_a_benchmark_and_a_backbone_have_parameters_of_their_own(world):
+    own = {
+        "benchmarks": {"six-digits": {"options": {"k": 20}}},
+        "backbones": {"wrn": {"options": {"k": 10}}},
+    }
+    made = world({"scorers": {"knn": own}})
+
+    def k(**other):
+        return scorers.scorer(made, reading("knn", **other))["options"]["k"]
+
+    assert k() == 50
+    assert k(benchmark="six-digits") == 20
+    assert k(benchmark="all-digits") == 20  # read under models of six-digits
+    assert k(benchmark="six-digits", backbone="wrn") == 10
+    with pytest.raises(PenumbraError, match="unknown benchmark 'six'"):
+        world({"scorers": {"knn": {"benchmarks": {"six": {}}}}})
+
+
+def test_what_several_scorers_need_is_fitted_once(world):
+    made = world({"scorers": {"knn-10": {"module": "knn", "options": {"k": 10}}}})
+    fit = "results/embedded/fits/digits/resnet18/standard/seed0/clean/{}.safetensors"
+    assert scorers.fitted(made, reading("knn-10")) == [fit.format("knn")]
+    assert scorers.fitted(made, reading("adascale-l")) == [fit.format("adascale-a")]
+    assert scorers.fitted(made, reading("react")) == [fit.format("react")]
+    assert scorers.fitted(made, reading("msp")) == []
+
+
+def test_another_fit_is_not_shared(world):
+    made = world({"scorers": {"react-99": {"module": "react", "fit": {"percentile": 99.0}}}})
+    assert scorers.fitted(made, reading("react-99"))[0].endswith("react-99.safetensors")
+
+
+def test_a_scorer_is_fitted_on_the_images_that_its_model_knows(world):
+    """The shift grid is read under models of digits: its fits are theirs."""
+    found = scorers.fitted(world(), reading("temperature", benchmark="digits-grid"))
+    assert found == [
+        "results/embedded/fits/digits/resnet18/standard/seed0/clean/temperature.safetensors"
+    ]
+
+
+def test_scorers_of_arrays_are_given_no_network(world):
+    found = scorers.reads(world(), reading("react"))
+    assert found["features"] == [
+        "results/embedded/outputs/digits/resnet18/standard/seed0/clean.parquet"
+    ]
+    assert found["head"] == [
+        "results/embedded/models/digits/resnet18/standard/seed0/model.safetensors"
+    ]
+    assert scorers.reads(world(), reading("msp"))["head"] == []
+
+
+def test_held_out_images_must_be_there_before_a_job_starts(world):
+    # thinned-digits tunes on held-out digits; without them the temperature has none to look at.
+    made = world({"scorers": {"msp": {"module": "temperature"}}})
+    del made.config["benchmarks"]["digits"]["heldout"]
+    with pytest.raises(
+        PenumbraError,
+        match=r"uat_table01.yaml: scorer msp is fitted on held-out .* digits names no `heldout`",
+    ):
+        made.cells("uat_table01")
+    trained = world({"scorers": {"msp": {"module": "temperature", "fit": {"role": "train"}}}})
+    del trained.config["benchmarks"]["digits"]["heldout"]
+    assert trained.cells("uat_table01")
+
+
+def test_weights_of_a_scorer_must_be_there(world, tmp_path):
+    catex = {"module": "catex", "weights": "catex.safetensors"}
+    made = world({"scorers": {"catex": catex}, "weights_root": str(tmp_path)})
+    with pytest.raises(PenumbraError, match=r"scorer catex: .*catex.safetensors is missing"):
+        scorers.check(made, reading("catex"))
+    (tmp_path / "catex.safetensors").touch()
+    scorers.check(made, reading("catex"))
+    assert scorers.fitted(made, reading("catex")) == [str(tmp_path / "catex.safetensors")]
+
+
+def test_a_block_must_be_named(world):
+    made = world({"scorers": {"plain": {"module": "fn"}}})
+    with pytest.raises(PenumbraError, match=r"scorer plain: .* name its `block`"):
+        scorers.check(made, reading("plain"))
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ('NEEDS = ("logit",)', "unknown need 'logit'; did you mean 'logits'"),
+        ('NEEDS = ("logits", "l2")', "logits, l2 come from different stages"),
+        ("PARTS = ()", r'declares what it reads, e.g. NEEDS = \("logits",\)'),
+    ],
+)
+def test_what_no_stage_offers_is_refused(monkeypatch, tmp_path, declared, message):
+    (tmp_path / "scores").mkdir()
+    (tmp_path / "scores/own.py").write_text(declared)
+    monkeypatch.setattr(needs, "PACKAGE", tmp_path)
+    needs.declared.cache_clear()
+    with pytest.raises(PenumbraError, match=message):
+        needs.needs({"module": "own"})
+    needs.declared.cache_clear()
+
+
+def test_every_scorer_of_the_world_has_a_spec(world):
+    made = world()
+    for name in made.config["scorers"]:
+        names = reading(name)
+        of_network = scorers.is_of_network(made, name)
+        make = score_specs.scores_network if of_network else score_specs.scores
+        assert f'"module": "{made.config["scorers"][name]["module"]}"' in make(made, names)
+
+
+def test_an_option_of_score_does_not_change_the_fit(world):
+    plain = score_specs.fits(world(), reading("knn"))
+    other = world({"scorers": {"knn": {"options": {"k": 5}}}})
+    assert score_specs.fits(other, reading("knn")) == plain
+    assert score_specs.scores(other, reading("knn")) != score_specs.scores(world(), reading("knn"))

@@ -1,0 +1,60 @@
+"""What the stages share that fit scorers and apply them: columns, and arrays beside the images'."""
+
+import numpy as np
+
+from penumbra.audit.artifacts import read_arrays
+from penumbra.stages.common import Job
+
+KEYS = ("image_set", "role", "index", "label")
+HEAD = {"weight": "model.fc.weight", "bias": "model.fc.bias"}
+
+
+def fixed_arrays(job: Job) -> dict[str, np.ndarray]:
+    """The last layer's `weight` (C, D) and `bias` (C,), and what the scorer was fitted to.
+
+    A last layer without bias, as a cosine head has none, gets zeros.
+    """
+    found: dict[str, np.ndarray] = {}
+    if "head" in job.inputs:
+        head = read_arrays(job.input("head"), list(HEAD.values()))
+        found = {name: head[key] for name, key in HEAD.items() if key in head}
+        found.setdefault("bias", np.zeros(len(found["weight"]), found["weight"].dtype))
+    if "fitted" in job.inputs:
+        found |= read_arrays(job.input("fitted"))
+    return found
+
+
+def scored_model(job: Job) -> str:
+    """Scorer and model, as messages name them."""
+    model = "/".join(job.wildcards[key] for key in ("benchmark", "backbone", "recipe", "seed"))
+    return f"scorer {job.wildcards['scorer']}, model {model}"
+
+
+def balanced(labels: np.ndarray, count: int | None) -> np.ndarray:
+    """`count` of the places 0 … N-1, in order, as many of every class as can be.
+
+    Places are spread evenly within a class; where classes do not divide `count`, the first ones
+    get one more. All places where count is None or not below N.
+    """
+    if count is None or count >= len(labels):
+        return np.arange(len(labels))
+    places = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    share = _shares([len(own) for own in places], count)
+    spread = (
+        np.linspace(0, len(own), n, endpoint=False) for own, n in zip(places, share, strict=True)
+    )
+    chosen = [own[at.astype(np.int64)] for own, at in zip(places, spread, strict=True)]
+    return np.sort(np.concatenate(chosen))
+
+
+def _shares(sizes: list[int], count: int) -> list[int]:
+    """How many of each class: equal but for what a class does not have."""
+    shares = [0] * len(sizes)
+    while count:
+        open_ = [i for i, size in enumerate(sizes) if shares[i] < size]
+        each = max(1, count // len(open_))
+        for i in open_:
+            more = min(each, sizes[i] - shares[i], count)
+            shares[i] += more
+            count -= more
+    return shares

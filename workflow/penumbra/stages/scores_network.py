@@ -1,0 +1,50 @@
+"""Scores of the network: one number per test and OOD image; larger means more ID."""
+
+import pyarrow as pa
+import torch
+
+from penumbra.audit.artifacts import write_parquet
+from penumbra.columns import column
+from penumbra.evaluation.finite import check
+from penumbra.plugins import load
+from penumbra.stages.common import Job, main
+from penumbra.stages.fitting import scored_model
+from penumbra.stages.probing import autograd, probe_of
+from penumbra.stages.reading import (
+    as_known,
+    identified,
+    image_sets,
+    known_classes,
+    open_reader,
+    roles,
+)
+
+
+def run(job: Job) -> None:
+    """Apply the scorer to each image set, batch by batch; NaN is refused by name."""
+    config = job.config
+    reader = open_reader(job)
+    probe = probe_of(job, reader)
+    scorer = load("scores", config["module"])
+    listed = roles(config)
+    classes = known_classes(job)
+
+    def tables():
+        for name, images in image_sets(job, list(listed)):
+            if listed[name] != "ood":
+                images = as_known(images, classes)
+            with autograd(config["needs"]):
+                parts = [
+                    scorer.score(probe, x, **config["options"]).detach()
+                    for x in reader.batches(images.pixels)
+                ]
+            values = torch.cat(parts).double().cpu().numpy()
+            check(values, f"{scored_model(job)}, image set {name}")
+            yield pa.table(identified(name, listed[name], images) | {"score": column(values)})
+
+    write_parquet(job.outputs["scores"], tables(), job.provenance())
+    job.record(job.outputs["scores"])
+
+
+if __name__ == "__main__":
+    main(run)
