@@ -77,6 +77,7 @@ def scores(name, arrays):
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(numerics, "ENTRIES", 5 * WIDTH)
+    monkeypatch.setattr(numerics, "ROWS", 1)
     monkeypatch.setattr(knn, "PRODUCTS", 1)
 
 

@@ -11,13 +11,14 @@ import numpy as np
 
 from penumbra.errors import PenumbraError
 
-# Entries of a block that is worked on at once: 8 MiB as float64, whatever the number of images.
-ENTRIES = 2**20
+# A block of rows that is worked on at once: about so many entries, to stay near the cache, but no
+# fewer rows than a product of matrices pays for.
+ENTRIES, ROWS = 2**19, 512
 
 
 def slices(rows: int, width: int) -> Iterator[slice]:
-    """Consecutive blocks of rows that hold at most ENTRIES entries each, `width` in a row."""
-    step = max(1, ENTRIES // max(1, width))
+    """Consecutive blocks of rows that hold `width` entries each."""
+    step = max(ROWS, ENTRIES // max(1, width))
     for start in range(0, rows, step):
         yield slice(start, start + step)
 

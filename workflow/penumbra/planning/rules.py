@@ -16,8 +16,8 @@ from penumbra.planning.world import World
 
 
 def one_of(names: Iterable[str]) -> str:
-    """A wildcard constraint: exactly one of the names."""
-    return "|".join(re.escape(name) for name in sorted(names))
+    """A wildcard constraint: exactly one of the names; nothing at all where there are none."""
+    return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
 
 
 def images(world: World, names: Iterable[str]) -> list[str]:

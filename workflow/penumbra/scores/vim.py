@@ -3,7 +3,7 @@
 import numpy as np
 
 from penumbra.errors import PenumbraError
-from penumbra.numerics import by_rows, class_first, logsumexp, norms, second_moment, spectrum
+from penumbra.numerics import by_rows, class_first, logsumexp, second_moment, spectrum
 
 NEEDS = ("logits", "features")
 FIT = ("train", "logits", "features", "head")
@@ -55,7 +55,9 @@ def _residual(features: np.ndarray, fitted: dict[str, np.ndarray]) -> np.ndarray
     """Norms of the parts of z - u in the residual space: (n, D) -> (n,)."""
     residual = fitted["residual"]
     offset = fitted["origin"] @ residual
-    return norms(features @ residual.astype(features.dtype) - offset.astype(features.dtype))
+    found = features @ residual.astype(features.dtype)
+    found -= offset.astype(features.dtype)
+    return np.sqrt(np.einsum("nd,nd->n", found, found))
 
 
 def score(arrays: dict[str, np.ndarray]) -> np.ndarray:
