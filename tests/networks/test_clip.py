@@ -14,6 +14,7 @@ from penumbra.networks.inference import Reader, build, restore
 from penumbra.stages import zero_shot
 from penumbra.stages.common import Job
 from penumbra.training.zero_shot import classifier
+from tests.clip import small_clip
 
 CLASSES = ["cat", "snow_owl", "dog"]
 SIZE = 16
@@ -25,25 +26,7 @@ NORMALISATION = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A CLIP of two narrow layers with a vocabulary of letters, saved as transformers saves one."""
-    from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
-
-    path = tmp_path_factory.mktemp("clip")
-    letters = [chr(i) for i in range(97, 123)]
-    words = [*letters, *(f"{c}</w>" for c in letters), "<|startoftext|>", "<|endoftext|>"]
-    (path / "vocab.json").write_text(json.dumps({w: i for i, w in enumerate(words)}))
-    (path / "merges.txt").write_text("#version: 0.2\n")
-    CLIPTokenizer(str(path / "vocab.json"), str(path / "merges.txt")).save_pretrained(path)
-    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
-    text = {"vocab_size": len(words), "num_attention_heads": 2, "max_position_embeddings": 40}
-    ends = {"bos_token_id": len(words) - 2, "eos_token_id": len(words) - 1}
-    vision = {"image_size": SIZE, "patch_size": 8, "num_attention_heads": 2}
-    torch.manual_seed(0)
-    config = CLIPConfig(
-        text_config={**sizes, **text, **ends}, vision_config={**sizes, **vision}, projection_dim=8
-    )
-    CLIPModel(config).save_pretrained(path)
-    return path
+    return small_clip(tmp_path_factory.mktemp("clip"), SIZE)
 
 
 def x(size=SIZE):
