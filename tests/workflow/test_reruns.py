@@ -62,7 +62,8 @@ def test_the_training_loop(again):
     planned = again.planned()
     assert jobs("models", {MODEL.format("standard"), MODEL.format("uat")}) <= planned
     assert {rule for rule, _ in planned} == {
-        *("models", "outputs", "norms", "channels", "fits", "scores", "scores_network"),
+        *("models", "outputs", "norms", "channels", "fits", "fits_network"),
+        *("scores", "scores_network"),
         *("metrics", "tables", "figures"),
     }
 
