@@ -3,8 +3,9 @@ PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
 STAMP := .venv/.complete
+PEERS ?= .venv-peers
 
-.PHONY: tables test lint figures benchmark pin clean
+.PHONY: tables test lint figures benchmark benchmark-peers pin clean
 
 tables: $(STAMP)
 	$(BIN)/snakemake all_tables --cores $(CORES) --scheduler greedy --prioritize uat_table01
@@ -22,6 +23,16 @@ lint: $(STAMP)
 
 benchmark: $(STAMP)
 	$(BIN)/python benchmarks/run.py
+
+benchmark-peers: $(STAMP) $(PEERS)/.complete
+	$(BIN)/python benchmarks/peers.py --peer $(PEERS) --large
+
+# pytorch-ood in an environment of its own, with our versions of all that both use.
+$(PEERS)/.complete: envs/requirements.txt | $(STAMP)
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
+	$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --constraints envs/requirements.txt \
+	  pytorch-ood==0.4.0 torchvision scikit-learn
+	touch $@
 
 # uv installs in seconds what pip installs in minutes; both check every hash. Compiled bytecode
 # keeps process starts short, where no process may write it later.

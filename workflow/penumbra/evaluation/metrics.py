@@ -25,12 +25,13 @@ def metrics(
     check(id_scores, f"{what}, ID")
     check(ood_scores, f"{what}, OOD")
     positives, negatives = _counts(id_scores, ood_scores)
+    swapped = _from_below(negatives), _from_below(positives)
     return {
         "auroc": _auroc(positives, negatives),
         "aupr_id": _average_precision(positives, negatives),
-        "aupr_ood": _average_precision(*_counts(-ood_scores, -id_scores)),
+        "aupr_ood": _average_precision(*swapped),
         "fpr95": _fpr_nearest(positives, negatives),
-        "fpr95_ood_positive": _fpr_first(*_counts(-ood_scores, -id_scores)),
+        "fpr95_ood_positive": _fpr_first(*swapped),
     }
 
 
@@ -45,6 +46,11 @@ def _counts(positive: np.ndarray, negative: np.ndarray) -> tuple[np.ndarray, np.
     ends = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)
     true = np.cumsum(is_positive)[ends]
     return true, ends + 1 - true
+
+
+def _from_below(counts: np.ndarray) -> np.ndarray:
+    """How many lie at or below each threshold, from the lowest up, of how many at or above it."""
+    return counts[-1] - np.concatenate([[0], counts[:-1]])[::-1]
 
 
 def _auroc(true: np.ndarray, false: np.ndarray) -> float:
