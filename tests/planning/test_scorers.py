@@ -114,6 +114,9 @@ def test_a_block_must_be_named(world):
     [
         ('NEEDS = ("logit",)', "unknown need 'logit'; did you mean 'logits'"),
         ('NEEDS = ("logits", "l2")', "logits, l2 come from different stages"),
+        ('NEEDS = ("logits", "labels")', "unknown need 'labels'"),
+        ('NEEDS = ("logits",)\nFIT = ("test", "logits")', "unknown images to fit on 'test'"),
+        ('NEEDS = ("logits",)\nFIT = ("train", "l2")', "unknown need 'l2'"),
         ("PARTS = ()", r'declares what it reads, e.g. NEEDS = \("logits",\)'),
     ],
 )
@@ -122,8 +125,12 @@ def test_what_no_stage_offers_is_refused(monkeypatch, tmp_path, declared, messag
     (tmp_path / "scores/own.py").write_text(declared)
     monkeypatch.setattr(needs, "PACKAGE", tmp_path)
     needs.declared.cache_clear()
+
+    def both(scorer):
+        return needs.needs(scorer), needs.fit_needs(scorer)
+
     with pytest.raises(PenumbraError, match=message):
-        needs.needs({"module": "own"})
+        both({"module": "own"})
     needs.declared.cache_clear()
 
 
@@ -141,3 +148,45 @@ def test_an_option_of_score_does_not_change_the_fit(world):
     other = world({"scorers": {"knn": {"options": {"k": 5}}}})
     assert score_specs.fits(other, reading("knn")) == plain
     assert score_specs.scores(other, reading("knn")) != score_specs.scores(world(), reading("knn"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"knn": {"options": {"kk": 5}}}, r"scorer knn, score.*: unknown option 'kk'; .*'k'"),
+        ({"react": {"options": {"percentile": 5.0}}}, "unknown option 'percentile'"),
+        (
+            {"dice": {"fit": {"percentil": 5.0}}},
+            r"unknown fit 'percentil'; .*'percentile'",
+        ),
+        ({"scale": {"fit": {"percentile": 70.0}}}, "scorer scale: module scale fits nothing"),
+        ({"knn": {"benchmarks": {"digits": {"options": {"kk": 5}}}}}, "unknown option 'kk'"),
+    ],
+)
+def test_an_argument_that_a_scorer_does_not_take(world, entry, message):
+    with pytest.raises(PenumbraError, match=message):
+        scorers.check(world({"scorers": entry}), reading(next(iter(entry))))
+
+
+def test_a_head_of_its_own_is_no_linear_layer(world):
+    made = world()
+    scorers.check(made, reading("godin", backbone="resnet34-godin"))
+    scorers.check(made, reading("msp", backbone="resnet34-godin"))
+    for name in ("react", "vim", "dice"):
+        with pytest.raises(PenumbraError, match=f"scorer {name}: it reads a linear last layer"):
+            scorers.check(made, reading(name, backbone="resnet34-godin"))
+    with pytest.raises(PenumbraError, match="resnet18 has no GODIN head"):
+        scorers.check(made, reading("godin"))
+
+
+def test_clip_and_zero_shot_go_together(world):
+    clip = {"label": "CLIP", "network": "clip", "options": {"folder": "clip"}}
+    zero_shot = {"method": "zero_shot", "zero_shot": {"prompt": "a {}"}}
+    bare = {"method": "zero_shot"}
+    made = world({"backbones": {"clip": clip}, "recipes": {"zero-shot": zero_shot, "bare": bare}})
+    assert made.model({"backbone": "clip", "recipe": "zero-shot"})["recipe"] == "zero-shot"
+    for backbone, recipe in (("clip", "standard"), ("resnet18", "zero-shot")):
+        with pytest.raises(PenumbraError, match="go together"):
+            made.model({"backbone": backbone, "recipe": recipe})
+    with pytest.raises(PenumbraError, match=r"recipes\.bare: name its zero_shot"):
+        made.model({"backbone": "clip", "recipe": "bare"})

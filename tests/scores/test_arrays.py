@@ -390,3 +390,22 @@ def test_further_readings_of_ccfn():
     arrays = {"l2": np.linalg.norm(maps, axis=1)[None], "max": maps.max(1)[None]}
     assert ccfn.score(arrays, "l2_whole_map")[0] == pytest.approx(np.sqrt(34) * 4)
     assert ccfn.score(arrays, "max_squared")[0] == pytest.approx((6**2 + 20**2) / 2)
+
+
+def test_dice_that_keeps_nothing_is_refused():
+    with pytest.raises(PenumbraError, match="no contribution lies above the percentile 100"):
+        dice.fit(images(50), percentile=100.0)
+
+
+def test_vim_needs_positive_logits():
+    arrays = images(50)
+    with pytest.raises(PenumbraError, match=r"mean largest logit .* is -"):
+        vim.fit({**arrays, "logits": arrays["logits"] - 1000})
+
+
+def test_temperature_needs_known_classes():
+    arrays = images(50)
+    labels = arrays["labels"].copy()
+    labels[3] = -1
+    with pytest.raises(PenumbraError, match="whose classes the model knows"):
+        temperature.fit({**arrays, "labels": labels})

@@ -268,3 +268,32 @@ def test_nac_knows_what_it_counted():
     unknown = nac.score(probe, images(6, 9))
     assert (unknown < 1).all()
     assert (unknown >= 0).all()
+
+
+@pytest.mark.parametrize("size", [1.0, 50.0, 1e4])
+@pytest.mark.parametrize("variant", ["gen", "msp", "msp_t", "ent"])
+def test_pro_of_certain_networks_has_finite_steps(variant, size):
+    """Where p is 1, or 0, to the last digit."""
+    model = network("resnet18")
+    with torch.no_grad():
+        model.fc.weight.mul_(size)
+    probe = Probe(model, STD.to(torch.float64))
+    x = images(3, 2, torch.float64)
+    found = score("pro", probe, x, variant=variant)
+    assert found.isfinite().all()
+    assert not torch.equal(probe.gradient(x, lambda logits: logits.amax(1)), torch.zeros_like(x))
+
+
+def test_generalised_entropy_is_its_formula():
+    logits = torch.randn(6, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    p = torch.softmax(logits, 1).sort(1, descending=True).values[:, :4]
+    wanted = -(p**0.3 * (1 - p) ** 0.3).sum(1)
+    found = load("scores", "pro").confidence(logits, "gen", gamma=0.3, top=4)
+    assert torch.allclose(found, wanted, rtol=1e-12)
+
+
+def test_nac_needs_bins_between_its_ends():
+    layers = {"features": {"full": 5, "bins": 3, "alpha": 1.0}}
+    probe = Probe(network("resnet18"), STD.to(torch.float64))
+    with pytest.raises(PenumbraError, match="layer features: bins 3 is less than 4"):
+        load("scores", "nac").fit(probe, images(4, 1, torch.float64).split(2), layers=layers)

@@ -15,7 +15,11 @@ image_sets:
   digits-test: {limit: 30}
   textures: {count: 24}
 benchmarks:
-  digits: {ood: {far: [textures]}}
+  digits:
+    ood: {far: [textures]}
+    normalisation:
+      mean: [0.48145466, 0.4578275, 0.40821073]
+      std: [0.26862954, 0.26130258, 0.27577711]
 backbones:
   clip: {label: CLIP, network: clip, options: {folder: small clip}}
 recipes:

@@ -1,6 +1,7 @@
 """Models: a backbone trained by a recipe on a benchmark with a seed.
 
-REQUIRED INPUTS: the benchmark's training images; for a detector its outliers, and which are kept.
+REQUIRED INPUTS: the benchmark's training images; for a detector its outliers, and which are kept;
+for a zero-shot classifier CLIP as transformers saves it.
 OUTPUTS: results/<world>/models/<benchmark>/<backbone>/<recipe>/seed<seed>/
 """
 
@@ -45,6 +46,7 @@ rule zero_shot:
         recipe=of.recipes_that(WORLD, are_zero_shot=True),
     conda:
         "../../envs/penumbra.yaml"
+    threads: WORLD.config["compute"]["threads"]["models"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
         mem_mb=8000,

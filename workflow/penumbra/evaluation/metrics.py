@@ -40,7 +40,7 @@ def _counts(positive: np.ndarray, negative: np.ndarray) -> tuple[np.ndarray, np.
     scores = np.concatenate([positive, negative]).astype(np.float64)
     is_positive = np.zeros(len(scores), dtype=bool)
     is_positive[: len(positive)] = True
-    order = np.argsort(-scores, kind="stable")
+    order = np.argsort(-scores)
     scores, is_positive = scores[order], is_positive[order]
     # Comparison, not difference: inf - inf is no number.
     ends = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)

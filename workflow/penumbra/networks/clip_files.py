@@ -1,5 +1,6 @@
 """CLIP in a local folder, as transformers saves one; nothing is ever downloaded."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,14 @@ def prompts(classes: Sequence[str], prompt: str, key: str) -> list[str]:
     """The prompt of every class; `key` is the config's name of the prompt.
 
     Raises:
-        PenumbraError: the prompt has no place for the class.
+        PenumbraError: the prompt has no place for the class, or a class is a WordNet id.
     """
     if "{}" not in prompt:
         raise PenumbraError(f"{key}: {prompt!r} has no {{}} for a class")
+    coded = [name for name in classes if re.fullmatch(r"n\d{8}", name)]
+    if coded:
+        raise PenumbraError(
+            f"{key}: CLIP cannot read the class name {coded[0]!r}; give the image set `classes` "
+            "or a `classes_file` with names in words"
+        )
     return [prompt.replace("{}", name.replace("_", " ")) for name in classes]

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from penumbra.networks.base import Classifier
-from penumbra.networks.heads import GodinHead
 from penumbra.plugins import load
 
 STATISTICS = ("l2", "max", "mean", "var", "var_unbiased", "min")
@@ -22,7 +21,8 @@ def build(backbone: dict[str, Any], classes: int) -> Classifier:
     options = {key: value for key, value in backbone.items() if key not in ("network", "head")}
     model = load("networks", backbone["network"]).build(classes, **options)
     if "head" in backbone:
-        model.fc = GodinHead(model.fc.weight.shape[1], classes, **backbone["head"])
+        head = load("networks", "heads").GodinHead
+        model.fc = head(model.fc.weight.shape[1], classes, **backbone["head"])
     return model
 
 

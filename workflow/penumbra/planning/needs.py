@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from penumbra.audit.closure import PACKAGE
 from penumbra.errors import PenumbraError, unknown
 
-OUTPUTS = ("logits", "features", "labels", "head")
+OUTPUTS = ("logits", "features", "head")
+LABELLED = (*OUTPUTS, "labels")  # of the images that are fitted on
 NETWORK = ("maps", "gradients")
 STATISTICS = {
     "norms": ("l2", "max"),
@@ -25,10 +26,14 @@ ROLES = ("train", "heldout")
 
 
 class Declared(NamedTuple):
-    """NEEDS and FIT of a scorer's module."""
+    """NEEDS and FIT of a scorer's module, and the arguments that its functions take by name.
+
+    A function that takes any argument, or that the module imports, is not among `arguments`.
+    """
 
     needs: Any
     fit: tuple[str, ...] | None
+    arguments: Mapping[str, tuple[str, ...]]
 
 
 @functools.cache
@@ -36,21 +41,28 @@ def declared(module: str) -> Declared:
     """NEEDS and FIT of `penumbra.scores.<module>`, read without importing it.
 
     Raises:
-        PenumbraError: no such module, or one without NEEDS.
+        PenumbraError: no such module, one without NEEDS, or one fitted on other images than ID's.
     """
     file = PACKAGE / "scores" / f"{module}.py"
     if not file.is_file():
         valid = (p.stem for p in file.parent.glob("*.py") if p.stem != "__init__")
         raise unknown("scorer module", module, valid, "scorers")
     found: dict[str, Any] = {}
+    arguments: dict[str, tuple[str, ...]] = {}
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign):
             name = ast.unparse(node.targets[0])
             if name in ("NEEDS", "FIT"):
                 found[name] = ast.literal_eval(node.value)
+        elif isinstance(node, ast.FunctionDef) and node.args.kwarg is None:
+            given = [*node.args.args[-len(node.args.defaults) :]] if node.args.defaults else []
+            arguments[node.name] = tuple(arg.arg for arg in [*given, *node.args.kwonlyargs])
     if "NEEDS" not in found:
         raise PenumbraError(f'{file}: a scorer declares what it reads, e.g. NEEDS = ("logits",)')
-    return Declared(found["NEEDS"], found.get("FIT"))
+    fit = found.get("FIT")
+    if fit is not None and fit[0] not in ROLES:
+        raise unknown("images to fit on", fit[0], ROLES, str(file))
+    return Declared(found["NEEDS"], fit, arguments)
 
 
 def needs(scorer: Mapping[str, Any]) -> tuple[str, ...]:
@@ -67,14 +79,15 @@ def needs(scorer: Mapping[str, Any]) -> tuple[str, ...]:
         if value not in choices:
             raise unknown(option, value, choices, f"scorer module {module}")
         wanted = choices[value]
-    return _offered(module, tuple(wanted))
+    return _offered(module, tuple(wanted), {"outputs": OUTPUTS, **STATISTICS, "network": NETWORK})
 
 
 def fit_needs(scorer: Mapping[str, Any]) -> tuple[str, ...]:
     """What its fit() sees of the images; empty for a scorer that is not fitted."""
     module = scorer["module"]
     fit = declared(module).fit
-    return () if fit is None else _offered(module, tuple(fit[1:]))
+    offers = {"outputs": LABELLED, "network": NETWORK}
+    return () if fit is None else _offered(module, tuple(fit[1:]), offers)
 
 
 def fit_role(scorer: Mapping[str, Any]) -> str:
@@ -84,24 +97,26 @@ def fit_role(scorer: Mapping[str, Any]) -> str:
     return str(scorer.get("fit", {}).get("role", fit[0]))
 
 
-def _offered(module: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
-    """`wanted`, if one stage offers all of it."""
-    if stage(wanted) is None:
-        every = dict.fromkeys([*OUTPUTS, *STATISTICS["channels"], *NETWORK])
-        for name in wanted:
-            if name not in every:
-                raise unknown("need", name, every, f"penumbra/scores/{module}.py")
-        raise PenumbraError(
-            f"penumbra/scores/{module}.py: {', '.join(wanted)} come from different stages; a "
-            "scorer of the network (maps, gradients) gets at all of them through its probe"
-        )
-    return wanted
+def _offered(
+    module: str, wanted: tuple[str, ...], offers: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """`wanted`, if one of the offers has all of it."""
+    if any(set(wanted) <= set(offered) for offered in offers.values()):
+        return wanted
+    every = dict.fromkeys(name for offered in offers.values() for name in offered)
+    for name in wanted:
+        if name not in every:
+            raise unknown("need", name, every, f"penumbra/scores/{module}.py")
+    raise PenumbraError(
+        f"penumbra/scores/{module}.py: {', '.join(wanted)} come from different stages; a "
+        "scorer of the network (maps, gradients) gets at all of them through its probe"
+    )
 
 
-def stage(wanted: tuple[str, ...]) -> str | None:
-    """What offers all that is wanted: outputs, norms, channels, network; None if nothing does."""
-    offers = {"outputs": OUTPUTS, **STATISTICS, "network": NETWORK}
-    return next((name for name, offered in offers.items() if set(wanted) <= set(offered)), None)
+def stage(wanted: tuple[str, ...]) -> str:
+    """What offers all that is wanted: outputs, norms, channels or network."""
+    offers = {"outputs": LABELLED, **STATISTICS, "network": NETWORK}
+    return next(name for name, offered in offers.items() if set(wanted) <= set(offered))
 
 
 def of_network(wanted: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 from penumbra.planning import needs, scorers, synthesis
-from penumbra.planning.config import extended, resolve_recipe
+from penumbra.planning.config import extended, load_yaml, resolve_recipe
 from penumbra.planning.paths import path
 from penumbra.planning.report_specs import figure_inputs
 from penumbra.planning.specs import network
@@ -85,7 +85,21 @@ def clip_files(world: World, wc: Any) -> list[str]:
             f"backbones.{wc.backbone}: {folder} holds no CLIP for the recipe {wc.recipe}; save one "
             "there with transformers' save_pretrained()"
         )
+    _check_normalisation(world, wc.benchmark, folder / "preprocessor_config.json")
     return sorted(str(file) for file in folder.iterdir() if file.is_file())
+
+
+def _check_normalisation(world: World, benchmark: str, file: Path) -> None:
+    """CLIP's images are normalised by its own mean and std, which lie in `file`."""
+    given = world.config["benchmarks"][benchmark]["normalisation"]
+    wanted = load_yaml(file) if file.is_file() else {}  # JSON is YAML
+    for key in ("mean", "std"):
+        own = wanted.get(f"image_{key}", given[key])
+        if any(abs(a - b) > 1e-3 for a, b in zip(own, given[key], strict=True)):
+            raise PenumbraError(
+                f"benchmarks.{benchmark}.normalisation.{key}: this CLIP wants {own}; make a "
+                "benchmark for it that differs in its normalisation"
+            )
 
 
 def model(world: World, wc: Any) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.errors import PenumbraError
+from penumbra.errors import PenumbraError, unknown
 from penumbra.planning import needs
 from penumbra.planning.config import merge
 from penumbra.planning.paths import path
@@ -32,11 +32,13 @@ def check(world: Any, names: Mapping[str, str]) -> None:
 
     Raises:
         PenumbraError: it wants held-out images that the benchmark lacks, its block is not named,
-            or its weights are not there.
+            its weights are not there, an argument is unknown, or it is not for such a network.
     """
     entry = scorer(world, names)
     wanted = needs.needs(entry)
     name = names["scorer"]
+    _check_arguments(name, entry)
+    _check_head(world, entry, names)
     if needs.of_block(wanted) and "block" not in entry:
         raise PenumbraError(f"scorer {name}: it reads a feature map; name its `block`, or selected")
     if "weights" in entry and not weights_file(world, entry).is_file():
@@ -55,12 +57,41 @@ def check(world: Any, names: Mapping[str, str]) -> None:
         )
 
 
+def _check_arguments(name: str, entry: Mapping[str, Any]) -> None:
+    known = needs.declared(entry["module"])
+    if "fit" in entry and known.fit is None:
+        raise PenumbraError(f"scorer {name}: module {entry['module']} fits nothing; drop its `fit`")
+    given = {"score": entry.get("options", {}), "fit": fit_options(entry)}
+    for function, options in given.items():
+        valid = known.arguments.get(function, options)
+        for option in options:
+            if option not in valid:
+                kind = "option" if function == "score" else "fit"
+                raise unknown(kind, option, valid, f"scorer {name}, {function}()")
+
+
+def _check_head(world: Any, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """A head of GODIN's is no linear layer, and GODIN's score is of no other."""
+    has_head = "head" in world.backbone(names["backbone"])
+    is_godin = entry["module"] == "godin"
+    if is_godin and not has_head:
+        raise PenumbraError(
+            f"scorer {names['scorer']}: backbone {names['backbone']} has no GODIN head; give one "
+            "`head: {similarity: cosine}`"
+        )
+    reads_head = "head" in (*needs.needs(entry), *needs.fit_needs(entry))
+    if has_head and reads_head:
+        raise PenumbraError(
+            f"scorer {names['scorer']}: it reads a linear last layer, and backbone "
+            f"{names['backbone']} has a head of its own"
+        )
+
+
 def reads(world: Any, names: Mapping[str, str]) -> dict[str, list[str]]:
     """The artifacts that a scorer of arrays reads, by their names in the stage."""
     entry = scorer(world, names)
     wanted = needs.needs(entry)
     kind = needs.stage(wanted)
-    assert kind is not None
     return {
         "features": [path(world.name, kind, **names, block=entry.get("block"))],
         "head": _head(world, wanted, names),

@@ -81,9 +81,11 @@ def network(world: World, backbone: str) -> tuple[dict[str, Any], list[str]]:
     config = {"network": entry["network"], **entry["options"]}
     if "folder" in config:
         config["folder"] = str(Path(world.config["weights_root"]) / config["folder"])
+    roots = [f"penumbra.networks.{entry['network']}"]
     if "head" in entry:
         config["head"] = entry["head"]
-    return config, [f"penumbra.networks.{entry['network']}"]
+        roots.append("penumbra.networks.heads")
+    return config, roots
 
 
 def models(world: World, names: Mapping[str, str]) -> str:

@@ -152,7 +152,22 @@ class World:
         benchmark = self.benchmark_of(row)
         known("backbone", row["backbone"], self.config["backbones"], "backbone")
         known("recipe", row["recipe"], self.config["recipes"], "recipe")
+        self._check_zero_shot(row["backbone"], row["recipe"])
         return {"benchmark": benchmark, "backbone": row["backbone"], "recipe": row["recipe"]}
+
+    @functools.cache  # noqa: B019
+    def _check_zero_shot(self, backbone: str, recipe: str) -> None:
+        is_clip = self.backbone(backbone)["network"] == "clip"
+        resolved = resolve_recipe(self.config["recipes"], recipe, backbone)
+        if is_clip != (resolved["method"] == "zero_shot"):
+            raise PenumbraError(
+                f"backbone {backbone} and recipe {recipe}: the network clip and the method "
+                "zero_shot go together"
+            )
+        if is_clip and "prompt" not in resolved["options"]:
+            raise PenumbraError(
+                f'recipes.{recipe}: name its zero_shot: {{prompt: "a photo of a {{}}"}}'
+            )
 
     def benchmark_of(self, row: Mapping[str, Any]) -> str:
         """The benchmark that has the role a row, column or figure's input names."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from penumbra.errors import PenumbraError
 from penumbra.numerics import by_rows, head, logsumexp, quantile
 
 NEEDS = ("features", "head")
@@ -15,11 +16,16 @@ def fit(arrays: dict[str, np.ndarray], *, percentile: float = 90.0) -> dict[str,
     percentile of all C · D ones; the paper keeps 10 % on CIFAR and 30 % on ImageNet.
 
     Raises:
-        PenumbraError: the percentile is not in [0, 100], or a feature is not finite.
+        PenumbraError: the percentile is not in [0, 100] or keeps nothing, or a feature is not
+            finite.
     """
     weight = arrays["weight"]
     contribution = weight * arrays["features"].mean(0, dtype=np.float64)
     kept = contribution > quantile(contribution, percentile, "dice")
+    if not kept.any():
+        raise PenumbraError(
+            f"dice: no contribution lies above the percentile {percentile:g}; choose a lower one"
+        )
     return {"sparse_weight": weight * kept, "contribution": contribution}
 
 

@@ -21,6 +21,7 @@ LAYERS = {
     "stage2": {"full": 5, "bins": 50, "alpha": 0.001},
     "stage1": {"full": 100, "bins": 500, "alpha": 0.001},
 }
+LEAST_BINS = 4  # fewer leave no bin between the ends
 PARAMETERS = ("full", "bins", "alpha")
 
 
@@ -44,6 +45,8 @@ def fit(
         for name in PARAMETERS:
             if name not in own:
                 raise PenumbraError(f"scorer nac: layer {layer} does not name its `{name}`")
+        if own["bins"] < LEAST_BINS:
+            raise PenumbraError(f"scorer nac: layer {layer}: bins {own['bins']} is less than 4")
         parameters[f"{layer}.edges"] = edges(int(own["bins"]))
         parameters[f"{layer}.full"] = torch.tensor([float(own["full"])])
         parameters[f"{layer}.alpha"] = torch.tensor([float(own["alpha"])])

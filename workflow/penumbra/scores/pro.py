@@ -56,10 +56,22 @@ def confidence(
     over the `top` largest p.
     """
     # In float64, so that a probability next to 1 still has a gradient.
-    p = torch.softmax(logits.double() / temperature, 1)
+    logits = logits.double() / temperature
+    if variant == "gen":
+        return _gen(torch.log_softmax(logits, 1), gamma, int(top))
+    p = torch.softmax(logits, 1)
     if variant == "ent":
         return (p * (p + 1e-10).log()).sum(1)
-    if variant == "gen":
-        p = p.topk(min(int(top), p.shape[1])).values
-        return -(p**gamma * (1 - p) ** gamma).sum(1)
     return p.max(1).values
+
+
+def _gen(log_p: Tensor, gamma: float, top: int) -> Tensor:
+    """Generalised entropy of log probabilities (n, C) -> (n,).
+
+    In logarithms: at p = 1 or p = 0 the powers have no finite gradient.
+    """
+    log_p = log_p.sort(1, descending=True).values
+    # Only the first p can be next to 1; what the others add up to is 1 - p without cancellation.
+    log_rest = torch.logsumexp(log_p[:, 1:], 1, keepdim=True)
+    log_rest = torch.cat([log_rest, torch.log1p(-log_p[:, 1:].exp())], 1)
+    return -(gamma * (log_p + log_rest))[:, :top].exp().sum(1)

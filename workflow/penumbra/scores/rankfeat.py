@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from penumbra.errors import PenumbraError
 from penumbra.networks.probe import Probe
 
 NEEDS = ("maps",)
@@ -15,8 +16,13 @@ def score(probe: Probe, x: Tensor) -> Tensor:
 
     One strips the last stage's map, the other that of the stage before it (Section 3.3). A map is
     taken as a matrix of channels by positions; a transformer's tokens are one as they are.
+
+    Raises:
+        PenumbraError: the network has no stages.
     """
     stages = probe.model.stages[-2:]
+    if not stages:
+        raise PenumbraError(f"scorer rankfeat: {type(probe.model).__name__} has no stages to strip")
     maps = probe.outputs_of(x, stages)
     logits = [probe.onward(stage, stripped(maps[stage])) for stage in stages]
     return torch.logsumexp(torch.stack(logits).mean(0), 1)

@@ -18,8 +18,8 @@ MODEL = "model."
 def fit(probe: Probe, batches: Iterable[Tensor]) -> dict[str, Tensor]:
     """RankWeight: the last two convolutions without the rank-1 part of their (C_out, C_in·k·k).
 
-    Exact, where the official code takes 100 power iterations from a random start. It strips the
-    last two convolutions of a bottleneck; a network of other blocks gives its own last two.
+    To rounding, where the official code takes 100 power iterations from a random start. It strips
+    the last two convolutions of a bottleneck; a network of other blocks gives its own last two.
 
     Returns:
         The stripped weights by `model.` and their names in the network.

@@ -26,10 +26,14 @@ def fit(arrays: dict[str, np.ndarray], *, search: str = "optimum") -> dict[str, 
     from T = 1.5 at rate 0.01, which stop before the optimum.
 
     Raises:
-        PenumbraError: no finite T > 0 is likeliest, or there is no such search.
+        PenumbraError: no finite T > 0 is likeliest, a label is unknown, or there is no such search.
     """
     if search not in SEARCHES:
         raise unknown("search", search, SEARCHES, "temperature")
+    if len(arrays["labels"]) == 0 or arrays["labels"].min() < 0:
+        raise PenumbraError(
+            "temperature: it is fitted on images whose classes the model knows; name such ones"
+        )
     return {"temperature": np.array([SEARCHES[search](arrays["logits"], arrays["labels"])])}
 
 

@@ -18,7 +18,8 @@ def fit(arrays: dict[str, np.ndarray], *, dim: int | None = None) -> dict[str, n
     where D ≥ 768, D/2 below.
 
     Raises:
-        PenumbraError: `dim` leaves no residual, or features are not finite or have none there.
+        PenumbraError: `dim` leaves no residual, or features are not finite or have none there,
+            or the largest logits are not positive on the mean.
     """
     logits, features = arrays["logits"], arrays["features"]
     width = features.shape[1]
@@ -42,6 +43,11 @@ def fit(arrays: dict[str, np.ndarray], *, dim: int | None = None) -> dict[str, n
     }
     size = by_rows(lambda z: _residual(z, found), features).mean()
     top = by_rows(lambda part: class_first(part).max(0), logits).mean()
+    if not top > 0:
+        raise PenumbraError(
+            f"vim: the mean largest logit of the images of its fit is {top:g}; only positive ones "
+            "give the residual a weight; look at the model"
+        )
     return {**found, "alpha": np.array([top / size])}
 
 

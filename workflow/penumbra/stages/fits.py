@@ -8,7 +8,7 @@ from penumbra.columns import matrix, numbers
 from penumbra.errors import PenumbraError
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import balanced, fixed_arrays, scored_model
+from penumbra.stages.fitting import balanced, fixed_arrays, scored_model, told
 
 
 def run(job: Job) -> None:
@@ -17,10 +17,8 @@ def run(job: Job) -> None:
     scorer = load("scores", config["module"])
     names = [name for name in config["needs"] if name not in ("head", "labels")]
     arrays = images_arrays(job, names)
-    try:
+    with told(job):
         fitted = scorer.fit({**arrays, **fixed_arrays(job)}, **config["options"])
-    except PenumbraError as error:
-        raise PenumbraError(f"{scored_model(job)}: {error}") from error
     for name, value in fitted.items():
         if not np.isfinite(value).all():
             raise PenumbraError(f"{scored_model(job)}: {name} of its fit is not finite")

@@ -4,7 +4,7 @@ from penumbra.audit.artifacts import write_checkpoint
 from penumbra.errors import PenumbraError
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import balanced, scored_model
+from penumbra.stages.fitting import balanced, scored_model, told
 from penumbra.stages.probing import autograd, probe_of
 from penumbra.stages.reading import image_sets, open_reader
 
@@ -15,8 +15,10 @@ def run(job: Job) -> None:
     reader = open_reader(job)
     scorer = load("scores", config["module"])
     ((_, images),) = image_sets(job, [config["image_set"]])
-    pixels = images.pixels[balanced(images.labels, config["images"])]
-    with autograd(config["needs"]):
+    pixels = images.pixels
+    if config["images"] is not None:
+        pixels = pixels[balanced(images.labels, config["images"])]
+    with told(job), autograd(config["needs"]):
         fitted = scorer.fit(probe_of(job, reader), reader.batches(pixels), **config["options"])
     for name, value in fitted.items():
         if not value.isfinite().all():

@@ -1,8 +1,12 @@
 """What the stages share that fit scorers and apply them: columns, and arrays beside the images'."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from penumbra.audit.artifacts import read_arrays
+from penumbra.errors import PenumbraError
 from penumbra.stages.common import Job
 
 KEYS = ("image_set", "role", "index", "label")
@@ -28,6 +32,15 @@ def scored_model(job: Job) -> str:
     """Scorer and model, as messages name them."""
     model = "/".join(job.wildcards[key] for key in ("benchmark", "backbone", "recipe", "seed"))
     return f"scorer {job.wildcards['scorer']}, model {model}"
+
+
+@contextmanager
+def told(job: Job) -> Iterator[None]:
+    """Errors of a scorer say which one, and of which model."""
+    try:
+        yield
+    except PenumbraError as error:
+        raise PenumbraError(f"{scored_model(job)}: {error}") from error
 
 
 def balanced(labels: np.ndarray, count: int | None) -> np.ndarray:

@@ -70,5 +70,6 @@ def as_known(images: ImageSet, classes: list[str]) -> ImageSet:
     """Labels as places in the model's `classes`, matched by name; -1 for a class it never saw."""
     if images.classes == classes:
         return images
-    places = np.array([classes.index(c) if c in classes else NO_LABEL for c in images.classes])
+    found = [classes.index(c) if c in classes else NO_LABEL for c in images.classes]
+    places = np.array([*found, NO_LABEL])  # an image without a label, -1, keeps none
     return dataclasses.replace(images, labels=places[images.labels])

@@ -8,7 +8,7 @@ from penumbra.columns import column, groups, matrix
 from penumbra.evaluation.finite import check
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import KEYS, fixed_arrays, scored_model
+from penumbra.stages.fitting import KEYS, fixed_arrays, scored_model, told
 
 ROLES = ("test", "shifted", "ood")
 
@@ -24,7 +24,8 @@ def run(job: Job) -> None:
         parts = stream_parquet(job.input("features"), [*KEYS, *names], "role", ROLES)
         for image_set, part in (pair for whole in parts for pair in groups(whole, "image_set")):
             arrays = {name: matrix(part[name]) for name in names}
-            values = scorer.score({**arrays, **fixed}, **config["options"])
+            with told(job):
+                values = scorer.score({**arrays, **fixed}, **config["options"])
             check(values, f"{scored_model(job)}, image set {image_set}")
             columns = {key: part[key] for key in KEYS}
             yield pa.table(columns | {"score": column(np.asarray(values, np.float64))})

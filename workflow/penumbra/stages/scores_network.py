@@ -8,7 +8,7 @@ from penumbra.columns import column
 from penumbra.evaluation.finite import check
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import scored_model
+from penumbra.stages.fitting import scored_model, told
 from penumbra.stages.probing import autograd, probe_of
 from penumbra.stages.reading import (
     as_known,
@@ -33,7 +33,7 @@ def run(job: Job) -> None:
         for name, images in image_sets(job, list(listed)):
             if listed[name] != "ood":
                 images = as_known(images, classes)
-            with autograd(config["needs"]):
+            with told(job), autograd(config["needs"]):
                 parts = [
                     scorer.score(probe, x, **config["options"]).detach()
                     for x in reader.batches(images.pixels)
