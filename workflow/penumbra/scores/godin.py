@@ -35,7 +35,7 @@ def fit(
             with torch.no_grad():
                 sums = [value(probe, x + step * towards, of).double().sum() for step in eps]
             totals[of] = totals[of].to(x.device) + torch.stack(sums)
-    return {f"eps_{of}": steps[totals[of].argmax().cpu()].reshape(1) for of in OF}
+    return {f"eps_{of}": steps[[int(totals[of].argmax())]] for of in OF}
 
 
 def score(probe: Probe, x: Tensor, of: str = "h") -> Tensor:

@@ -23,7 +23,9 @@ def run(job: Job) -> None:
     for name, value in fitted.items():
         if not value.isfinite().all():
             raise PenumbraError(f"{scored_model(job)}: {name} of its fit is not finite")
-    write_checkpoint(job.outputs["fitted"], fitted, job.provenance())
+    # Copies, as a scorer may return parts of one tensor, which a checkpoint refuses.
+    own = {name: value.clone() for name, value in fitted.items()}
+    write_checkpoint(job.outputs["fitted"], own, job.provenance())
     job.record(job.outputs["fitted"], images=len(pixels))
 
 

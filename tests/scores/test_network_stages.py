@@ -1,0 +1,105 @@
+"""The stages that give scorers the network: a fit is written, read back, and scores every image."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from penumbra.audit.artifacts import (
+    read_checkpoint,
+    read_parquet,
+    write_checkpoint,
+    write_parquet,
+)
+from penumbra.audit.closure import code_of
+from penumbra.errors import PenumbraError
+from penumbra.images.shards import ImageSet, to_table
+from penumbra.networks.inference import build
+from penumbra.planning.needs import declared, fit_needs, needs, of_network
+from penumbra.plugins import names
+from penumbra.stages import fits_network, scores_network
+from penumbra.stages.common import Job
+
+CLASSES = ["a", "b", "c"]
+SETS = {"known": 12, "test": 5, "other": 4}
+NETWORK = [name for name in names("scores") if of_network(needs({"module": name}))]
+FITTED = [name for name in NETWORK if of_network(fit_needs({"module": name}))]
+SCORERS = [name for name in NETWORK if name in FITTED or not declared(name).fit]
+
+
+def backbone(scorer):
+    if scorer == "ccfn_vit":
+        return {"network": "t2t_vit", "image_size": 32, "width": 24, "depth": 2, "heads": 3}
+    head = {"head": {"similarity": "cosine"}} if scorer == "godin" else {}
+    return {"network": "resnet18", "width": 8, "stem_padding": 1, **head}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    draws = np.random.default_rng(0)
+    for name, count in SETS.items():
+        pixels = draws.integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
+        images = ImageSet(pixels, np.arange(count) % 3, [""] * count, CLASSES)
+        write_parquet(tmp_path / f"{name}.parquet", to_table(images), {})
+    return tmp_path
+
+
+def job(folder, rule, scorer, wanted, **config):
+    torch.manual_seed(0)
+    network = backbone(scorer)
+    state = build(network, len(CLASSES)).state_dict()
+    write_checkpoint(folder / "m.safetensors", {f"model.{k}": v for k, v in state.items()}, {})
+    roots = [f"penumbra.networks.{network['network']}", f"penumbra.scores.{scorer}"]
+    roots += ["penumbra.networks.heads"] if "head" in network else []
+    half = [0.5] * 3
+    reading = {
+        "backbone": network, "normalisation": {"mean": half, "std": half}, "batch_size": 5,
+        "device": "cpu", "threads": 1, "train": "known", "test": "test", "shifted": [],
+        "ood": ["other"], "module": scorer, "options": {}, "needs": list(wanted),
+    }  # fmt: skip
+    wildcards = {
+        "benchmark": "b", "backbone": "n", "recipe": "r", "seed": "0", "input": "clean",
+        "scorer": scorer,
+    }  # fmt: skip
+    spec = {
+        "rule": rule, "wildcards": wildcards, "config": {**reading, **config}, "roots": roots,
+        "code": code_of([f"penumbra.stages.{rule}", *roots])["digest"],
+    }  # fmt: skip
+    fitted = folder / "fit.safetensors"
+    given = [f"model={folder}/m.safetensors", "images=", *(f"{folder}/{n}.parquet" for n in SETS)]
+    given += [f"fitted={fitted}"] if fitted.is_file() and rule == "scores_network" else []
+    made = {"fits_network": f"fitted={fitted}", "scores_network": f"scores={folder}/s.parquet"}
+    return Job(["--spec", json.dumps(spec), "--in", *given, "--out", made[rule]])
+
+
+def fit(folder, scorer, **config):
+    wanted = fit_needs({"module": scorer})
+    whole = {"image_set": "known", "images": None}
+    made = job(folder, "fits_network", scorer, wanted, **{**whole, **config})
+    fits_network.run(made)
+    return read_checkpoint(folder / "fit.safetensors")
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+def test_every_test_and_ood_image_gets_a_score(folder, scorer):
+    if scorer in FITTED:
+        assert fit(folder, scorer)
+    made = job(folder, "scores_network", scorer, needs({"module": scorer}))
+    scores_network.run(made)
+    rows = read_parquet(folder / "s.parquet").to_pylist()
+    assert [row["image_set"] for row in rows] == ["test"] * 5 + ["other"] * 4
+    assert [row["label"] for row in rows[:5]] == [0, 1, 2, 0, 1]
+    assert np.isfinite([row["score"] for row in rows]).all()
+    assert len({row["score"] for row in rows}) > 1
+
+
+def test_a_fit_on_fewer_images(folder):
+    every, few = (fit(folder, "adascale", images=count)["support"] for count in (None, 6))
+    assert (len(every), len(few)) == (12, 6)
+
+
+def test_an_error_names_scorer_and_model(folder):
+    options = {"layers": {"features": {"full": 5, "bins": 50}}}
+    with pytest.raises(PenumbraError, match=r"scorer nac, model b/n/r/0: .* its `alpha`"):
+        fit(folder, "nac", options=options)
