@@ -187,14 +187,14 @@ def categorised(outliers, inputs):
 def grid_scores(recipe, rng):
     """Energy scores fall with the semantic level, ten times as slowly with the covariate one.
 
-    MSP falls the other way round. Three images a cell.
+    Those of probabilities fall the other way round. Three images a cell; ODIN's are of the network.
     """
     labels = np.tile(np.arange(64), 3)
     covariate, semantic = labels // 8, labels % 8
-    planted = {
-        "energy": 14 - semantic - 0.1 * covariate,
-        "msp": 1 - 0.1 * covariate - 0.01 * semantic,
-    }
+    planted = dict.fromkeys(
+        ("energy", "mahalanobis", "knn", "gradnorm"), 14 - semantic - 0.1 * covariate
+    )
+    planted |= dict.fromkeys(("msp", "temperature", "odin"), 1 - 0.1 * covariate - 0.01 * semantic)
     for scorer, values in planted.items():
         rows = pa.table(
             {
@@ -207,7 +207,8 @@ def grid_scores(recipe, rng):
         )
         names = names_of(benchmark="digits-grid", recipe=recipe, input="clean", scorer=scorer)
         config = {"module": scorer, "options": {}}
-        put("scores", rows, names, [], place("scores", **names), config)
+        rule = "scores_network" if scorer == "odin" else "scores"
+        put(rule, rows, names, [], place("scores", **names), config)
 
 
 def measured(recipe, seed, model_file, rng):
