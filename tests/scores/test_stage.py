@@ -51,6 +51,15 @@ def test_test_and_ood_images_are_scored_in_order(tmp_path):
     assert [row["score"] for row in found] == pytest.approx(softmax.max(1)[1:], rel=1e-6)
 
 
+def test_scores_that_are_all_alike_are_told(tmp_path, capsys):
+    logits = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    logits[4:] = 1
+    scores.run(job(tmp_path, logits))
+    told = capsys.readouterr().out
+    assert "all 2 scores of faces are 0.333333: it tells none apart" in told
+    assert "digits-test" not in told
+
+
 def test_nan_names_scorer_model_and_image_set(tmp_path):
     logits = np.ones((6, 3), np.float32)
     logits[4] = np.nan

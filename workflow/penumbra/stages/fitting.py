@@ -7,6 +7,7 @@ import numpy as np
 
 from penumbra.audit.artifacts import read_arrays
 from penumbra.errors import PenumbraError
+from penumbra.evaluation.finite import check
 from penumbra.stages.common import Job
 
 KEYS = ("image_set", "role", "index", "label")
@@ -32,6 +33,19 @@ def scored_model(job: Job) -> str:
     """Scorer and model, as messages name them."""
     model = "/".join(job.wildcards[key] for key in ("benchmark", "backbone", "recipe", "seed"))
     return f"scorer {job.wildcards['scorer']}, model {model}"
+
+
+def checked(job: Job, values: np.ndarray, image_set: str) -> None:
+    """Refuse NaN by name; say it where all images of a set score alike.
+
+    Raises:
+        PenumbraError: a score is NaN.
+    """
+    check(values, f"{scored_model(job)}, image set {image_set}")
+    if len(values) > 1 and (values == values[0]).all():
+        job.report(
+            f"all {len(values)} scores of {image_set} are {values[0]:g}: it tells none apart"
+        )
 
 
 @contextmanager

@@ -5,10 +5,9 @@ import pyarrow as pa
 
 from penumbra.audit.artifacts import stream_parquet, write_parquet
 from penumbra.columns import column, groups, matrix
-from penumbra.evaluation.finite import check
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import KEYS, fixed_arrays, scored_model, told
+from penumbra.stages.fitting import KEYS, checked, fixed_arrays, told
 
 ROLES = ("test", "shifted", "ood")
 
@@ -26,7 +25,7 @@ def run(job: Job) -> None:
             arrays = {name: matrix(part[name]) for name in names}
             with told(job):
                 values = scorer.score({**arrays, **fixed}, **config["options"])
-            check(values, f"{scored_model(job)}, image set {image_set}")
+            checked(job, values, image_set)
             columns = {key: part[key] for key in KEYS}
             yield pa.table(columns | {"score": column(np.asarray(values, np.float64))})
 

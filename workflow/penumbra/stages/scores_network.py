@@ -5,10 +5,9 @@ import torch
 
 from penumbra.audit.artifacts import write_parquet
 from penumbra.columns import column
-from penumbra.evaluation.finite import check
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import scored_model, told
+from penumbra.stages.fitting import checked, told
 from penumbra.stages.probing import autograd, probe_of
 from penumbra.stages.reading import (
     as_known,
@@ -39,7 +38,7 @@ def run(job: Job) -> None:
                     for x in reader.batches(images.pixels)
                 ]
             values = torch.cat(parts).double().cpu().numpy()
-            check(values, f"{scored_model(job)}, image set {name}")
+            checked(job, values, name)
             yield pa.table(identified(name, listed[name], images) | {"score": column(values)})
 
     write_parquet(job.outputs["scores"], tables(), job.provenance())
