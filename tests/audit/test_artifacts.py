@@ -1,5 +1,9 @@
 """Artifacts: whole or absent, deterministic, with their provenance."""
 
+import os
+import socket
+import subprocess
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -78,10 +82,24 @@ def test_a_file_of_others_is_refused(tmp_path):
 
 
 def test_what_a_killed_writer_left_is_removed(tmp_path):
-    (tmp_path / ".x.txt.123.tmp").write_text("half")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    here = socket.gethostname()
+    (tmp_path / f".x.txt.{here}.{dead.pid}.tmp").write_text("half")
+    (tmp_path / ".x.txt.elsewhere.1.tmp").write_text("half")
+    os.utime(tmp_path / ".x.txt.elsewhere.1.tmp", (0, 0))
     with atomic(tmp_path / "x.txt") as temporary:
         temporary.write_text("whole")
     assert [path.name for path in tmp_path.iterdir()] == ["x.txt"]
+
+
+def test_a_writer_that_lives_keeps_its_file(tmp_path):
+    names = [f".x.txt.{socket.gethostname()}.{os.getppid()}.tmp", ".x.txt.elsewhere.1.tmp"]
+    for name in names:
+        (tmp_path / name).write_text("half")
+    with atomic(tmp_path / "x.txt") as temporary:
+        temporary.write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*names, "x.txt"])
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path):

@@ -69,14 +69,13 @@ def test_a_scorer_is_fitted_on_the_images_that_its_model_knows(world):
 
 
 def test_scorers_of_arrays_are_given_no_network(world):
-    found = scorers.reads(world(), reading("react"))
-    assert found["features"] == [
+    assert scorers.features(world(), reading("react")) == [
         "results/embedded/outputs/digits/resnet18/standard/seed0/clean.parquet"
     ]
-    assert found["head"] == [
+    assert scorers.head(world(), reading("react")) == [
         "results/embedded/models/digits/resnet18/standard/seed0/model.safetensors"
     ]
-    assert scorers.reads(world(), reading("msp"))["head"] == []
+    assert scorers.head(world(), reading("msp")) == []
 
 
 def test_held_out_images_must_be_there_before_a_job_starts(world):

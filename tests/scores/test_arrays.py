@@ -293,7 +293,7 @@ def test_rmds_common_covariance_is_that_of_all_images():
 
 def test_vim_chooses_its_dimension():
     for width, dim in ((2048, 1000), (768, 512), (640, 320)):
-        assert vim._usual(width) == dim
+        assert numerics.principal_dim(width) == dim
     assert vim.fit(images(60))["residual"].shape == (WIDTH, WIDTH - WIDTH // 2)
     for dim in (0, WIDTH, 1000):
         with pytest.raises(PenumbraError, match=f"dim {dim}"):

@@ -1,4 +1,4 @@
-"""`python -m penumbra show FILE`: what a file holds and what made it."""
+"""`python -m penumbra show FILE`: what a file holds and what made it; `verify`: all are whole."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from penumbra.audit import seals
 from penumbra.audit.artifacts import provenance_of
 from penumbra.errors import PenumbraError
 from penumbra.reporting.render import arrange, to_markdown
@@ -70,6 +71,27 @@ def show_table(file: Path) -> str:
     return to_markdown(arrange(meta[b"title"].decode(), notes, table.to_pylist()), beside=True)
 
 
+def verify(folder: Path) -> str:
+    """Check the seal of every artifact below a folder.
+
+    Raises:
+        PenumbraError: names all that are damaged, and what remakes each.
+    """
+    suffixes = (seals.PARQUET, seals.CHECKPOINT)
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix in suffixes]
+    if not files:
+        raise PenumbraError(f"{folder}: holds no artifacts")
+    damaged = []
+    for file in files:
+        try:
+            seals.check(file)
+        except PenumbraError as error:
+            damaged.append(str(error))
+    if damaged:
+        raise PenumbraError(f"{len(damaged)} of {len(files)} artifacts\n" + "\n".join(damaged))
+    return f"{folder}: {len(files)} artifacts, all as they were written"
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry of the command line."""
     parser = argparse.ArgumentParser(prog="python -m penumbra", description=__doc__)
@@ -81,9 +103,14 @@ def main(argv: list[str] | None = None) -> int:
     command.add_argument(
         "--reported", action="store_true", help="a table beside the numbers that its paper prints"
     )
+    command = commands.add_parser("verify", help="whether any artifact of a folder is damaged")
+    command.add_argument("folder", type=Path, nargs="?", default=Path("results"))
     arguments = parser.parse_args(argv)
     try:
-        text = show_table(arguments.file) if arguments.reported else show(arguments.file)
+        if arguments.command == "verify":
+            text = verify(arguments.folder)
+        else:
+            text = show_table(arguments.file) if arguments.reported else show(arguments.file)
         print(text, flush=True)
     except BrokenPipeError:  # the reader, head for one, has seen enough
         sys.stdout = None  # type: ignore[assignment]

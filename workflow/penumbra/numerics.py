@@ -184,3 +184,10 @@ def whitening(covariance: np.ndarray, who: str) -> np.ndarray:
             "images, or look at the model"
         )
     return vectors[:, kept] / np.sqrt(values[kept])
+
+
+def principal_dim(width: int) -> int:
+    """How many directions of `width` features ViM leaves out by default (Wang et al. 2022)."""
+    if width >= 2048:
+        return 1000
+    return 512 if width >= 768 else width // 2

@@ -7,8 +7,8 @@ OUTPUTS: results/<world>/{fits,scores,metrics}/<model>/<input>/<scorer>…
 
 rule fits:
     input:
-        outputs=lambda wc: scorers.fit_reads(WORLD, wc)["outputs"],
-        head=lambda wc: scorers.fit_reads(WORLD, wc)["head"],
+        outputs=pattern(WORLD.name, "outputs"),
+        head=lambda wc: scorers.fit_head(WORLD, wc),
     output:
         fitted=pattern(WORLD.name, "fits"),
     log:
@@ -56,9 +56,9 @@ rule fits_network:
 
 rule scores:
     input:
-        features=lambda wc: scorers.reads(WORLD, wc)["features"],
-        head=lambda wc: scorers.reads(WORLD, wc)["head"],
-        fitted=lambda wc: scorers.reads(WORLD, wc)["fitted"],
+        features=lambda wc: scorers.features(WORLD, wc),
+        head=lambda wc: scorers.head(WORLD, wc),
+        fitted=lambda wc: scorers.fitted(WORLD, wc),
     output:
         scores=pattern(WORLD.name, "scores"),
     log:

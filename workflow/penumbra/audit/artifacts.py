@@ -1,12 +1,16 @@
 """Parquet files and checkpoints that carry what made them.
 
 The provenance under the key `penumbra` holds all that decides the bytes (rule, wildcards, config,
-seed, code, inputs, packages). What differs from run to run lies in `<artifact>.run.json`.
+seed, code, inputs, packages), and the seal that shows whether the file is still as it was written.
+What differs from run to run lies in `<artifact>.run.json`.
 """
 
+import errno
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ import pyarrow.parquet as pq
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file as save_arrays
 
+from penumbra.audit import seals
 from penumbra.columns import groups
 from penumbra.errors import PenumbraError
 from penumbra.files import atomic
@@ -34,15 +39,20 @@ def write_parquet(
     """Write one table, or several of one schema as row groups in order, with provenance."""
     tables = iter([tables] if isinstance(tables, pa.Table) else tables)
     first = next(tables)
-    meta = {**(first.schema.metadata or {}), KEY.encode(): dumps(provenance).encode()}
-    schema = first.schema.with_metadata(meta)
-    with (
-        atomic(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd", write_statistics=False) as writer,
-    ):
-        writer.write_table(first.replace_schema_metadata(meta))
-        for table in tables:
-            writer.write_table(table.replace_schema_metadata(meta))
+    schema = first.schema
+    with atomic(path) as temporary:
+        with pq.ParquetWriter(
+            temporary, schema, compression="zstd", write_statistics=False
+        ) as writer:
+            for table in chain([first], tables):
+                writer.write_table(table.replace_schema_metadata(schema.metadata))
+            # Not in the schema, of which the file keeps a second copy, encoded.
+            writer.add_key_value_metadata({KEY: _sealed(provenance)})
+        seals.seal(temporary, seals.PARQUET)
+
+
+def _sealed(provenance: Mapping) -> str:
+    return dumps({**provenance, "seal": seals.BLANK})
 
 
 def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
@@ -79,13 +89,12 @@ def _parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
     try:
         # ParquetFile, as read_table() would import pyarrow's data set layer first.
         file = pq.ParquetFile(path, memory_map=True)
-        if KEY.encode() not in (file.schema_arrow.metadata or {}):
+        if KEY.encode() not in (file.metadata.metadata or {}):
             raise PenumbraError(f"{path}: carries no provenance, so this project did not write it")
         yield file
     except (pa.ArrowInvalid, OSError) as error:
         raise PenumbraError(
-            f"{path}: not a readable Parquet artifact ({error}); "
-            f"remake it: snakemake --force {path}"
+            f"{path}: not a readable Parquet artifact ({error}); {seals.remake(path)}"
         ) from error
 
 
@@ -94,8 +103,8 @@ def write_checkpoint(path: str | Path, tensors: Mapping, provenance: Mapping) ->
     from safetensors.torch import save_file  # imports torch, which array stages do without
 
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with atomic(path) as temporary:
-        save_file(whole, temporary, metadata={KEY: dumps(provenance)})
+    with _written(path) as temporary:
+        save_file(whole, temporary, metadata={KEY: _sealed(provenance)})
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -113,8 +122,20 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance: Mapping) -> None:
     """As `write_checkpoint`, of numpy arrays and without torch."""
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with _written(path) as temporary:
+        save_arrays(whole, temporary, metadata={KEY: _sealed(provenance)})
+
+
+@contextmanager
+def _written(path: str | Path) -> Iterator[Path]:
+    """A place for a checkpoint, sealed when it is written."""
     with atomic(path) as temporary:
-        save_arrays(whole, temporary, metadata={KEY: dumps(provenance)})
+        try:
+            yield temporary
+        except SafetensorError as error:  # it wraps what the system says
+            code = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(code[1]) if code else errno.EIO, str(error)) from error
+        seals.seal(temporary, seals.CHECKPOINT)
 
 
 def read_arrays(path: str | Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
@@ -134,7 +155,7 @@ def _safetensors(path: str | Path) -> Iterator[None]:
         yield
     except SafetensorError as error:
         raise PenumbraError(
-            f"{path}: not a readable checkpoint ({error}); remake it: snakemake --force {path}"
+            f"{path}: not a readable checkpoint ({error}); {seals.remake(path)}"
         ) from error
 
 
@@ -147,7 +168,7 @@ def provenance_of(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if path.suffix == ".parquet":
         try:
-            meta = pq.read_schema(path).metadata or {}
+            meta = pq.read_metadata(path).metadata or {}
         except (pa.ArrowInvalid, OSError) as error:
             raise PenumbraError(f"{path}: not a readable Parquet artifact ({error})") from error
         text = meta.get(KEY.encode())
@@ -157,7 +178,9 @@ def provenance_of(path: str | Path) -> dict[str, Any]:
         raise PenumbraError(f"{path}: provenance lies in .parquet and .safetensors files")
     if text is None:
         raise PenumbraError(f"{path}: carries no provenance, so this project did not write it")
-    return json.loads(text)
+    found = json.loads(text)
+    found.pop("seal", None)
+    return found
 
 
 def _header(path: Path) -> dict[str, Any]:

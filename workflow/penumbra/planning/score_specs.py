@@ -5,7 +5,7 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 from penumbra.planning import needs, scorers
-from penumbra.planning.specs import image_roles, network, reader, spec
+from penumbra.planning.specs import image_roles, reader, spec
 from penumbra.planning.world import World
 
 
@@ -67,16 +67,10 @@ def latency(world: World, names: Mapping[str, str]) -> str:
     wanted = needs.needs(entry)
     if not needs.of_block(wanted):
         raise PenumbraError(f"scorer {names['scorer']}: latency is measured of block scorers only")
-    backbone, roots = network(world, names["backbone"])
-    benchmark = world.config["benchmarks"][names["benchmark"]]
-    config = {
-        "backbone": backbone,
-        "normalisation": benchmark["normalisation"],
+    config, roots = reader(world, names)
+    config |= {
         "module": entry["module"],
         "options": entry.get("options", {}),
         "statistics": wanted,
-        "batch_size": world.config["compute"]["batch_size"],
-        "device": world.config["compute"]["device"],
-        "threads": world.config["compute"]["threads"]["features"],
     }
     return spec("latency", config, [*roots, _root(entry)], names)

@@ -87,25 +87,21 @@ def _check_head(world: Any, entry: Mapping[str, Any], names: Mapping[str, str]) 
         )
 
 
-def reads(world: Any, names: Mapping[str, str]) -> dict[str, list[str]]:
-    """The artifacts that a scorer of arrays reads, by their names in the stage."""
+def features(world: Any, names: Mapping[str, str]) -> list[str]:
+    """The reading of the model that a scorer of arrays scores."""
     entry = scorer(world, names)
-    wanted = needs.needs(entry)
-    kind = needs.stage(wanted)
-    return {
-        "features": [path(world.name, kind, **names, block=entry.get("block"))],
-        "head": _head(world, wanted, names),
-        "fitted": fitted(world, names),
-    }
+    kind = needs.stage(needs.needs(entry))
+    return [path(world.name, kind, **names, block=entry.get("block"))]
 
 
-def fit_reads(world: Any, names: Mapping[str, str]) -> dict[str, list[str]]:
-    """The artifacts that a fit on arrays reads."""
-    wanted = needs.fit_needs(scorer(world, names))
-    return {
-        "outputs": [path(world.name, "outputs", **names)],
-        "head": _head(world, wanted, names),
-    }
+def head(world: Any, names: Mapping[str, str]) -> list[str]:
+    """The checkpoint that a scorer of arrays reads the last layer from, where it wants it."""
+    return _head(world, needs.needs(scorer(world, names)), names)
+
+
+def fit_head(world: Any, names: Mapping[str, str]) -> list[str]:
+    """The same for its fit."""
+    return _head(world, needs.fit_needs(scorer(world, names)), names)
 
 
 def _head(world: Any, wanted: tuple[str, ...], names: Mapping[str, str]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from penumbra.images.classes import class_list
 from penumbra.planning import synthesis
-from penumbra.planning.specs import network, spec
+from penumbra.planning.specs import network, reader, spec
 
 
 def parts(world: Any, name: str) -> str:
@@ -72,15 +72,12 @@ def _local(world: Any, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def energies(world: Any, names: Mapping[str, str]) -> str:
     """Reads: backbone, normalisation, the image sets that calibrate, compute."""
-    backbone, roots = network(world, names["backbone"])
+    config, roots = reader(world, names)
     benchmark = world.config["benchmarks"][names["benchmark"]]
-    config = {
-        "backbone": backbone,
-        "normalisation": benchmark["normalisation"],
+    config |= {
         "heldout": benchmark["heldout"],
         "calibration_ood": benchmark["calibration_ood"],
         "outliers": (synthesis.detector(world, names["recipe"]) or {})["set"],
-        **_reading(world),
     }
     return spec("energies", config, roots, names)
 

@@ -12,11 +12,11 @@ from torch import Tensor
 from penumbra.audit.artifacts import read_checkpoint
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.diversity import cross_category, jpeg_of_mean, mean_of_jpeg
-from penumbra.images.shards import evenly
+from penumbra.images.shards import classes_of, evenly
 from penumbra.networks.inference import Reader, restore
 from penumbra.reporting.bars import bars
 from penumbra.reporting.drawing import panels
-from penumbra.reporting.outlier_images import OutlierSet, classes_of, pixels_at
+from penumbra.reporting.outlier_images import OutlierSet, pixels_at
 
 MEASURES = {
     "cross": ("across categories: distinct predictions\nper ID category", ".2f"),

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from penumbra.audit.artifacts import provenance_of, read_parquet
 from penumbra.columns import numbers
 from penumbra.errors import PenumbraError
-from penumbra.images.shards import evenly
+from penumbra.images.shards import classes_of, evenly
 from penumbra.reporting.drawing import bare, panels
-from penumbra.reporting.outlier_images import OutlierSet, classes_of, pixels_at, places_of
+from penumbra.reporting.outlier_images import OutlierSet, pixels_at, places_of
 
 SIDE = 1.0  # inches of one image
 

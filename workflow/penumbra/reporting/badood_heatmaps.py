@@ -16,9 +16,9 @@ from penumbra.calibration.prior import under
 from penumbra.columns import groups, numbers
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.shift_grid import cell_means, rescaled, trends
+from penumbra.images.shards import classes_of
 from penumbra.plugins import load
 from penumbra.reporting.drawing import panels
-from penumbra.reporting.outlier_images import classes_of
 
 WIDTH = 4  # panels a row
 

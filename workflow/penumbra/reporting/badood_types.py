@@ -6,9 +6,10 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from penumbra.audit.artifacts import provenance_of, read_parquet
+from penumbra.images.shards import classes_of
 from penumbra.outliers.categories import COVARIATE, SEMANTIC, SEVERE
 from penumbra.reporting.drawing import bare, panels
-from penumbra.reporting.outlier_images import OutlierSet, classes_of, pixels_at, places_of
+from penumbra.reporting.outlier_images import OutlierSet, pixels_at, places_of
 
 KINDS = {
     COVARIATE: "OOD-I\ncovariate shift",

@@ -40,11 +40,6 @@ def _images(file: Path) -> pa.ChunkedArray:
     return read_parquet(file, ["image"])["image"]
 
 
-def classes_of(images: Path) -> list[str]:
-    """The class names of an image set."""
-    return from_table(_parts(images, [])).classes
-
-
 def _parts(file: Path, groups: Sequence[int]) -> pa.Table:
     """Parts of an image set as they were written; the others are not read."""
     provenance_of(file)  # refuses what is no artifact

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from penumbra.errors import PenumbraError, unknown
 from penumbra.networks.probe import Probe
+from penumbra.numerics import principal_dim
 
 NEEDS = ("maps",)
 FIT = ("train", "maps")
@@ -29,8 +30,7 @@ def fit(probe: Probe, batches: Iterable[Tensor], dim: int | None = None) -> dict
     """
     origin = _origin(probe)
     width = len(origin)
-    if dim is None:
-        dim = 1000 if width >= 2048 else 512 if width >= 768 else width // 2
+    dim = principal_dim(width) if dim is None else dim
     if not 0 <= dim < width:
         raise PenumbraError(
             f"scorer ccfn_vit: dim {dim} leaves none of {width} features; choose less than {width}"

@@ -3,7 +3,14 @@
 import numpy as np
 
 from penumbra.errors import PenumbraError
-from penumbra.numerics import by_rows, class_first, logsumexp, second_moment, spectrum
+from penumbra.numerics import (
+    by_rows,
+    class_first,
+    logsumexp,
+    principal_dim,
+    second_moment,
+    spectrum,
+)
 
 NEEDS = ("logits", "features")
 FIT = ("train", "logits", "features", "head")
@@ -23,7 +30,7 @@ def fit(arrays: dict[str, np.ndarray], *, dim: int | None = None) -> dict[str, n
     """
     logits, features = arrays["logits"], arrays["features"]
     width = features.shape[1]
-    dim = _usual(width) if dim is None else dim
+    dim = principal_dim(width) if dim is None else dim
     if not 1 <= dim < width:
         raise PenumbraError(
             f"vim: dim {dim} leaves no residual of {width} features; 1 to {width - 1}"
@@ -49,12 +56,6 @@ def fit(arrays: dict[str, np.ndarray], *, dim: int | None = None) -> dict[str, n
             "give the residual a weight; look at the model"
         )
     return {**found, "alpha": np.array([top / size])}
-
-
-def _usual(width: int) -> int:
-    if width >= 2048:
-        return 1000
-    return 512 if width >= 768 else width // 2
 
 
 def _residual(features: np.ndarray, fitted: dict[str, np.ndarray]) -> np.ndarray:

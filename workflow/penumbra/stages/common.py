@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from penumbra.audit import seals
 from penumbra.audit.artifacts import dumps
 from penumbra.audit.closure import code_of, strays
 from penumbra.errors import PenumbraError
-from penumbra.files import sha256, write_text
+from penumbra.files import write_text
 
 # Wildcards as they follow each other in paths.
 ORDER = (
@@ -47,6 +48,7 @@ class Job:
             raise PenumbraError(
                 "the code changed after the jobs were planned; call snakemake again"
             )
+        self.digests = _checked(self.inputs)
 
     def input(self, name: str) -> Path:
         """The one file given as `name`."""
@@ -54,14 +56,12 @@ class Job:
 
     def provenance(self) -> dict[str, Any]:
         """All that decides the bytes of the job's artifacts."""
-        files = {os.path.relpath(path) for paths in self.inputs.values() for path in paths}
-        digests = {path: sha256(path) for path in sorted(files)}
         return {
             "rule": self.spec["rule"],
             "wildcards": self.wildcards,
             "config": self.config,
             "code": self.code,
-            "inputs": digests,
+            "inputs": self.digests,
             "python": platform.python_version(),
         }
 
@@ -91,6 +91,12 @@ class Job:
                 f"stage {self.spec['rule']} imported {', '.join(unseen)} behind its closure; "
                 "import statically, so that an edit there reruns it"
             )
+
+
+def _checked(inputs: Mapping[str, list[Path]]) -> dict[str, str]:
+    """Digests of all inputs by path; a damaged one ends the job before it is used."""
+    files = {os.path.relpath(path) for paths in inputs.values() for path in paths}
+    return {path: seals.check(Path(path)) for path in sorted(files)}
 
 
 def _named(pairs: list[str]) -> dict[str, list[Path]]:

@@ -3,12 +3,13 @@
 import numpy as np
 import pyarrow as pa
 
+from penumbra.audit import seals
 from penumbra.audit.artifacts import stream_parquet, write_arrays
 from penumbra.columns import matrix, numbers
 from penumbra.errors import PenumbraError
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import balanced, fixed_arrays, scored_model, told
+from penumbra.stages.fitting import balanced, fixed_arrays, refuse_infinite, told
 
 
 def run(job: Job) -> None:
@@ -19,9 +20,7 @@ def run(job: Job) -> None:
     arrays = images_arrays(job, names)
     with told(job):
         fitted = scorer.fit({**arrays, **fixed_arrays(job)}, **config["options"])
-    for name, value in fitted.items():
-        if not np.isfinite(value).all():
-            raise PenumbraError(f"{scored_model(job)}: {name} of its fit is not finite")
+    refuse_infinite(job, fitted)
     write_arrays(job.outputs["fitted"], fitted, job.provenance())
     job.record(job.outputs["fitted"], images=len(arrays["labels"]))
 
@@ -36,7 +35,7 @@ def images_arrays(job: Job, names: list[str]) -> dict[str, np.ndarray]:
     path = job.input("outputs")
     parts = list(stream_parquet(path, ["label", *names], "role", [role]))
     if not parts:
-        raise PenumbraError(f"{path}: holds no {role} images; remake it: snakemake --force {path}")
+        raise PenumbraError(f"{path}: holds no {role} images; {seals.remake(path)}")
     whole = pa.concat_tables(parts)
     labels = numbers(whole["label"])
     chosen = balanced(labels, job.config["images"])

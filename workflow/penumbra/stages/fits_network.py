@@ -1,10 +1,9 @@
 """Fits through the network: what a scorer takes from ID images' maps or gradients."""
 
 from penumbra.audit.artifacts import write_checkpoint
-from penumbra.errors import PenumbraError
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import balanced, scored_model, told
+from penumbra.stages.fitting import balanced, refuse_infinite, told
 from penumbra.stages.probing import autograd, probe_of
 from penumbra.stages.reading import image_sets, open_reader
 
@@ -20,9 +19,7 @@ def run(job: Job) -> None:
         pixels = pixels[balanced(images.labels, config["images"])]
     with told(job), autograd(config["needs"]):
         fitted = scorer.fit(probe_of(job, reader), reader.batches(pixels), **config["options"])
-    for name, value in fitted.items():
-        if not value.isfinite().all():
-            raise PenumbraError(f"{scored_model(job)}: {name} of its fit is not finite")
+    refuse_infinite(job, {name: value.cpu().numpy() for name, value in fitted.items()})
     # Copies, as a scorer may return parts of one tensor, which a checkpoint refuses.
     own = {name: value.clone() for name, value in fitted.items()}
     write_checkpoint(job.outputs["fitted"], own, job.provenance())

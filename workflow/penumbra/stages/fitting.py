@@ -1,6 +1,6 @@
 """What the stages share that fit scorers and apply them: columns, and arrays beside the images'."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -33,6 +33,17 @@ def scored_model(job: Job) -> str:
     """Scorer and model, as messages name them."""
     model = "/".join(job.wildcards[key] for key in ("benchmark", "backbone", "recipe", "seed"))
     return f"scorer {job.wildcards['scorer']}, model {model}"
+
+
+def refuse_infinite(job: Job, fitted: Mapping[str, np.ndarray]) -> None:
+    """Refuse a fit that would give no finite score.
+
+    Raises:
+        PenumbraError: an array of it holds NaN or an infinity.
+    """
+    for name, value in fitted.items():
+        if not np.isfinite(value).all():
+            raise PenumbraError(f"{scored_model(job)}: {name} of its fit is not finite")
 
 
 def checked(job: Job, values: np.ndarray, image_set: str) -> None:
