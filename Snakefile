@@ -1,6 +1,7 @@
 """Penumbra: two papers on out-of-distribution detection, from images to tables and figures."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -18,6 +19,7 @@ from penumbra.planning import (
     rules as of,
     score_specs,
     scorers,
+    sharding,
     specs,
     synthesis,
     synthesis_specs,
@@ -38,7 +40,7 @@ wildcard_constraints:
     scorer=of.one_of(WORLD.config["scorers"]),
     seed=r"\d+",
     input=r"clean|map-[^/]+",
-    block=r"[^/]+?",
+    block=r"[^/]+(?<!\.blocks)",
     part=of.one_of(WORLD.config["parts"]),
     outliers=of.one_of(WORLD.config["outliers"]),
     shard=r"\d+of\d+",

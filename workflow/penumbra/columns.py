@@ -41,7 +41,9 @@ def numbers(chunked: pa.ChunkedArray) -> np.ndarray:
 def vectors(array: np.ndarray) -> pa.Array:
     """(N, D) floats as a column of fixed-size float32 lists."""
     flat = column(np.ascontiguousarray(array, dtype=np.float32).ravel())
-    return pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+    # Parquet's own name of a list's member, so that a copied column is the same to the last byte.
+    kind = pa.list_(pa.field("element", flat.type), array.shape[1])
+    return pa.FixedSizeListArray.from_arrays(flat, type=kind)
 
 
 def matrix(chunked: pa.ChunkedArray) -> np.ndarray:

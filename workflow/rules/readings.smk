@@ -11,9 +11,9 @@ rule outputs:
         map=lambda wc: of.universal_map(WORLD, wc),
         images=lambda wc: of.all_images(WORLD, wc) + of.heldout_images(WORLD, wc),
     output:
-        outputs=pattern(WORLD.name, "outputs"),
+        outputs=sharding.made(WORLD, "outputs"),
     log:
-        "logs/outputs/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.log",
+        sharding.log(WORLD, "outputs"),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
@@ -35,10 +35,10 @@ rule norms:
         map=lambda wc: of.universal_map(WORLD, wc),
         images=lambda wc: of.all_images(WORLD, wc),
     output:
-        statistics=pattern(WORLD.name, "norms"),
-        blocks=pattern(WORLD.name, "blocks"),
+        statistics=sharding.made(WORLD, "norms"),
+        blocks=sharding.made(WORLD, "blocks"),
     log:
-        "logs/norms/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{block}.log",
+        sharding.log(WORLD, "norms"),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
@@ -60,10 +60,10 @@ rule channels:
         map=lambda wc: of.universal_map(WORLD, wc),
         images=lambda wc: of.all_images(WORLD, wc),
     output:
-        statistics=pattern(WORLD.name, "channels"),
-        blocks=pattern(WORLD.name, "channels-blocks"),
+        statistics=sharding.made(WORLD, "channels"),
+        blocks=sharding.made(WORLD, "channels-blocks"),
     log:
-        "logs/channels/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{block}.log",
+        sharding.log(WORLD, "channels"),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
@@ -122,3 +122,29 @@ rule latency:
         "python -m penumbra.stages.latency --spec {params.spec:q}"
         " --in model={input.model:q} map={input.map:q} blocks={input.blocks:q} test={input.test:q}"
         " --out latency={output.latency:q} 2>&1 | tee {log:q}"
+
+
+# Only worlds with shards have these rules; in others one job writes the whole.
+for kind in sharding.gathered(WORLD):
+
+    rule:
+        name:
+            f"gather_{kind.replace('-', '_')}"
+        input:
+            shards=partial(sharding.shards, WORLD, kind),
+        output:
+            whole=pattern(WORLD.name, kind),
+        log:
+            sharding.gather_log(kind),
+        wildcard_constraints:
+            scorer=of.scorers_that(WORLD, of_network=True),
+        conda:
+            "../../envs/penumbra.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            spec=partial(sharding.gather, WORLD, kind),
+        shell:
+            "python -m penumbra.stages.gather --spec {params.spec:q} --in shards={input.shards:q}"
+            " --out whole={output.whole:q} 2>&1 | tee {log:q}"

@@ -85,9 +85,9 @@ rule scores_network:
         images=lambda wc: of.all_images(WORLD, wc),
         fitted=lambda wc: scorers.fitted(WORLD, wc),
     output:
-        scores=pattern(WORLD.name, "scores"),
+        scores=sharding.made(WORLD, "scores"),
     log:
-        "logs/scores/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+        sharding.log(WORLD, "scores"),
     wildcard_constraints:
         scorer=of.scorers_that(WORLD, of_network=True),
     conda:

@@ -36,15 +36,18 @@ def dumps(value: object) -> str:
 def write_parquet(
     path: str | Path, tables: pa.Table | Iterable[pa.Table], provenance: Mapping
 ) -> None:
-    """Write one table, or several of one schema as row groups in order, with provenance."""
+    """Write one table, or several of one schema as row groups in order, with provenance.
+
+    No table at all gives a file without rows and columns.
+    """
     tables = iter([tables] if isinstance(tables, pa.Table) else tables)
-    first = next(tables)
-    schema = first.schema
+    first = next(tables, None)
+    schema = pa.schema([]) if first is None else first.schema
     with atomic(path) as temporary:
         with pq.ParquetWriter(
             temporary, schema, compression="zstd", write_statistics=False
         ) as writer:
-            for table in chain([first], tables):
+            for table in chain([] if first is None else [first], tables):
                 writer.write_table(table.replace_schema_metadata(schema.metadata))
             # Not in the schema, of which the file keeps a second copy, encoded.
             writer.add_key_value_metadata({KEY: _sealed(provenance)})
@@ -63,6 +66,19 @@ def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table
     """
     with _parquet(path) as file:
         return file.read(columns=columns)
+
+
+def row_groups(path: str | Path) -> Iterator[pa.Table]:
+    """The tables that an artifact was written of, one at a time, without its provenance.
+
+    Raises:
+        PenumbraError: the file is corrupt or lacks provenance.
+    """
+    with _parquet(path) as file:
+        for i in range(file.num_row_groups):
+            table = file.read_row_group(i)
+            meta = {k: v for k, v in (table.schema.metadata or {}).items() if k != KEY.encode()}
+            yield table.replace_schema_metadata(meta or None)
 
 
 def stream_parquet(

@@ -1,7 +1,7 @@
 """Image sets as tables: decoded pixels, label and origin of every image."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from penumbra.columns import column, numbers
+from penumbra.errors import PenumbraError
 from penumbra.images.entries import Entries
 
 PART = 64 * 2**20
@@ -83,6 +84,47 @@ def from_table(table: pa.Table) -> ImageSet:
         start += size
     labels = numbers(table["label"])
     return ImageSet(pixels, labels, table["origin"].to_pylist(), json.loads(meta[b"classes"]))
+
+
+def part_sizes(path: Path) -> list[int]:
+    """How many images each part of a stored image set holds."""
+    layout = pq.read_metadata(path)
+    return [layout.row_group(i).num_rows for i in range(layout.num_row_groups)]
+
+
+def part(path: Path, number: int) -> ImageSet:
+    """One part of a stored image set; the others are not read."""
+    with pq.ParquetFile(path, memory_map=True) as file:
+        return from_table(file.read_row_group(number))
+
+
+def labels_of(path: Path) -> np.ndarray:
+    """The labels (N,) of a stored image set, without reading its images."""
+    with pq.ParquetFile(path, memory_map=True) as file:
+        return numbers(file.read(columns=["label"])["label"])
+
+
+def pixels_at(path: Path, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Some images of a stored image set: uint8 (n, 3, H, W) in the order of `rows`, n ≥ 1.
+
+    Memory is that of those images and of one part.
+
+    Raises:
+        PenumbraError: the set has no such row.
+    """
+    ends = np.cumsum(part_sizes(path))
+    if max(rows) >= ends[-1]:
+        raise PenumbraError(f"{path}: image {max(rows)} is asked for, and it holds {ends[-1]}")
+    of_part = np.searchsorted(ends, rows, side="right")
+    found: np.ndarray | None = None
+    for number in np.unique(of_part):
+        images = part(path, int(number)).pixels
+        if found is None:
+            found = np.empty((len(rows), *images.shape[1:]), np.uint8)
+        mine = np.flatnonzero(of_part == number)
+        found[mine] = images[np.asarray(rows)[mine] - (ends[number] - len(images))]
+    assert found is not None
+    return found
 
 
 def classes_of(path: Path) -> list[str]:

@@ -16,7 +16,7 @@ from penumbra.images.shards import classes_of, evenly
 from penumbra.networks.inference import Reader, restore
 from penumbra.reporting.bars import bars
 from penumbra.reporting.drawing import panels
-from penumbra.reporting.outlier_images import OutlierSet, pixels_at
+from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels
 
 MEASURES = {
     "cross": ("across categories: distinct predictions\nper ID category", ".2f"),
@@ -33,7 +33,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     checkpoint = read_checkpoint(files["judge"][0])
     known = len(checkpoint["model.fc.weight"])
     judge = _judge(checkpoint, known, config["networks"]["judge"])
-    side = pixels_at(train, [0]).shape[-1]
+    side = anchor_pixels(train, [0]).shape[-1]
     sets = {role: OutlierSet(files[role]) for role in options["sets"] if role in files}
     count = _common(sets.values(), len(classes), options["per_category"])
     measured = {

@@ -11,7 +11,7 @@ from penumbra.columns import numbers
 from penumbra.errors import PenumbraError
 from penumbra.images.shards import classes_of, evenly
 from penumbra.reporting.drawing import bare, panels
-from penumbra.reporting.outlier_images import OutlierSet, pixels_at, places_of
+from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of
 
 SIDE = 1.0  # inches of one image
 
@@ -34,7 +34,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
             raise PenumbraError(f"figure: the outlier set has none of class {classes[label]}")
         parts = [rows[i : i + columns] for i in range(0, len(rows), columns)]
         shown += [(classes[label] if not i else "", part) for i, part in enumerate(parts)]
-    anchors = pixels_at(files["train"][0], [outliers.anchors[part[0]] for _, part in shown])
+    anchors = anchor_pixels(files["train"][0], [outliers.anchors[part[0]] for _, part in shown])
     size = ((columns + 1) * SIDE + 0.6, len(shown) * SIDE + 0.7)
     figure, axes = panels(len(shown), columns + 1, *size)
     for axis in axes:

@@ -9,7 +9,7 @@ from penumbra.audit.artifacts import provenance_of, read_parquet
 from penumbra.images.shards import classes_of
 from penumbra.outliers.categories import COVARIATE, SEMANTIC, SEVERE
 from penumbra.reporting.drawing import bare, panels
-from penumbra.reporting.outlier_images import OutlierSet, pixels_at, places_of
+from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of
 
 KINDS = {
     COVARIATE: "OOD-I\ncovariate shift",
@@ -38,7 +38,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
             _absent(line[0])
         else:
             anchor = outliers.anchors[rows[first["outlier"]]]
-            line[0].imshow(pixels_at(files["train"][0], [anchor])[0].transpose(1, 2, 0))
+            line[0].imshow(anchor_pixels(files["train"][0], [anchor])[0].transpose(1, 2, 0))
         line[0].set_ylabel(classes[label], fontsize=10)
         for axis, kind in zip(line[1:], KINDS, strict=True):
             if kind not in found:

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from penumbra.audit.artifacts import provenance_of, read_parquet
+from penumbra.audit.artifacts import read_parquet
 from penumbra.columns import numbers
 from penumbra.errors import PenumbraError, unknown
-from penumbra.images.shards import from_table
+from penumbra.images.shards import pixels_at
 from penumbra.outliers.store import from_png
 
 
@@ -40,33 +39,16 @@ def _images(file: Path) -> pa.ChunkedArray:
     return read_parquet(file, ["image"])["image"]
 
 
-def _parts(file: Path, groups: Sequence[int]) -> pa.Table:
-    """Parts of an image set as they were written; the others are not read."""
-    provenance_of(file)  # refuses what is no artifact
-    return pq.ParquetFile(file, memory_map=True).read_row_groups(list(groups))
-
-
-def pixels_at(file: Path, rows: Sequence[int]) -> np.ndarray:
-    """Some images of an image set: uint8 (n, 3, H, W) in the order of `rows`.
+def anchor_pixels(images: Path, rows: Sequence[int]) -> np.ndarray:
+    """The anchors of some outliers in their training set: uint8 (n, 3, H, W).
 
     Raises:
-        PenumbraError: the set has no such row.
+        PenumbraError: the outliers were made from another training set.
     """
-    layout = pq.read_metadata(file)
-    ends = np.cumsum([layout.row_group(i).num_rows for i in range(layout.num_row_groups)])
-    if max(rows) >= ends[-1]:
-        raise PenumbraError(
-            f"{file}: anchor {max(rows)} of {ends[-1]} images; the outliers were made from another "
-            "training set"
-        )
-    group_of = np.searchsorted(ends, rows, side="right")
-    found = {}
-    for group in np.unique(group_of):
-        images = from_table(_parts(file, [int(group)]))
-        start = ends[group] - len(images)
-        for row in np.asarray(rows)[group_of == group]:
-            found[row] = images.pixels[row - start]
-    return np.stack([found[row] for row in rows])
+    try:
+        return pixels_at(images, rows)
+    except PenumbraError as error:
+        raise PenumbraError(f"{error}; the outliers were made from another training set") from error
 
 
 def places_of(classes: Sequence[str], names: Sequence[str], places: Sequence[int]) -> list[int]:

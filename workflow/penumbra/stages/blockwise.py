@@ -9,20 +9,20 @@ import pyarrow as pa
 from penumbra.audit.artifacts import write_parquet
 from penumbra.columns import table, vectors
 from penumbra.evaluation.norms import choose, norm_ratios
-from penumbra.images.shards import evenly
+from penumbra.images.shards import evenly, part_sizes, pixels_at
 from penumbra.stages.common import Job
-from penumbra.stages.reading import identified, image_sets, open_reader, roles
+from penumbra.stages.reading import image_parts, image_path, open_reader, roles
 
 
 def run(job: Job) -> None:
     """Choose the block on training images, then read it on every test and OOD image."""
     config = job.config
     reader = open_reader(job)
-    ((_, train),) = image_sets(job, [config["train"]])
+    train = image_path(job, config["train"])
     # FN chooses on clean images; a map belongs to scoring.
     perturb, reader.perturb = reader.perturb, None
-    voters = train.pixels[evenly(len(train), config["selection_images"])]
-    ratios = norm_ratios(reader, voters)
+    voters = evenly(sum(part_sizes(train)), config["selection_images"])
+    ratios = norm_ratios(reader, pixels_at(train, voters))
     reader.perturb = perturb
     block = choose(job.wildcards["block"], ratios)
     reader.model.check_block(block)
@@ -31,9 +31,9 @@ def run(job: Job) -> None:
     listed = roles(config)
 
     def tables():
-        for name, images in image_sets(job, list(listed)):
-            found = reader.channels(images.pixels, block, tuple(config["statistics"]))
-            columns = identified(name, listed[name], images)
+        for part in image_parts(job, list(listed)):
+            found = reader.channels(part.images.pixels, block, tuple(config["statistics"]))
+            columns = part.identified(listed[part.name])
             yield pa.table(columns | {key: vectors(value) for key, value in found.items()})
 
     write_parquet(job.outputs["statistics"], tables(), provenance)

@@ -1,11 +1,12 @@
 """Fits through the network: what a scorer takes from ID images' maps or gradients."""
 
 from penumbra.audit.artifacts import write_checkpoint
+from penumbra.images.shards import labels_of, pixels_at
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
 from penumbra.stages.fitting import balanced, refuse_infinite, told
 from penumbra.stages.probing import autograd, probe_of
-from penumbra.stages.reading import image_sets, open_reader
+from penumbra.stages.reading import image_path, open_reader
 
 
 def run(job: Job) -> None:
@@ -13,10 +14,8 @@ def run(job: Job) -> None:
     config = job.config
     reader = open_reader(job)
     scorer = load("scores", config["module"])
-    ((_, images),) = image_sets(job, [config["image_set"]])
-    pixels = images.pixels
-    if config["images"] is not None:
-        pixels = pixels[balanced(images.labels, config["images"])]
+    path = image_path(job, config["image_set"])
+    pixels = pixels_at(path, balanced(labels_of(path), config["images"]))
     with told(job), autograd(config["needs"]):
         fitted = scorer.fit(probe_of(job, reader), reader.batches(pixels), **config["options"])
     refuse_infinite(job, {name: value.cpu().numpy() for name, value in fitted.items()})

@@ -7,7 +7,7 @@ import torch
 
 from penumbra.audit.artifacts import read_parquet, write_parquet
 from penumbra.columns import table
-from penumbra.images.shards import from_table
+from penumbra.images.shards import part_sizes, pixels_at
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
 from penumbra.stages.reading import open_reader
@@ -20,7 +20,8 @@ def run(job: Job) -> None:
     config = job.config
     reader = open_reader(job)
     scorer = load("scores", config["module"])
-    pixels = from_table(read_parquet(job.input("test"))).pixels[: config["batch_size"]]
+    test = job.input("test")
+    pixels = pixels_at(test, range(min(config["batch_size"], sum(part_sizes(test)))))
     chosen = (row for row in read_parquet(job.input("blocks")).to_pylist() if row["chosen"])
     block = next(chosen)["block"]
 

@@ -5,25 +5,23 @@ import pyarrow as pa
 from penumbra.audit.artifacts import write_parquet
 from penumbra.columns import vectors
 from penumbra.stages.common import Job, main
-from penumbra.stages.reading import as_known, identified, image_sets, open_reader, roles
+from penumbra.stages.reading import as_known, image_parts, known_classes, open_reader, roles
 
 
 def run(job: Job) -> None:
-    """One forward pass over every image set, written set by set."""
+    """One forward pass over every image set, written part by part."""
     reader = open_reader(job)
     config = job.config
     heldout = {config["heldout"]: "heldout"} if config["heldout"] else {}
     listed = {config["train"]: "train", **heldout, **roles(config)}
-    classes: list[str] = []
+    classes = known_classes(job)
 
     def tables():
-        nonlocal classes
-        for name, images in image_sets(job, list(listed)):
-            classes = classes or images.classes  # the training images come first
-            if listed[name] != "ood":
-                images = as_known(images, classes)
-            found = reader.outputs(images.pixels)
-            columns = identified(name, listed[name], images)
+        for part in image_parts(job, list(listed)):
+            role = listed[part.name]
+            part = as_known(part, role, classes)
+            found = reader.outputs(part.images.pixels)
+            columns = part.identified(role)
             yield pa.table(columns | {key: vectors(value) for key, value in found.items()})
 
     write_parquet(job.outputs["outputs"], tables(), job.provenance())

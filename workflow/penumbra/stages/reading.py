@@ -2,15 +2,17 @@
 
 import dataclasses
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from penumbra.audit.artifacts import read_checkpoint, read_parquet
+from penumbra.audit.artifacts import read_checkpoint
 from penumbra.columns import column
 from penumbra.errors import PenumbraError
 from penumbra.images.entries import NO_LABEL
-from penumbra.images.shards import ImageSet, classes_of, from_table
+from penumbra.images.shards import ImageSet, classes_of, part, part_sizes
 from penumbra.networks.inference import Reader, perturbation, restore
 from penumbra.stages.common import Job
 from penumbra.training.determinism import determinism, pick_device
@@ -36,22 +38,48 @@ def open_reader(job: Job) -> Reader:
     return Reader(model, config["normalisation"], perturb, config["batch_size"], device)
 
 
-def image_sets(job: Job, names: list[str]) -> Iterator[tuple[str, ImageSet]]:
-    """The named sets, one at a time."""
-    paths = {path.stem: path for path in job.inputs["images"]}
-    for name in names:
-        yield name, from_table(read_parquet(paths[name]))
+@dataclass(frozen=True)
+class Part:
+    """Images of one stored part of a set; `start` is the first one's place in the whole set."""
+
+    name: str
+    start: int
+    images: ImageSet
+
+    def identified(self, role: str) -> dict[str, pa.Array]:
+        """The columns that say which image a row is about."""
+        n = len(self.images)
+        return {
+            "image_set": column([self.name] * n),
+            "role": column([role] * n),
+            "index": column(np.arange(self.start, self.start + n, dtype=np.int32)),
+            "label": column(self.images.labels),
+        }
 
 
-def identified(name: str, role: str, images: ImageSet) -> dict[str, pa.Array]:
-    """The columns that say which image a row is about."""
-    n = len(images)
-    return {
-        "image_set": column([name] * n),
-        "role": column([role] * n),
-        "index": column(np.arange(n, dtype=np.int32)),
-        "label": column(images.labels),
-    }
+def image_path(job: Job, name: str) -> Path:
+    """The file of one of the job's image sets."""
+    return next(path for path in job.inputs["images"] if path.stem == name)
+
+
+def image_parts(job: Job, names: list[str]) -> Iterator[Part]:
+    """The named sets part by part, so that memory is that of one part.
+
+    A job of one shard is given its run of the parts: shards hold about equally many images.
+    """
+    listed = [
+        (name, number, size)
+        for name in names
+        for number, size in enumerate(part_sizes(image_path(job, name)))
+    ]
+    ends = np.cumsum([size for _, _, size in listed])
+    index, count = map(int, job.wildcards.get("shard", "0of1").split("of"))
+    start = 0
+    for (name, number, size), end in zip(listed, ends, strict=True):
+        start = 0 if number == 0 else start
+        if (end - size / 2) * count // ends[-1] == index:
+            yield Part(name, start, part(image_path(job, name), number))
+        start += size
 
 
 def roles(config: dict) -> dict[str, str]:
@@ -62,14 +90,18 @@ def roles(config: dict) -> dict[str, str]:
 
 def known_classes(job: Job) -> list[str]:
     """Names of the classes that the job's model tells apart: those of its training images."""
-    path = next(p for p in job.inputs["images"] if p.stem == job.config["train"])
-    return classes_of(path)
+    return classes_of(image_path(job, job.config["train"]))
 
 
-def as_known(images: ImageSet, classes: list[str]) -> ImageSet:
-    """Labels as places in the model's `classes`, matched by name; -1 for a class it never saw."""
-    if images.classes == classes:
-        return images
+def as_known(part: Part, role: str, classes: list[str]) -> Part:
+    """Labels of ID images as places in the model's `classes`, matched by name.
+
+    -1 stands for a class that it never saw; OOD images keep their own labels.
+    """
+    images = part.images
+    if role == "ood" or images.classes == classes:
+        return part
     found = [classes.index(c) if c in classes else NO_LABEL for c in images.classes]
     places = np.array([*found, NO_LABEL])  # an image without a label, -1, keeps none
-    return dataclasses.replace(images, labels=places[images.labels])
+    known = dataclasses.replace(images, labels=places[images.labels])
+    return dataclasses.replace(part, images=known)

@@ -1,14 +1,16 @@
 """Representations: an encoder applied to an image set -> one standardised vector an image."""
 
 import json
+from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 import torch
 
-from penumbra.audit.artifacts import read_checkpoint, read_parquet, write_parquet
+from penumbra.audit.artifacts import read_checkpoint, write_parquet
 from penumbra.columns import column, vectors
 from penumbra.errors import PenumbraError
-from penumbra.images.shards import from_table
+from penumbra.images.shards import ImageSet, classes_of, part, part_sizes
 from penumbra.networks.moco import MoCo
 from penumbra.networks.official import fingerprint
 from penumbra.outliers.store import ENCODER
@@ -23,30 +25,44 @@ def run(job: Job) -> None:
     device = pick_device(config["device"])
     state = read_checkpoint(job.input("encoder"))
     encoder = MoCo.from_state(state, config["options"].get("heads")).to(device)
-    images = from_table(read_parquet(job.input("images")))
-    found = []
-    with torch.inference_mode():
-        for pixels in torch.from_numpy(images.pixels).split(config["batch_size"]):
-            found.append(encoder.represent(encoder.inputs(pixels.to(device))).float().cpu())
+    path = job.input("images")
+    sizes = part_sizes(path)
+    classes = json.dumps(classes_of(path))
+    meta = {ENCODER: fingerprint(state).encode(), b"classes": classes.encode()}
+
+    def tables() -> Iterator[pa.Table]:
+        for number in range(len(sizes)):
+            images = part(path, number)
+            values = represented(encoder, images, config["batch_size"], job.wildcards["part"])
+            columns = {
+                "origin": column(images.origins),
+                "label": column(images.labels),
+                "representation": vectors(values),
+            }
+            yield pa.table(columns).replace_schema_metadata(meta)
+
+    write_parquet(job.outputs["representations"], tables(), job.provenance())
+    job.record(job.outputs["representations"], images=sum(sizes))
+
+
+@torch.inference_mode()
+def represented(encoder: MoCo, images: ImageSet, batch_size: int, name: str) -> np.ndarray:
+    """Standardised representations (N, R) of images.
+
+    Raises:
+        PenumbraError: one is not finite.
+    """
+    device = next(encoder.parameters()).device
+    batches = torch.from_numpy(images.pixels).split(batch_size)
+    found = [encoder.represent(encoder.inputs(x.to(device))).float().cpu() for x in batches]
     values = torch.cat(found)
     bad = (~values.isfinite()).any(1).nonzero()
     if len(bad):
         raise PenumbraError(
             f"{len(bad)} of {len(values)} representations are not finite, the first of "
-            f"{images.origins[int(bad[0])]}; the encoder {job.wildcards['part']} has diverged"
+            f"{images.origins[int(bad[0])]}; the encoder {name} has diverged"
         )
-    table = pa.table(
-        {
-            "origin": column(images.origins),
-            "label": column(images.labels),
-            "representation": vectors(values.numpy()),
-        }
-    )
-    meta = {ENCODER: fingerprint(state).encode(), b"classes": json.dumps(images.classes).encode()}
-    write_parquet(
-        job.outputs["representations"], table.replace_schema_metadata(meta), job.provenance()
-    )
-    job.record(job.outputs["representations"], images=len(images))
+    return values.numpy()
 
 
 if __name__ == "__main__":

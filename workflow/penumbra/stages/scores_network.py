@@ -11,8 +11,7 @@ from penumbra.stages.fitting import checked, told
 from penumbra.stages.probing import autograd, probe_of
 from penumbra.stages.reading import (
     as_known,
-    identified,
-    image_sets,
+    image_parts,
     known_classes,
     open_reader,
     roles,
@@ -20,7 +19,7 @@ from penumbra.stages.reading import (
 
 
 def run(job: Job) -> None:
-    """Apply the scorer to each image set, batch by batch; NaN is refused by name."""
+    """Apply the scorer to all image sets, batch by batch; NaN is refused by name."""
     config = job.config
     reader = open_reader(job)
     probe = probe_of(job, reader)
@@ -29,17 +28,16 @@ def run(job: Job) -> None:
     classes = known_classes(job)
 
     def tables():
-        for name, images in image_sets(job, list(listed)):
-            if listed[name] != "ood":
-                images = as_known(images, classes)
+        for part in image_parts(job, list(listed)):
+            part = as_known(part, listed[part.name], classes)
             with told(job), autograd(config["needs"]):
-                parts = [
+                scores = [
                     scorer.score(probe, x, **config["options"]).detach()
-                    for x in reader.batches(images.pixels)
+                    for x in reader.batches(part.images.pixels)
                 ]
-            values = torch.cat(parts).double().cpu().numpy()
-            checked(job, values, name)
-            yield pa.table(identified(name, listed[name], images) | {"score": column(values)})
+            values = torch.cat(scores).double().cpu().numpy()
+            checked(job, values, part.name)
+            yield pa.table(part.identified(listed[part.name]) | {"score": column(values)})
 
     write_parquet(job.outputs["scores"], tables(), job.provenance())
     job.record(job.outputs["scores"])

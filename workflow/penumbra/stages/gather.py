@@ -1,0 +1,64 @@
+"""Gather: the shards of a reading -> the artifact that one job would have written, byte by byte."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from penumbra.audit import seals
+from penumbra.audit.artifacts import dumps, provenance_of, row_groups, write_parquet
+from penumbra.errors import PenumbraError
+from penumbra.stages.common import Job, main
+
+
+def run(job: Job) -> None:
+    """The rows of all shards in order; of what is the same in every shard, one."""
+    shards = job.inputs["shards"]
+    made = whole_of(shards)
+    tables = the_same(shards) if job.config["same"] else in_order(shards)
+    write_parquet(job.outputs["whole"], tables, made)
+    job.record(job.outputs["whole"], shards=len(shards))
+
+
+def whole_of(shards: list[Path]) -> dict[str, Any]:
+    """The provenance of the whole: that of every shard, but for its number.
+
+    Raises:
+        PenumbraError: the shards were made by different code, configs or inputs.
+    """
+    found = [provenance_of(shard) for shard in shards]
+    for provenance in found:
+        provenance["wildcards"].pop("shard")
+    for shard, provenance in zip(shards, found, strict=True):
+        if dumps(provenance) != dumps(found[0]):
+            raise PenumbraError(
+                f"{shard}: was not made as {shards[0]} was, so both are no parts of one whole; "
+                f"{seals.remake(shard)}"
+            )
+    return found[0]
+
+
+def in_order(shards: list[Path]) -> Iterator[pa.Table]:
+    """The tables of all shards; one without images has none."""
+    for shard in shards:
+        yield from row_groups(shard)
+
+
+def the_same(shards: list[Path]) -> Iterator[pa.Table]:
+    """The tables of the first shard.
+
+    Raises:
+        PenumbraError: another shard holds something else.
+    """
+    first = list(row_groups(shards[0]))
+    for shard in shards[1:]:
+        if list(row_groups(shard)) != first:
+            raise PenumbraError(
+                f"{shard}: holds something else than {shards[0]}; {seals.remake(shard)}"
+            )
+    yield from first
+
+
+if __name__ == "__main__":
+    main(run)
