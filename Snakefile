@@ -15,6 +15,7 @@ configfile: "config/config.yaml"
 BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "workflow"))
 from penumbra.planning import (
+    demands,
     report_specs,
     rules as of,
     score_specs,

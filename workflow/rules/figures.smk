@@ -20,8 +20,8 @@ rule figures:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=partial(demands.mem_mb, WORLD, "report"),
+        runtime=partial(demands.minutes, WORLD, "report"),
     params:
         spec=lambda wc: report_specs.figures(WORLD, wc.figure),
     shell:

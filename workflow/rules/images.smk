@@ -13,8 +13,8 @@ rule images:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=partial(demands.mem_mb, WORLD, "images"),
+        runtime=partial(demands.minutes, WORLD, "images"),
     params:
         spec=lambda wc: specs.images(WORLD, wc.image_set),
     shell:

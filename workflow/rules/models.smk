@@ -23,9 +23,9 @@ rule models:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["models"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=8000,
-        runtime=600,
+        gpu=demands.training_gpus(WORLD),
+        mem_mb=partial(demands.mem_mb, WORLD, "models"),
+        runtime=partial(demands.minutes, WORLD, "models"),
     params:
         spec=lambda wc: specs.models(WORLD, wc),
     shell:
@@ -49,8 +49,8 @@ rule zero_shot:
     threads: WORLD.config["compute"]["threads"]["models"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=partial(demands.mem_mb, WORLD, "models"),
+        runtime=partial(demands.minutes, WORLD, "models"),
     params:
         spec=lambda wc: specs.zero_shot(WORLD, wc),
     shell:

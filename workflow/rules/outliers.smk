@@ -22,8 +22,8 @@ rule parts:
     threads: WORLD.config["compute"]["threads"]["models"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=16000,
-        runtime=1440,
+        mem_mb=partial(demands.mem_mb, WORLD, "parts"),
+        runtime=partial(demands.minutes, WORLD, "parts"),
     params:
         spec=lambda wc: synthesis_specs.parts(WORLD, wc.part),
     shell:
@@ -47,8 +47,8 @@ rule representations:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=partial(demands.mem_mb, WORLD, "representations"),
+        runtime=partial(demands.minutes, WORLD, "representations"),
     params:
         spec=lambda wc: synthesis_specs.representations(WORLD, wc),
     shell:
@@ -71,8 +71,8 @@ rule embeddings:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=partial(demands.mem_mb, WORLD, "embeddings"),
+        runtime=partial(demands.minutes, WORLD, "embeddings"),
     params:
         spec=lambda wc: synthesis_specs.embeddings(WORLD, wc),
     shell:
@@ -95,8 +95,8 @@ rule outliers:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=16000,
-        runtime=720,
+        mem_mb=partial(demands.mem_mb, WORLD, "outliers"),
+        runtime=partial(demands.minutes, WORLD, "outliers"),
     params:
         spec=lambda wc: synthesis_specs.outliers(WORLD, wc),
     shell:
@@ -120,8 +120,8 @@ rule categories:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=partial(demands.mem_mb, WORLD, "detected"),
+        runtime=partial(demands.minutes, WORLD, "detected"),
     params:
         spec=lambda wc: synthesis_specs.categories(WORLD, wc),
     shell:

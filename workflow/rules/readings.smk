@@ -19,8 +19,9 @@ rule outputs:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=partial(demands.mem_mb, WORLD, "outputs"),
+        runtime=partial(demands.minutes, WORLD, "outputs"),
+        share=100,
     params:
         spec=lambda wc: specs.reading(WORLD, "outputs", wc),
     shell:
@@ -44,8 +45,9 @@ rule norms:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=partial(demands.mem_mb, WORLD, "blockwise"),
+        runtime=partial(demands.minutes, WORLD, "blockwise"),
+        share=100,
     params:
         spec=lambda wc: specs.reading(WORLD, "norms", wc),
     shell:
@@ -69,8 +71,9 @@ rule channels:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=partial(demands.mem_mb, WORLD, "blockwise"),
+        runtime=partial(demands.minutes, WORLD, "blockwise"),
+        share=100,
     params:
         spec=lambda wc: specs.reading(WORLD, "channels", wc),
     shell:
@@ -89,8 +92,9 @@ rule accuracy:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=partial(demands.mem_mb, WORLD, "small"),
+        runtime=partial(demands.minutes, WORLD, "small"),
+        share=25,
     params:
         spec=lambda wc: specs.spec("accuracy", {}, [], wc),
     shell:
@@ -114,8 +118,8 @@ rule latency:
     threads: of.all_cores(workflow)
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=partial(demands.mem_mb, WORLD, "latency"),
+        runtime=partial(demands.minutes, WORLD, "latency"),
     params:
         spec=lambda wc: score_specs.latency(WORLD, wc),
     shell:
@@ -141,8 +145,8 @@ for kind in sharding.gathered(WORLD):
         conda:
             "../../envs/penumbra.yaml"
         resources:
-            mem_mb=4000,
-            runtime=30,
+            mem_mb=partial(demands.mem_mb, WORLD, "small"),
+            runtime=partial(demands.minutes, WORLD, "small"),
         params:
             spec=partial(sharding.gather, WORLD, kind),
         shell:

@@ -18,8 +18,9 @@ rule fits:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=8000,
-        runtime=30,
+        mem_mb=partial(demands.mem_mb, WORLD, "arrays"),
+        runtime=partial(demands.minutes, WORLD, "arrays"),
+        share=25,
     params:
         spec=lambda wc: score_specs.fits(WORLD, wc),
     shell:
@@ -44,8 +45,9 @@ rule fits_network:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=partial(demands.mem_mb, WORLD, "fits_network"),
+        runtime=partial(demands.minutes, WORLD, "fits_network"),
+        share=100,
     params:
         spec=lambda wc: score_specs.fits_network(WORLD, wc),
     shell:
@@ -68,8 +70,9 @@ rule scores:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=partial(demands.mem_mb, WORLD, "arrays"),
+        runtime=partial(demands.minutes, WORLD, "arrays"),
+        share=25,
     params:
         spec=lambda wc: score_specs.scores(WORLD, wc),
     shell:
@@ -95,8 +98,9 @@ rule scores_network:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=partial(demands.mem_mb, WORLD, "scores_network"),
+        runtime=partial(demands.minutes, WORLD, "scores_network"),
+        share=100,
     params:
         spec=lambda wc: score_specs.scores_network(WORLD, wc),
     shell:
@@ -115,8 +119,9 @@ rule metrics:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=partial(demands.mem_mb, WORLD, "small"),
+        runtime=partial(demands.minutes, WORLD, "small"),
+        share=25,
     params:
         spec=lambda wc: specs.spec("metrics", {}, [], wc),
     shell:

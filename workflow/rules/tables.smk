@@ -30,8 +30,8 @@ rule tables:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=partial(demands.mem_mb, WORLD, "report"),
+        runtime=partial(demands.minutes, WORLD, "report"),
     params:
         spec=lambda wc: report_specs.tables(WORLD, wc.table),
     shell:
