@@ -62,6 +62,16 @@ def test_unknown_keys_and_names_give_the_nearest_valid_one(world, over, message)
         world(over)
 
 
+NAMED = ("image_sets", "benchmarks", "backbones", "recipes", "scorers", "parts", "outliers")
+
+
+@pytest.mark.parametrize("kind", [*NAMED, "calibrations", "filters"])
+@pytest.mark.parametrize("name", ["a; touch pwned", "it's", "../up", "{recipe}", "a b", "-rf"])
+def test_names_that_become_paths_and_commands_are_refused(world, kind, name):
+    with pytest.raises(PenumbraError, match=f"{kind}.*is no name: .* lower-case letters"):
+        world({kind: {name: {}}})
+
+
 def test_the_file_that_holds_an_unknown_key_is_named(world, tmp_path):
     over = {"compute": {"treads": 2}}
     file = tmp_path / "mine.yaml"

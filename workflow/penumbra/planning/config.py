@@ -41,6 +41,13 @@ def validate(data: Any, schema: dict[str, Any], files: Iterable[Path]) -> None:
         full = f"{place}.{extra}" if place else extra
         where = holder(full.split("."), files)
         raise unknown("key", full, (_join(place, k) for k in error.schema["properties"]), where)
+    if "propertyNames" in error.absolute_schema_path:
+        full = _join(place, str(error.instance))
+        raise PenumbraError(
+            f"{holder([*error.absolute_path, error.instance], files)}: {full!r} is no name: they "
+            "become names of files, so they are of lower-case letters, digits, dots and hyphens; "
+            "what tables show is the `label`"
+        )
     where = holder(place.split("."), files, error.instance)
     hints = [error.schema.get("description", ""), _number_hint(error.instance)]
     text = " ".join(filter(None, hints))
