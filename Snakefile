@@ -28,6 +28,11 @@ from penumbra.planning import (
 from penumbra.planning.paths import pattern
 from penumbra.planning.setup import require_executor, set_up
 
+# A job that Slurm takes its node from gets SIGTERM, and so do all processes in it: shell and log
+# outlive the stage, which saves what it has.
+shell.prefix("trap : TERM; keep() {{ trap '' TERM; exec tee \"$1\"; }}; ")
+
+
 # The world: config, checked, with the tables that it asks for. Data that are not there end the
 # call here, before any job starts.
 WORLD = set_up(config, BASE, workflow)

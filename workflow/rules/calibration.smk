@@ -26,7 +26,7 @@ rule energies:
     shell:
         "python -m penumbra.stages.energies --spec {params.spec:q}"
         " --in model={input.model:q} images={input.images:q} outliers={input.outliers:q}"
-        " --out energies={output.energies:q} 2>&1 | tee {log:q}"
+        " --out energies={output.energies:q} 2>&1 | keep {log:q}"
 
 
 rule calibrations:
@@ -51,7 +51,7 @@ rule calibrations:
     shell:
         "python -m penumbra.stages.calibrations --spec {params.spec:q}"
         " --in energies={input.energies:q}"
-        " --out calibration={output.calibration:q} diagram={output.diagram:q} 2>&1 | tee {log:q}"
+        " --out calibration={output.calibration:q} diagram={output.diagram:q} 2>&1 | keep {log:q}"
 
 
 rule selections:
@@ -70,4 +70,4 @@ rule selections:
         spec=lambda wc: synthesis_specs.selections(WORLD, wc),
     shell:
         "python -m penumbra.stages.selections --spec {params.spec:q}"
-        " --in scored={input.scored:q} --out selection={output.selection:q} 2>&1 | tee {log:q}"
+        " --in scored={input.scored:q} --out selection={output.selection:q} 2>&1 | keep {log:q}"

@@ -26,4 +26,4 @@ rule figures:
         spec=lambda wc: report_specs.figures(WORLD, wc.figure),
     shell:
         "python -m penumbra.stages.figures --spec {params.spec:q} --in files={input.files:q}"
-        " --out png={output.png:q} svg={output.svg:q} 2>&1 | tee {log:q}"
+        " --out png={output.png:q} svg={output.svg:q} 2>&1 | keep {log:q}"

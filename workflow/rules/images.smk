@@ -19,4 +19,4 @@ rule images:
         spec=lambda wc: specs.images(WORLD, wc.image_set),
     shell:
         "python -m penumbra.stages.images --spec {params.spec:q}"
-        " --out images={output.images:q} 2>&1 | tee {log:q}"
+        " --out images={output.images:q} 2>&1 | keep {log:q}"

@@ -26,12 +26,13 @@ rule models:
         gpu=demands.training_gpus(WORLD),
         mem_mb=partial(demands.mem_mb, WORLD, "models"),
         runtime=partial(demands.minutes, WORLD, "models"),
+        slurm_extra=demands.WARNING,
     params:
         spec=lambda wc: specs.models(WORLD, wc),
     shell:
         "python -m penumbra.stages.models --spec {params.spec:q} --in train={input.train:q}"
         " outliers={input.outliers:q} selection={input.selection:q}"
-        " --out model={output.model:q} history={output.history:q} 2>&1 | tee {log:q}"
+        " --out model={output.model:q} history={output.history:q} 2>&1 | keep {log:q}"
 
 
 rule zero_shot:
@@ -55,4 +56,4 @@ rule zero_shot:
         spec=lambda wc: specs.zero_shot(WORLD, wc),
     shell:
         "python -m penumbra.stages.zero_shot --spec {params.spec:q}"
-        " --in train={input.train:q} clip={input.clip:q} --out model={output.model:q} 2>&1 | tee {log:q}"
+        " --in train={input.train:q} clip={input.clip:q} --out model={output.model:q} 2>&1 | keep {log:q}"

@@ -24,13 +24,14 @@ rule parts:
         gpu=WORLD.config["compute"]["gpus"],
         mem_mb=partial(demands.mem_mb, WORLD, "parts"),
         runtime=partial(demands.minutes, WORLD, "parts"),
+        slurm_extra=demands.WARNING,
     params:
         spec=lambda wc: synthesis_specs.parts(WORLD, wc.part),
     shell:
         "python -m penumbra.stages.parts --spec {params.spec:q}"
         " --in weights={input.weights:q} images={input.images:q} encoder={input.encoder:q}"
         " tokenizer={input.tokenizer:q} representations={input.representations:q}"
-        " --out model={output.model:q} history={output.history:q} 2>&1 | tee {log:q}"
+        " --out model={output.model:q} history={output.history:q} 2>&1 | keep {log:q}"
 
 
 rule representations:
@@ -54,7 +55,7 @@ rule representations:
     shell:
         "python -m penumbra.stages.representations --spec {params.spec:q}"
         " --in encoder={input.encoder:q} images={input.images:q}"
-        " --out representations={output.representations:q} 2>&1 | tee {log:q}"
+        " --out representations={output.representations:q} 2>&1 | keep {log:q}"
 
 
 rule embeddings:
@@ -78,7 +79,7 @@ rule embeddings:
     shell:
         "python -m penumbra.stages.embeddings --spec {params.spec:q}"
         " --in representations={input.representations:q} rdm={input.rdm:q}"
-        " --out embeddings={output.embeddings:q} 2>&1 | tee {log:q}"
+        " --out embeddings={output.embeddings:q} 2>&1 | keep {log:q}"
 
 
 rule outliers:
@@ -102,7 +103,7 @@ rule outliers:
     shell:
         "python -m penumbra.stages.outliers --spec {params.spec:q}"
         " --in embeddings={input.embeddings:q} generator={input.generator:q}"
-        " --out outliers={output.outliers:q} 2>&1 | tee {log:q}"
+        " --out outliers={output.outliers:q} 2>&1 | keep {log:q}"
 
 
 rule categories:
@@ -127,4 +128,4 @@ rule categories:
     shell:
         "python -m penumbra.stages.categories --spec {params.spec:q}"
         " --in outliers={input.outliers:q} selection={input.selection:q} train={input.train:q}"
-        " judge={input.judge:q} --out categories={output.categories:q} 2>&1 | tee {log:q}"
+        " judge={input.judge:q} --out categories={output.categories:q} 2>&1 | keep {log:q}"

@@ -27,7 +27,7 @@ rule outputs:
     shell:
         "python -m penumbra.stages.outputs --spec {params.spec:q}"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " --out outputs={output.outputs:q} 2>&1 | tee {log:q}"
+        " --out outputs={output.outputs:q} 2>&1 | keep {log:q}"
 
 
 rule norms:
@@ -53,7 +53,7 @@ rule norms:
     shell:
         "python -m penumbra.stages.norms --spec {params.spec:q}"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " --out statistics={output.statistics:q} blocks={output.blocks:q} 2>&1 | tee {log:q}"
+        " --out statistics={output.statistics:q} blocks={output.blocks:q} 2>&1 | keep {log:q}"
 
 
 rule channels:
@@ -79,7 +79,7 @@ rule channels:
     shell:
         "python -m penumbra.stages.channels --spec {params.spec:q}"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " --out statistics={output.statistics:q} blocks={output.blocks:q} 2>&1 | tee {log:q}"
+        " --out statistics={output.statistics:q} blocks={output.blocks:q} 2>&1 | keep {log:q}"
 
 
 rule accuracy:
@@ -99,7 +99,7 @@ rule accuracy:
         spec=lambda wc: specs.spec("accuracy", {}, [], wc),
     shell:
         "python -m penumbra.stages.accuracy --spec {params.spec:q}"
-        " --in outputs={input.outputs:q} --out accuracy={output.accuracy:q} 2>&1 | tee {log:q}"
+        " --in outputs={input.outputs:q} --out accuracy={output.accuracy:q} 2>&1 | keep {log:q}"
 
 
 rule latency:
@@ -125,7 +125,7 @@ rule latency:
     shell:
         "python -m penumbra.stages.latency --spec {params.spec:q}"
         " --in model={input.model:q} map={input.map:q} blocks={input.blocks:q} test={input.test:q}"
-        " --out latency={output.latency:q} 2>&1 | tee {log:q}"
+        " --out latency={output.latency:q} 2>&1 | keep {log:q}"
 
 
 # Only worlds with shards have these rules; in others one job writes the whole.
@@ -151,4 +151,4 @@ for kind in sharding.gathered(WORLD):
             spec=partial(sharding.gather, WORLD, kind),
         shell:
             "python -m penumbra.stages.gather --spec {params.spec:q} --in shards={input.shards:q}"
-            " --out whole={output.whole:q} 2>&1 | tee {log:q}"
+            " --out whole={output.whole:q} 2>&1 | keep {log:q}"

@@ -26,7 +26,7 @@ rule fits:
     shell:
         "python -m penumbra.stages.fits --spec {params.spec:q}"
         " --in outputs={input.outputs:q} head={input.head:q}"
-        " --out fitted={output.fitted:q} 2>&1 | tee {log:q}"
+        " --out fitted={output.fitted:q} 2>&1 | keep {log:q}"
 
 
 rule fits_network:
@@ -53,7 +53,7 @@ rule fits_network:
     shell:
         "python -m penumbra.stages.fits_network --spec {params.spec:q}"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " --out fitted={output.fitted:q} 2>&1 | tee {log:q}"
+        " --out fitted={output.fitted:q} 2>&1 | keep {log:q}"
 
 
 rule scores:
@@ -78,7 +78,7 @@ rule scores:
     shell:
         "python -m penumbra.stages.scores --spec {params.spec:q}"
         " --in features={input.features:q} head={input.head:q} fitted={input.fitted:q}"
-        " --out scores={output.scores:q} 2>&1 | tee {log:q}"
+        " --out scores={output.scores:q} 2>&1 | keep {log:q}"
 
 
 rule scores_network:
@@ -106,7 +106,7 @@ rule scores_network:
     shell:
         "python -m penumbra.stages.scores_network --spec {params.spec:q}"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " fitted={input.fitted:q} --out scores={output.scores:q} 2>&1 | tee {log:q}"
+        " fitted={input.fitted:q} --out scores={output.scores:q} 2>&1 | keep {log:q}"
 
 
 rule metrics:
@@ -126,4 +126,4 @@ rule metrics:
         spec=lambda wc: specs.spec("metrics", {}, [], wc),
     shell:
         "python -m penumbra.stages.metrics --spec {params.spec:q}"
-        " --in scores={input.scores:q} --out metrics={output.metrics:q} 2>&1 | tee {log:q}"
+        " --in scores={input.scores:q} --out metrics={output.metrics:q} 2>&1 | keep {log:q}"

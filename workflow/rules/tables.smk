@@ -39,4 +39,4 @@ rule tables:
         " --in cells={input.cells:q} images={input.images:q} reported={input.reported:q}"
         " selections={input.selections:q}"
         " --out table={output.table:q} csv={output.csv:q} md={output.md:q} tex={output.tex:q}"
-        " html={output.html:q} 2>&1 | tee {log:q}"
+        " html={output.html:q} 2>&1 | keep {log:q}"

@@ -16,6 +16,7 @@ ARRAYS_START = 2  # minutes
 COMPILE = 10  # minutes
 ARRAYS = 1000  # MB of a process without torch
 TORCH = {"cpu": 2000, "auto": 2000, "cuda": 8000}  # MB of one with torch, before its data
+WARNING = "--signal=TERM@60"  # a training is told 60 seconds before its time is over, and saves
 MARGIN = 2  # between the estimate and the limit
 
 

@@ -1,0 +1,181 @@
+"""What a cluster does to jobs: each fault on a real one, and the bytes of an undisturbed run after.
+
+One training of some seconds stands for one of days; every fault comes in the middle of it.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.slurm.cluster import descendants
+from tests.slurm.worlds import ON_CLUSTER, OnCluster
+
+MODEL = "results/tiny/models/digits/resnet18/standard/seed0/model.safetensors"
+IMAGES = "results/tiny/images/faces.parquet"
+LOG = "logs/models/digits/resnet18/standard/seed0.log"
+EPOCHS = 24
+
+
+@pytest.fixture(scope="module")
+def calm(cluster, tmp_path_factory):
+    """The model, trained on this machine without a fault; its images are there for all tests."""
+    config = ON_CLUSTER.replace("epochs: 2,", f"epochs: {EPOCHS},")
+    made = OnCluster(tmp_path_factory.mktemp("calm"), cluster, config)
+    made.run(MODEL, IMAGES)
+    return made
+
+
+@pytest.fixture
+def world(calm, tmp_path):
+    """A checkout with the training images, before the training."""
+    copy = object.__new__(OnCluster)
+    copy.folder, copy.cluster = tmp_path / "world", calm.cluster
+    shutil.copytree(calm.folder, copy.folder)
+    for name in (MODEL, IMAGES, LOG):
+        (copy.folder / name).unlink()
+    return copy
+
+
+def same(world, calm):
+    """The model is that of the undisturbed run to the last byte, and nothing is left over."""
+    assert (world.folder / MODEL).read_bytes() == (calm.folder / MODEL).read_bytes()
+    assert not list((world.folder / "scratch").rglob("*.safetensors"))
+    assert not list((world.folder / "results").rglob("*.tmp"))
+
+
+def log_of(world):
+    file = world.folder / LOG
+    return file.read_text() if file.exists() else ""
+
+
+def wait_for(world, *signs):
+    """Wait until the training's log has all of the signs."""
+    world.cluster.wait(
+        lambda: all(sign in log_of(world) for sign in signs), f"{signs} in {LOG}", "slurmctld", 90
+    )
+
+
+def running(world):
+    """The id of the job of this checkout that runs."""
+    found = world.cluster.run("squeue", "--noheader", "--format=%i %T %Z").stdout.splitlines()
+    rows = [line.split(" ", 2) for line in found]
+    return next(row[0] for row in rows if row[1:] == ["RUNNING", str(world.folder)])
+
+
+def states(world):
+    """How each start of the checkout's jobs ended."""
+    rows = world.cluster.jobs("--duplicates")
+    return [row["State"].split()[0] for row in rows if row["WorkDir"] == str(world.folder)]
+
+
+def test_cancelled_then_its_node_dies_then_the_controller_restarts(world, calm):
+    """Three faults of one training, which goes on each time after its last finished epoch."""
+    process = world.start(MODEL)
+    wait_for(world, "epoch 3/")
+    world.cluster.cancel(running(world))
+    wait_for(world, "resuming after epoch", "\nmodels digits", f"/{EPOCHS}  loss")
+    assert "epoch 1/" not in log_of(world)
+    world.cluster.kill_node("g1")
+    time.sleep(2)
+    (world.folder / LOG).unlink()
+    world.cluster.start_node("g1")
+    wait_for(world, "resuming after epoch")
+    world.cluster.stop_controller()
+    time.sleep(3)
+    world.cluster.start_controller()
+    world.end(process)
+    world.settled()
+    found = states(world)
+    assert found.count("CANCELLED") == 1
+    assert found.count("NODE_FAIL") == 1
+    assert found[-1] == "COMPLETED"
+    same(world, calm)
+
+
+def test_cut_off_by_its_time_limit(world, calm):
+    """A minute passes while it stands still; Slurm kills it, and the retry goes on."""
+    process = world.start(MODEL, "--set-resources", "models:runtime=1", "models:slurm_extra=''")
+    wait_for(world, "epoch 3/")
+    stage = subprocess.run(
+        ["pgrep", "-f", f"penumbra.stages.models.*{MODEL}"], capture_output=True, text=True
+    ).stdout.split()
+    for pid in stage:
+        os.kill(int(pid), signal.SIGSTOP)
+    (world.folder / LOG).unlink()
+    world.end(process)
+    world.settled()
+    assert "TIMEOUT" in states(world)
+    assert "resuming after epoch" in log_of(world)
+    same(world, calm)
+
+
+def test_preempted_it_saves_and_yields(world, calm):
+    """In a partition of lower priority, SIGTERM comes in the middle of an epoch."""
+    process = world.start(MODEL, "--set-resources", "models:slurm_partition=scavenge")
+    wait_for(world, "epoch 3/")
+    world.cluster.submit("sleep 1", "--partition=gpu", "--gpus=1", "--mem=100")
+    wait_for(world, "SIGTERM")
+    (world.folder / LOG).unlink()
+    world.end(process)
+    world.settled()
+    assert states(world) == ["FAILED", "COMPLETED"]
+    assert "resuming in epoch" in log_of(world)
+    same(world, calm)
+
+
+def test_out_of_memory_is_tried_again_with_more_and_then_ends_clearly(world, calm):
+    done = world.submit(IMAGES, "--set-resources", "images:mem_mb=60*attempt**3")
+    assert "Trying to restart job" in done.output
+    assert (world.folder / IMAGES).read_bytes() == (calm.folder / IMAGES).read_bytes()
+    asked = [row["ReqMem"] for row in world.settled() if "images" in row["Comment"]]
+    assert asked[0] == "60M"
+    assert asked[1] == "480M"
+    (world.folder / IMAGES).unlink()
+    done = world.submit(
+        IMAGES, "--set-resources", "images:mem_mb=60", "--retries", "1", check=False
+    )
+    assert done.returncode != 0
+    assert "Exceeded job memory limit" in done.output or "exceeded memory limit" in done.output
+    assert not (world.folder / IMAGES).exists()
+
+
+def test_snakemake_killed_and_called_again(world, calm):
+    """While it lives, a second call on the folder is refused; killed, its job goes on."""
+    process = world.start(MODEL)
+    wait_for(world, "epoch 3/")
+    second = world.run(MODEL, check=False)
+    assert second.returncode != 0
+    assert "cannot be locked" in second.output
+    for pid in [*descendants(process.pid), process.pid]:
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+    assert "cannot be locked" in world.submit(MODEL, check=False).output
+    world.run("--unlock")
+    world.submit(MODEL)
+    world.settled()
+    same(world, calm)
+
+
+def test_a_file_system_that_shows_files_late(world, calm):
+    """Snakemake sees results through a mirror that is some seconds behind the nodes'."""
+    mirror = world.folder / "mirror"
+    results = world.folder / "results"
+    shutil.copytree(results, mirror)
+    mount = ["unshare", "-m", "sh", "-c", f'mount --bind {mirror} {results} && exec "$@"', "sh"]
+    if subprocess.run([*mount, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("a mirror in a name space of its own takes root")
+    behind = subprocess.Popen(
+        ["sh", "-c", f"while sleep 8; do cp -a {results}/. {mirror}/; done"], start_new_session=True
+    )
+    try:
+        process = world.start(MODEL, prefix=mount)
+        world.end(process)
+    finally:
+        os.killpg(behind.pid, signal.SIGKILL)
+    world.settled()
+    assert states(world) == ["COMPLETED"]
+    same(world, calm)
