@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 PEERS ?= .venv-peers
 
-.PHONY: tables test lint figures benchmark benchmark-peers pin clean
+.PHONY: tables test test-slurm lint figures benchmark benchmark-peers benchmark-scale pin clean
 
 tables: $(STAMP)
 	$(BIN)/snakemake all_tables --cores $(CORES) --scheduler greedy --prioritize uat_table01
@@ -16,6 +16,10 @@ figures: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest
 
+# On a Slurm cluster of its own, on this machine; `make test` has these tests, too.
+test-slurm: $(STAMP)
+	$(BIN)/python -m pytest tests/slurm
+
 lint: $(STAMP)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
@@ -23,6 +27,9 @@ lint: $(STAMP)
 
 benchmark: $(STAMP)
 	$(BIN)/python benchmarks/run.py
+
+benchmark-scale: $(STAMP)
+	$(BIN)/python benchmarks/scale.py --images 1300000
 
 benchmark-peers: $(STAMP) $(PEERS)/.complete
 	$(BIN)/python benchmarks/peers.py --peer $(PEERS) --large

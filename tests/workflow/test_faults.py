@@ -1,8 +1,13 @@
 """What goes wrong on one machine: nothing damaged is used, nothing computed is lost."""
 
+import shlex
 import shutil
+import subprocess
+import sys
 
-from tests.workflow.conftest import FLAGS
+import pytest
+
+from tests.workflow.conftest import FLAGS, Tiny
 
 IMAGES = "results/tiny/images/faces.parquet"
 MODEL = "results/tiny/models/digits/resnet18/standard/seed0/model.safetensors"
@@ -42,3 +47,56 @@ def test_all_artifacts_of_a_folder_are_verified(again, capsys):
     assert all(f"{name}: damaged" in told for name in (IMAGES, MODEL))
     shutil.rmtree(again.folder / "results")
     assert main(["verify", str(again.folder / "results")]) == 1
+
+
+def test_a_full_disk_ends_the_job_and_keeps_the_rest(finished, tmp_path):
+    """Results lie on a file system of 200 KiB, which then grows: the same bytes as ever."""
+    made = Tiny(tmp_path)
+    call = shlex.join([sys.executable, "-m", "snakemake", IMAGES, MODEL, *FLAGS])
+    script = f"""
+        mkdir results && mount -t tmpfs -o size=200k none results || exit 77
+        {call}; echo first $?
+        ls results/tiny/images
+        mount -o remount,size=100m results
+        {call}; echo second $?
+        cp -a results kept
+    """
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare: mounting a small file system takes Linux and root")
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script],
+        cwd=made.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode in (1, 77) and "first" not in done.stdout:
+        pytest.skip("mounting a small file system takes root")
+    told = done.stdout + done.stderr
+    train = "results/tiny/images/digits-train.parquet"
+    assert f"error: {train}: no space is left to write it" in told
+    assert "first 1" in done.stdout
+    assert "faces.parquet" in done.stdout.split("first 1")[1].split("second")[0]
+    assert "second 0" in done.stdout
+    calm = finished.results()
+    for name in (IMAGES, MODEL, train):
+        inside = name.removeprefix("results/")
+        assert (made.folder / "kept" / inside).read_bytes() == calm[inside.removeprefix("tiny/")]
+
+
+def test_two_calls_on_one_folder(tmp_path):
+    """The second is refused while the first runs; the first ends well."""
+    made = Tiny(tmp_path)
+    command = [sys.executable, "-m", "snakemake", MODEL, *FLAGS]
+    first = subprocess.Popen(
+        command, cwd=made.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    for line in first.stdout:
+        if "epoch 1/" in line or "Execute" in line:
+            break
+    second = made.run(MODEL, check=False)
+    assert second.returncode != 0
+    assert "cannot be locked" in second.output
+    first.communicate()
+    assert first.returncode == 0
+    assert (made.folder / MODEL).is_file()
