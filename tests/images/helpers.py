@@ -66,14 +66,18 @@ def write_folder(folder, classes=("cat", "dog"), each=3):
             image.rotate(90 * (c % 4)).save(folder / name / f"{i}.png")
 
 
-def write_parquet(file, count=6, classes="cat,dog"):
-    """`count` photographs in turn of two classes, as the Hugging Face hub serves them."""
+def write_parquet(file, count=6, classes="cat,dog", group=None, first=0):
+    """`count` photographs in turn of two classes, as the Hugging Face hub serves them.
+
+    `group` of them in a row group, all where it is None; `first` are left out before them.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = []
-    for image in photographs(count):
+    for image in photographs(first + count)[first:]:
         text = io.BytesIO()
         image.save(text, "JPEG")
         rows.append({"bytes": text.getvalue(), "path": None})
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     columns = {"image": pa.array(rows, kind), "label": pa.array([i % 2 for i in range(count)])}
-    pq.write_table(pa.table(columns).replace_schema_metadata({"classes": classes}), file)
+    table = pa.table(columns).replace_schema_metadata({"classes": classes})
+    pq.write_table(table, file, row_group_size=group)

@@ -18,6 +18,7 @@ from penumbra.calibration.prior import under
 from penumbra.columns import numbers
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.diversity import jpeg_of_mean, mean_of_jpeg
+from penumbra.images.shards import pixels_at
 from penumbra.networks.inference import Reader, restore
 from penumbra.outliers.store import from_png
 from penumbra.planning import report_specs
@@ -28,7 +29,7 @@ from penumbra.reporting.badood_gallery import spread, written
 from penumbra.reporting.drawing import save
 from penumbra.reporting.flowchart import route
 from penumbra.reporting.lineage import lineage
-from penumbra.reporting.outlier_images import OutlierSet, pixels_at, places_of
+from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of
 from tests.reporting import chain
 
 NAMES = ["01", "02", "03", "04a", "04b", "05", "06", "07", "08", "09", "10", "11"]
@@ -220,9 +221,9 @@ def test_classes_of_another_world_give_way_to_places_and_typos_do_not():
 def test_anchors_of_another_training_set_are_refused(folder):
     train = Path(chain.place("images", image_set="digits-train"))
     pixels = chain.digits().pixels
-    assert (pixels_at(train, [7, 3, 7]) == pixels[[7, 3, 7]]).all()
-    with pytest.raises(PenumbraError, match="anchor 60 of 60 images"):
-        pixels_at(train, [60])
+    assert (anchor_pixels(train, [7, 3, 7]) == pixels[[7, 3, 7]]).all()
+    with pytest.raises(PenumbraError, match=r"image 60 .* made from another training set"):
+        anchor_pixels(train, [60])
 
 
 def test_images_are_read_over_parts(folder, tmp_path):

@@ -422,12 +422,22 @@ def supervise(command: list[str]) -> None:
     A job step detaches itself from its node's daemon. Here it comes to this process, as every
     orphan below it (PR_SET_CHILD_SUBREAPER): killing the node finds it, and no zombie stays.
     """
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+    system = ctypes.CDLL(None)
+    system.prctl(36, 1, 0, 0, 0)
+    signal.signal(signal.SIGUSR1, lambda *_: end_all())
+    system.prctl(1, signal.SIGUSR1, 0, 0, 0)  # PR_SET_PDEATHSIG: the tests were killed
     daemon = subprocess.Popen(command)
     signal.signal(signal.SIGTERM, lambda *_: daemon.terminate())
     with contextlib.suppress(ChildProcessError):
         while True:
             os.wait()
+
+
+def end_all() -> None:
+    """Kill what is below this process, and end it."""
+    for pid in descendants(os.getpid()):
+        send(pid, signal.SIGKILL)
+    os._exit(1)
 
 
 def descendants(ancestor: int) -> list[int]:

@@ -239,7 +239,7 @@ def test_resumed_run_equals_an_undisturbed_one(tmp_path, stop):
     first = trainer(epochs=3, lr=0.01)
     resume = Resume(tmp_path, "run")
     done = [first.epoch(epoch) for epoch in range(stop)]
-    resume.save(first.model, first.optimiser, first.method, done)
+    resume.write(first.state(), done)
     second = trainer(epochs=3, lr=0.01)
     found = second.run(resume, lambda _: None)
     assert found == history

@@ -77,7 +77,7 @@ def test_model_steps_leave_the_map_alone():
     run.epoch(0)
     assert torch.equal(run.method.map, before)
     assert not run.method.map.requires_grad
-    assert len(steps) == run.batches == 6
+    assert len(steps) == run.extent.batches == 6
 
 
 @pytest.mark.parametrize("inner", [None, INNER])
@@ -131,7 +131,7 @@ def test_number_of_updates(tau):
     updates = []
     run.method.ascend = lambda x, y: updates.append(len(x))
     run.epoch(0)
-    assert len(updates) == -(-run.batches // tau)
+    assert len(updates) == -(-run.extent.batches // tau)
 
 
 def test_alpha_zero_is_standard_training():
@@ -184,7 +184,7 @@ def test_resumed_run_equals_an_undisturbed_one(tmp_path, options):
     resume = Resume(tmp_path, "run")
     first.recipe = first.recipe | {"epochs": 3}
     history = [first.epoch(0)]
-    resume.save(first.model, first.optimiser, first.method, history)
+    resume.write(first.state(), history)
     second = trainer("uat", options, epochs=3)
     messages = []
     found = second.run(resume, messages.append)

@@ -4,6 +4,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +83,31 @@ def test_a_full_disk_ends_the_job_and_keeps_the_rest(finished, tmp_path):
     for name in (IMAGES, MODEL, train):
         inside = name.removeprefix("results/")
         assert (made.folder / "kept" / inside).read_bytes() == calm[inside.removeprefix("tiny/")]
+
+
+def test_code_edited_while_a_job_waits_is_not_run(tmp_path):
+    """The digest of the plan is that of the code that runs, or nothing runs."""
+    made = Tiny(tmp_path)
+    plan = made.run(IMAGES, "-n", "-p").output
+    command = next(line for line in plan.splitlines() if "penumbra.stages.images" in line)
+    made.edit("workflow/penumbra/images/shards.py", "PART = 64 * 2**20", "PART = 65 * 2**20")
+    python = (
+        f'PATH="{Path(sys.executable).parent}:$PATH" PYTHONPATH=workflow; mkdir -p logs/images;'
+    )
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            f"export {python} {command[command.index('python -m') :].split(' 2>&1')[0]}",
+        ],
+        cwd=made.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "the code changed after the jobs were planned; call snakemake again" in done.stderr
+    assert not (made.folder / IMAGES).exists()
 
 
 def test_two_calls_on_one_folder(tmp_path):

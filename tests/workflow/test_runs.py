@@ -163,14 +163,18 @@ def test_slurm_profile_plans_and_says_when_there_is_no_slurm(tmp_path):
     made = Tiny(tmp_path)
     plan = made.snakemake("--profile", "slurm", "-n", "all_tables", "--configfile", "tiny.yaml")
     assert "total" in plan.output
-    path = os.pathsep.join(
-        p for p in os.environ["PATH"].split(os.pathsep) if not os.path.exists(f"{p}/sbatch")
-    )
+    path = tmp_path / "bin"  # every program but that one
+    path.mkdir()
+    for folder in reversed(os.environ["PATH"].split(os.pathsep)):
+        for program in os.scandir(folder) if os.path.isdir(folder) else ():
+            (path / program.name).unlink(missing_ok=True)
+            (path / program.name).symlink_to(program.path)
+    (path / "sbatch").unlink(missing_ok=True)
     command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "all_tables", *FLAGS[:2]]
     done = subprocess.run(
         command,
         cwd=made.folder,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": str(path)},
         capture_output=True,
         text=True,
         check=False,

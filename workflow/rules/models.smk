@@ -21,7 +21,7 @@ rule models:
         recipe=of.recipes_that(WORLD, are_zero_shot=False),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["models"]
+    threads: demands.training_threads(WORLD)
     resources:
         gpu=demands.training_gpus(WORLD),
         mem_mb=partial(demands.mem_mb, WORLD, "models"),

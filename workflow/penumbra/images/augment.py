@@ -11,6 +11,7 @@ from torch import Tensor
 from penumbra.errors import PenumbraError
 
 TRIES = 10  # boxes drawn for a random resized crop before all that fits is taken
+ALL = slice(None)  # of a batch
 LOG_RATIO = math.log(4 / 3)  # a box is at most so much wider than high, or higher than wide
 
 
@@ -59,31 +60,51 @@ class Feeder:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Normalised float32 inputs (n, C, H, W) and labels (n,) of the rows, newly augmented."""
-        crop = self._padded_crop if self.crop_scale is None else self._resized_crop
-        inputs = (crop(rows, generator) * self.scale + self.shift).permute(0, 3, 1, 2)
+    def batch(
+        self, rows: Tensor, generator: torch.Generator, part: slice = ALL
+    ) -> tuple[Tensor, Tensor]:
+        """Normalised float32 inputs (n, C, H, W) and labels (n,) of the rows, newly augmented.
+
+        Of a `part`, only those are made; their augmentation is drawn along with the others'.
+        """
+        padded = self.crop_scale is None
+        draw = self._offsets if padded else self._boxes
+        crop = self._padded_crop if padded else self._resized_crop
+        drawn = draw(len(rows), generator)
+        if self.flip:
+            drawn += (torch.rand(len(rows), generator=generator, device=self.device) < 0.5,)
+        rows = rows[part]
+        patches = crop(rows, *(each[part] for each in drawn))
+        inputs = (patches * self.scale + self.shift).permute(0, 3, 1, 2)
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         return inputs.contiguous(memory_format=layout), self.labels[rows]
 
-    def _padded_crop(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Windows (n, H, W, C) of the padded images, 0 to 255."""
+    def _padded_crop(
+        self, rows: Tensor, ys: Tensor, xs: Tensor, flips: Tensor | None = None
+    ) -> Tensor:
+        """Windows (n, H, W, C) of the padded images that begin at ys, xs (n,), 0 to 255."""
         n, (height, width) = len(rows), self.size
-        ys, xs = self._offsets(n, generator), self._offsets(n, generator)
         y = ys[:, None] + torch.arange(height, device=self.device)
         x = xs[:, None] + torch.arange(width, device=self.device)
-        x = self._flipped(x, width + 2 * self.padding - 1, generator)
+        x = _flipped(x, width + 2 * self.padding - 1, flips)
         line = rows[:, None] * self.rows + y
         pixel = line[:, :, None] * self.columns + x[:, None, :]
         patch = self.flat.index_select(0, pixel.reshape(-1)).float()
-        return patch.reshape(n, height, width, -1)
+        return patch.reshape(n, height, width, self.shape[0])
 
-    def _resized_crop(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Boxes of the images, interpolated to (n, H, W, C), 0 to 255."""
+    def _resized_crop(
+        self,
+        rows: Tensor,
+        top: Tensor,
+        left: Tensor,
+        high: Tensor,
+        wide: Tensor,
+        flips: Tensor | None = None,
+    ) -> Tensor:
+        """Boxes (n,) of the images, interpolated to (n, H, W, C), 0 to 255."""
         height, width = self.size
-        top, left, high, wide = self._boxes(len(rows), generator)
         y = _sampled(top, high, height)
-        x = self._flipped(_sampled(left, wide, width), width - 1, generator)
+        x = _flipped(_sampled(left, wide, width), width - 1, flips)
         n = len(rows)
         places = torch.stack(
             [
@@ -98,7 +119,7 @@ class Feeder:
         )
         return found.permute(0, 2, 3, 1)
 
-    def _boxes(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _boxes(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Top, left, height and width, each (n,) whole float32, as torchvision draws them.
 
         Area and logarithm of the ratio are uniform; of the tries, the first that fits is taken.
@@ -123,16 +144,17 @@ class Feeder:
         left = (place[:, 1] * (width - w + 1)).floor().minimum(width - w)
         return top, left, h, w
 
-    def _flipped(self, x: Tensor, last: int, generator: torch.Generator) -> Tensor:
-        """Columns x (n, W), mirrored within 0 … last for half of the images."""
-        if not self.flip:
-            return x
-        flipped = torch.rand(len(x), generator=generator, device=self.device) < 0.5
-        return torch.where(flipped[:, None], last - x, x)
-
-    def _offsets(self, n: int, generator: torch.Generator) -> Tensor:
+    def _offsets(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Top and left (n,) of windows of the padded images."""
         high = 2 * self.padding + 1
-        return torch.randint(high, (n,), generator=generator, device=self.device)
+        return tuple(
+            torch.randint(high, (n,), generator=generator, device=self.device) for _ in range(2)
+        )
+
+
+def _flipped(x: Tensor, last: int, flips: Tensor | None) -> Tensor:
+    """Columns x (n, W), mirrored within 0 … last where `flips` (n,) says so."""
+    return x if flips is None else torch.where(flips[:, None], last - x, x)
 
 
 def _sampled(start: Tensor, length: Tensor, count: int) -> Tensor:

@@ -12,14 +12,16 @@ NO_LABEL = -1
 
 
 class Entry(NamedTuple):
-    """One image: where it came from, its label, and the call that decodes it.
+    """One image: where it came from, its label, the call that decodes it, its place among others.
 
-    `pixels()` gives uint8 (3, H, W). The label is an index into the set's classes, or -1.
+    `pixels()` gives uint8 (3, H, W). The label is an index into the set's classes, or -1. Files are
+    read once through where images are decoded in the order of `place`.
     """
 
     origin: str
     label: int
     pixels: Callable[[], np.ndarray]
+    place: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Image sets as tables: decoded pixels, label and origin of every image."""
 
+import functools
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +13,12 @@ import pyarrow.parquet as pq
 
 from penumbra.columns import column, numbers
 from penumbra.errors import PenumbraError
-from penumbra.images.entries import Entries
+from penumbra.images.entries import Entries, Entry
 
 PART = 64 * 2**20
+# Images that all threads together decode in one go: some, as handing a thread its next one takes as
+# long as a small image; few, as they should lie in two row groups of a file (`encoded.KEPT`).
+AHEAD = 64
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,26 @@ def decoded(entries: Entries, threads: int = 1) -> Iterator[ImageSet]:
     with ThreadPoolExecutor(threads) as pool:  # PIL decodes and resizes outside the GIL
         for start in range(0, len(entries), step):
             part = entries.at(range(start, min(start + step, len(entries))))
-            pixels = np.stack(list(pool.map(lambda row: row.pixels(), part.rows)))
+            pixels = np.empty((len(part), *first.shape), np.uint8)
+            fill = functools.partial(_decode, part.rows, pixels)
+            for _ in pool.map(fill, _runs(part.rows, max(1, AHEAD // threads))):
+                pass  # what a thread raised is raised here
             yield ImageSet(pixels, part.labels(), [row.origin for row in part.rows], part.classes)
+
+
+def _runs(rows: list[Entry], length: int) -> list[list[int]]:
+    """Which rows a thread decodes in one go, in the order that they lie in their files.
+
+    So a file is read once a part, even where a sample was drawn from it in another order.
+    """
+    order = sorted(range(len(rows)), key=lambda i: rows[i].place)
+    return [order[start : start + length] for start in range(0, len(order), length)]
+
+
+def _decode(rows: list[Entry], pixels: np.ndarray, places: list[int]) -> None:
+    """Put the images at some places of `rows` where `pixels` (n, 3, H, W) has them."""
+    for i in places:
+        pixels[i] = rows[i].pixels()
 
 
 def to_table(images: ImageSet) -> pa.Table:

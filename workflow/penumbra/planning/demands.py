@@ -54,6 +54,12 @@ def training_gpus(world: World) -> int:
     return compute["gpus"] * compute["processes"]
 
 
+def training_threads(world: World) -> int:
+    """CPU threads of a training job, all processes together."""
+    compute = world.config["compute"]
+    return compute["threads"]["models"] * compute["processes"]
+
+
 def _images(world: World, wc: Any) -> Load:
     # A part of pixels in several copies, and the list of all files.
     count = work.images(world, wc.image_set)

@@ -1,6 +1,7 @@
 """What every stage does around its one call: arguments, checks, provenance, run record."""
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -118,7 +119,9 @@ def main(stage: Callable[[Job], None]) -> None:
         stage(job)
         job.check_imports()
     except PenumbraError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        # Who reads the message may have been ended by the signal that ended this job.
+        with contextlib.suppress(BrokenPipeError):
+            print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(1)
 
 

@@ -15,6 +15,8 @@ SCRATCH = Path("scratch")
 
 
 def resume_of(job: Job, provenance: Mapping[str, Any], device: torch.device) -> Resume:
-    """The state under the identity of all that decides the run's bytes."""
+    """The state under the identity of all that decides the run's bytes; SIGTERM asks for it."""
     text = dumps([provenance, device.type]).encode()
-    return Resume(SCRATCH / job.spec["rule"], hashlib.sha256(text).hexdigest()[:24])
+    resume = Resume(SCRATCH / job.spec["rule"], hashlib.sha256(text).hexdigest()[:24])
+    resume.listen()
+    return resume

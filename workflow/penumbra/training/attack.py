@@ -33,17 +33,16 @@ def pgd(
     step: Tensor,
     steps: int,
     bounds: tuple[Tensor, Tensor],
-    generator: torch.Generator | None,
+    noise: Tensor | None,
 ) -> Tensor:
     """Per-sample l∞ PGD (Madry et al. 2018): inputs (n, C, H, W) -> adversarial inputs.
 
-    `eps`, `step` and `bounds` are per channel (1, C, 1, 1) in normalised units. A generator asks
-    for a random start in the eps ball.
+    `eps`, `step` and `bounds` are per channel (1, C, 1, 1) in normalised units. With `noise` (n,
+    C, H, W) in [-1, 1] the start is that far in the eps ball.
     """
     low, high = torch.maximum(x - eps, bounds[0]), torch.minimum(x + eps, bounds[1])
     adversarial = x
-    if generator is not None:
-        noise = torch.rand(x.shape, generator=generator, device=x.device) * 2 - 1
+    if noise is not None:
         adversarial = torch.clamp(x + noise * eps, low, high)
     with frozen(model):
         for _ in range(steps):

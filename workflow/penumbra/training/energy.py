@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from penumbra.errors import PenumbraError
 from penumbra.images.augment import Feeder
 from penumbra.networks import phi
+from penumbra.networks.states import under
 from penumbra.seeds import derive
 from penumbra.training.method import Batch, Method, Perturb, Setting
 from penumbra.training.stream import Stream
@@ -54,7 +55,8 @@ class EnergyRegularised(Method):
 
     def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:
         """x followed by a batch of outliers."""
-        return torch.cat([x, self.outliers.batch(batch.step)]), None
+        part = self.setting.team.part(self.options.outlier_batch)
+        return torch.cat([x, self.outliers.batch(batch.step, part)]), None
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         """Cross-entropy of the ID part + beta · uncertainty of both parts."""
@@ -63,10 +65,11 @@ class EnergyRegularised(Method):
         with torch.autocast(logits.device.type, enabled=False):
             uncertainty = self.uncertainty(logits.float().logsumexp(1), count)
         self.uncertainties.append(uncertainty.detach())
-        return F.cross_entropy(logits[:count], y) + self.options.beta * uncertainty
+        cross_entropy = self.setting.team.cross_entropy(logits[:count], y)
+        return cross_entropy + self.options.beta * uncertainty
 
     def uncertainty(self, lse: Tensor, count: int) -> Tensor:
-        """The uncertainty loss () of lse (n,), whose first `count` are of ID.
+        """This process's share () of the uncertainty loss of lse (n,), the first `count` of ID.
 
         `concat_mean` is the mean over all, as the code of VOS and Dream-OOD; `separate_means` the
         sum of ID's and the outliers' mean, as Eq. 4 is printed: twice that for equal halves.
@@ -74,9 +77,10 @@ class EnergyRegularised(Method):
         outlier = torch.arange(len(lse), device=lse.device) >= count
         target = torch.where(outlier, 1 - phi.ID, phi.ID)
         losses = F.cross_entropy(self.phi(lse[:, None]), target, reduction="none")
+        team, outliers = self.setting.team, self.options.outlier_batch
         if self.options.reduction == "separate_means":
-            return losses[:count].mean() + losses[count:].mean()
-        return losses.mean()
+            return team.mean(losses[:count], team.count) + team.mean(losses[count:], outliers)
+        return team.mean(losses, team.count + outliers)
 
     def after(self, x: Tensor, y: Tensor, batch: Batch) -> None:
         """Keep phi monotone, if it shall be."""
@@ -85,21 +89,29 @@ class EnergyRegularised(Method):
 
     def record(self) -> dict[str, float]:
         """The epoch's mean uncertainty loss, beta left out."""
-        mean = torch.stack(self.uncertainties).mean().item()
+        mean = self._whole_uncertainties().mean().item()
         self.uncertainties.clear()
         return {"uncertainty": mean}
 
     def state(self) -> dict[str, Tensor]:
-        """phi; the outliers' order follows from the step."""
-        return {f"phi.{name}": tensor for name, tensor in self.phi.state_dict().items()}
+        """phi and the epoch's losses so far; the outliers' order follows from the step."""
+        state = self.artifacts()
+        return state | {"losses": self._whole_uncertainties()} if self.uncertainties else state
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from a saved state."""
-        self.phi.load_state_dict({k.removeprefix("phi."): v for k, v in state.items()})
+        self.phi.load_state_dict(under(state, "phi."))
+        if "losses" in state:
+            losses = state["losses"].to(self.setting.device)
+            self.uncertainties = list(self.setting.team.share(losses))
 
     def artifacts(self) -> dict[str, Tensor]:
         """phi, read by `penumbra.networks.phi.phi_logit`."""
-        return self.state()
+        return {f"phi.{name}": tensor for name, tensor in self.phi.state_dict().items()}
+
+    def _whole_uncertainties(self) -> Tensor:
+        """The epoch's losses (steps,) so far, each that of the whole batch."""
+        return self.setting.team.summed(torch.stack(self.uncertainties))
 
 
 def _outliers(setting: Setting) -> Feeder:

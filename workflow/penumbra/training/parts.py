@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError, unknown
 from penumbra.networks.states import under
-from penumbra.seeds import derive
 from penumbra.training.adamw import AdamW
+from penumbra.training.epochs import Loop
 from penumbra.training.objective import Objective
+from penumbra.training.progress import Extent, Progress
 from penumbra.training.resume import Record, Resume
+from penumbra.training.team import Team
 
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "bfloat16")
@@ -76,53 +78,35 @@ def fit(
 
     Raises:
         PenumbraError: the recipe lacks a key or has an unknown value, there are no samples, or the
-            loss is not finite; nothing of that epoch is saved.
+            training ends early, as `Loop.run` says.
     """
-    run = _Run(objective, Recipe.of(recipe), seed)
-    history = run.load(resume) if resume else []
-    if history:
-        report(f"resuming after epoch {len(history)} of {run.recipe.epochs}")
-    for epoch in range(len(history), run.recipe.epochs):
-        history.append(run.epoch(epoch))
-        if resume:
-            run.save(resume, history)
-        report(f"epoch {epoch + 1}/{run.recipe.epochs}  loss {history[-1]['loss']:.4f}")
-    return history
+    return _Run(objective, Recipe.of(recipe), seed).run(resume, report)
 
 
-class _Run:
-    """An objective, its optimiser, and the epochs of one seed."""
+class _Run(Loop):
+    """An objective, its optimiser, and the epochs of one seed.
+
+    It is for one process: a contrastive loss sets every sample against the whole batch, and the
+    tokenizer's codes start anew from vectors of the whole batch.
+    """
 
     def __init__(self, objective: Objective, recipe: Recipe, seed: int):
         if not len(objective):
             raise PenumbraError(f"{type(objective).__name__}: no samples to train on")
-        self.objective, self.recipe, self.seed = objective, recipe, seed
         parameters = [p for p in objective.module.parameters() if p.requires_grad]
-        self.device = parameters[0].device
-        self.optimiser = AdamW(parameters, recipe.weight_decay, recipe.betas)
         # A last batch that is not full is left out, as published; another epoch has its samples.
-        self.batches = max(1, len(objective) // recipe.batch_size)
+        batches = max(1, len(objective) // recipe.batch_size)
+        extent = Extent(len(objective), recipe.batch_size, batches, recipe.epochs)
+        super().__init__(objective.module, extent, seed, parameters[0].device, Team())
+        self.objective, self.recipe = objective, recipe
+        self.optimiser = AdamW(parameters, recipe.weight_decay, recipe.betas)
 
-    def epoch(self, epoch: int) -> Record:
-        """One pass over the samples in an order of its own."""
-        generator = torch.Generator(self.device)
-        generator.manual_seed(derive(self.seed, "epoch", epoch))
-        torch.manual_seed(derive(self.seed, "dropout", epoch))
-        self.objective.module.train()
-        order = torch.randperm(len(self.objective), generator=generator, device=self.device)
-        # Losses stay on the device until the epoch ends: reading one would wait for the GPU.
-        losses = torch.empty(self.batches, device=self.device)
-        for index, rows in enumerate(order.split(self.recipe.batch_size)[: self.batches]):
-            self.optimiser.rate = self.recipe.rate(epoch + index / self.batches)
-            losses[index] = self.step(rows, generator)
-        self._check(losses, epoch)
-        return {"epoch": epoch, "lr": self.optimiser.rate, "loss": losses.mean().item()}
-
-    def step(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """One optimiser step; the loss, still on the device."""
+    def advance(self, rows: Tensor, progress: Progress) -> Tensor:
+        """One optimiser step on the samples `rows` (n,); its loss ()."""
+        self.optimiser.rate = self.recipe.rate(self._passed(progress.epoch, progress.done))
         lowered = self.recipe.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=lowered):
-            loss = self.objective.loss(rows, generator)
+            loss = self.objective.loss(rows, progress.generator)
         self.optimiser.zero_grad()
         loss.backward()
         if self.recipe.clip is not None:
@@ -131,28 +115,30 @@ class _Run:
         self.objective.after()
         return loss.detach()
 
-    def save(self, resume: Resume, history: list[Record]) -> None:
-        """Everything that the next epoch begins with."""
-        module, optimiser = self.objective.module.state_dict(), self.optimiser.state()
+    def record(self, progress: Progress, loss: float) -> Record:
+        """Rate of the last step, and mean loss."""
+        return {"epoch": progress.epoch, "lr": self.optimiser.rate, "loss": loss}
+
+    def state(self) -> dict[str, Tensor]:
+        """The objective's module and the optimiser's moments."""
+        module, optimiser = self.module.state_dict(), self.optimiser.state()
         tensors = {f"module.{name}": tensor for name, tensor in module.items()}
-        tensors |= {f"optimiser.{name}": tensor for name, tensor in optimiser.items()}
-        resume.write(tensors, history)
+        return tensors | {f"optimiser.{name}": tensor for name, tensor in optimiser.items()}
 
-    def load(self, resume: Resume) -> list[Record]:
-        """Take up a saved state and give its history."""
-        tensors, history = resume.read()
-        if tensors:
-            self.objective.module.load_state_dict(under(tensors, "module."))
-            self.optimiser.restore(under(tensors, "optimiser."))
-        return history
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave."""
+        self.module.load_state_dict(under(state, "module."))
+        self.optimiser.restore(under(state, "optimiser."))
 
-    def _check(self, losses: Tensor, epoch: int) -> None:
-        bad = (~losses.isfinite()).nonzero()
-        if len(bad):
-            step = int(bad[0])
-            rate = self.recipe.rate(epoch + step / self.batches)
-            raise PenumbraError(
-                f"{type(self.objective).__name__}: loss is {losses[step].item()} in epoch "
-                f"{epoch + 1}, step {step + 1} of {self.batches}, at lr {rate:.3g}; try a smaller "
-                f"lr (now {self.recipe.lr}), a longer warm-up, clip, or precision float32"
-            )
+    def diverged(self, loss: float, epoch: int, step: int) -> str:
+        """What to say when a loss is not finite."""
+        rate = self.recipe.rate(self._passed(epoch, step))
+        return (
+            f"{type(self.objective).__name__}: loss is {loss} in epoch {epoch + 1}, step "
+            f"{step + 1} of {self.extent.batches}, at lr {rate:.3g}; try a smaller lr (now "
+            f"{self.recipe.lr}), a longer warm-up, clip, or precision float32"
+        )
+
+    def _passed(self, epoch: int, step: int) -> float:
+        """Epochs that have passed before a step."""
+        return epoch + step / self.extent.batches

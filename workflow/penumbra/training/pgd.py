@@ -39,13 +39,14 @@ class PerSample(Method):
     def attack(self, x: Tensor, y: Tensor, batch: Batch) -> Tensor:
         """Adversarial examples within eps of x and within the valid pixel range."""
         s = self.setting
-        generator = None
+        noise = None
         if self.options.random_start:
             generator = torch.Generator(s.device)
             generator.manual_seed(derive(s.seed, "attack", batch.epoch, batch.index))
+            noise = s.team.noise(x, generator) * 2 - 1
         bounds = (-s.mean / s.std, (1 - s.mean) / s.std)
         eps, step = self.options.eps / s.std, self.options.step / s.std
-        return pgd(s.model, x, y, eps, step, self.options.steps, bounds, generator)
+        return pgd(s.model, x, y, eps, step, self.options.steps, bounds, noise)
 
 
 def build(options: Mapping[str, Any], setting: Setting) -> Method:

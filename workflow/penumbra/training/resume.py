@@ -1,68 +1,73 @@
-"""The state of a run after its last finished epoch, outside the outputs that Snakemake removes."""
+"""The state of a run that was stopped, outside the outputs that Snakemake removes."""
 
+import hashlib
 import json
+import signal
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from penumbra.errors import PenumbraError
 from penumbra.files import atomic
-from penumbra.training.method import Method
-from penumbra.training.sgd import Sgd
 
 Record = dict[str, float]
 
 
 class Resume:
-    """Saves and restores model, momentum and method; one file per run identity.
+    """Saves and gives back a training's tensors and history; one file per run identity.
 
     The identity names all that decides the run's bytes, so a state is never taken up by another
-    run; an unreadable file is no state.
+    run. `asked` says that the training shall save its state after this step and end.
     """
+
+    asked = False
 
     def __init__(self, folder: Path, identity: str):
         self.path = folder / f"{identity}.safetensors"
 
-    def save(
-        self,
-        model: nn.Module,
-        optimiser: Sgd,
-        method: Method,
-        history: list[Record],
-    ) -> None:
-        """Replace the saved state by that after `len(history)` epochs."""
-        tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-        tensors |= {f"method.{k}": v for k, v in method.state().items()}
-        for i, momentum in enumerate(optimiser.momentum):
-            if momentum is not None:
-                tensors[f"momentum.{i}"] = momentum
-        self.write(tensors, history)
+    def listen(self) -> None:
+        """Let SIGTERM ask: Slurm sends it before a preemption, at a time limit and on scancel."""
+        signal.signal(signal.SIGTERM, self._ask)
 
-    def load(self, model: nn.Module, optimiser: Sgd, method: Method) -> list[Record]:
-        """Restore a saved state and give its history; an empty history where there is none."""
-        tensors, history = self.read()
-        if not tensors:
-            return []
-        model.load_state_dict(_under("model.", tensors))
-        method.restore(_under("method.", tensors))
-        for i, momentum in _under("momentum.", tensors).items():
-            optimiser.momentum[int(i)] = momentum.to(optimiser.parameters[int(i)].device)
-        return history
+    def _ask(self, *_: object) -> None:
+        self.asked = True
 
-    def write(self, tensors: dict[str, Tensor], history: list[Record]) -> None:
-        """Replace the saved state by these tensors, those after `len(history)` epochs."""
-        tensors = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-        with atomic(self.path) as temporary:
-            save_file(tensors, temporary, metadata={"history": json.dumps(history)})
+    def write(self, tensors: Mapping[str, Tensor], history: list[Record]) -> None:
+        """Replace the saved state.
 
-    def read(self) -> tuple[dict[str, Tensor], list[Record]]:
-        """The saved tensors and history; both empty where there is no state."""
+        Raises:
+            PenumbraError: it cannot be written; the state before it is still there.
+        """
+        whole = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
+        text = json.dumps(history)
+        metadata = {"history": text, "digest": _digest(whole, text)}
+        try:
+            with atomic(self.path) as temporary:
+                save_file(whole, temporary, metadata=metadata)
+        except (OSError, SafetensorError) as error:
+            raise PenumbraError(
+                f"{self.path}: the training's state cannot be saved ({error}); the one before it "
+                "is still there: mend that and call snakemake again"
+            ) from error
+
+    def read(self, report: Callable[[str], None]) -> tuple[dict[str, Tensor], list[Record]]:
+        """The saved tensors and history; both empty where there is no state, or a damaged one."""
         try:
             with safe_open(self.path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                return tensors, json.loads(file.metadata()["history"])
-        except (FileNotFoundError, SafetensorError):
+                metadata = file.metadata() or {}
+            text = metadata.get("history", "")
+            if metadata.get("digest") != _digest(tensors, text):
+                raise ValueError("its digest is another")
+            return tensors, json.loads(text)
+        except FileNotFoundError:
+            return {}, []
+        except (OSError, SafetensorError, ValueError) as error:
+            report(f"the saved state {self.path} is damaged ({error}); starting from scratch")
             return {}, []
 
     def discard(self) -> None:
@@ -70,5 +75,10 @@ class Resume:
         self.path.unlink(missing_ok=True)
 
 
-def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+def _digest(tensors: Mapping[str, Tensor], text: str) -> str:
+    """A digest of tensors by name and of a text."""
+    found = hashlib.sha256(text.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

@@ -1,5 +1,6 @@
 """SGD with momentum, as torch.optim.SGD computes it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -50,6 +51,19 @@ class Sgd:
                 **self.options,
             )
             self.momentum[group] = momentum
+
+    def state(self) -> dict[str, Tensor]:
+        """The momentum of every parameter that has been moved, by its place."""
+        return {str(i): m for i, m in enumerate(self.momentum) if m is not None}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state` gave, on each parameter's device and in its layout.
+
+        The fused update reads both as they lie in memory; in two layouts it would mix them up.
+        """
+        for place, momentum in state.items():
+            like = torch.empty_like(self.parameters[int(place)])
+            self.momentum[int(place)] = like.copy_(momentum)
 
 
 def _undecayed(model: nn.Module) -> list[Tensor]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from penumbra.networks.base import INPUT
@@ -42,6 +41,8 @@ class Options:
 
 class Universal(Method):
     """Holds the map L (1, C, H, W) as a buffer: no momentum, no weight decay, no gradient.
+
+    Processes of a team hold the same map, since all draw alike and add up their gradients.
 
     With update `pgd`, L = alpha · unit · delta with delta in [-1, 1]; unit is 1 in normalised
     space, 1/std in pixel space, and inside the network the activation's deviation over the
@@ -101,10 +102,11 @@ class Universal(Method):
 
     def _gradient(self, x: Tensor, y: Tensor, at: Tensor) -> Tensor:
         at = at.detach().requires_grad_(True)
-        loss = F.cross_entropy(self.setting.model(x, (self.where, at)), y)
+        team = self.setting.team
+        loss = team.cross_entropy(self.setting.model(x, (self.where, at)), y)
         # grad(), not backward(): nothing may stay on the weights for the next optimiser step.
         (gradient,) = torch.autograd.grad(loss, at)
-        return gradient
+        return team.summed(gradient)
 
     def _counter(self, batch: Batch) -> int:
         return batch.index if self.options.index == "epoch" else batch.step
@@ -124,7 +126,8 @@ class Universal(Method):
     def _measure(self, x: Tensor) -> None:
         with frozen(self.setting.model):
             inside = self.setting.model.maps(x, (self.where,))[self.where]
-        self.unit = (inside.std() / x.std()).reshape(1, 1, 1, 1)
+        deviation = self.setting.team.deviation
+        self.unit = (deviation(inside) / deviation(x)).reshape(1, 1, 1, 1)
 
     def _bounded(self, delta: Tensor) -> Tensor:
         assert self.unit is not None, "the map's unit is measured on the first batch"

@@ -4,22 +4,22 @@ import functools
 import io
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from PIL import Image
 
 from penumbra.errors import PenumbraError
 from penumbra.images.classes import choose
+from penumbra.images.encoded import Encoded, listed
 from penumbra.images.entries import NO_LABEL, Entries, Entry
 from penumbra.images.fit import FITS
 from penumbra.images.layout import SUFFIXES, Location, files_below, locate, missing
 
-Encoded = Any  # a Path, Arrow's binary scalar, or uint8 (H, W, 3)
-Rows = list[tuple[str, Encoded, int]]  # origin, image, label
+Stored = Path | np.ndarray | Encoded  # a file, uint8 (H, W, 3), or a row of a Parquet file
+Rows = Sequence[tuple[str, Stored, int]]  # origin, image, label
 
 
 def entries(spec: dict[str, Any], root: Path | None) -> Entries:
@@ -50,38 +50,19 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
 
 
 def _list(location: Location, dataset: dict[str, Any], split: str, size: int) -> Entries:
+    rows: Rows
     if location.layout == "parquet":
-        rows, classes = _parquet_rows(location.files)
+        rows, classes = listed(location.files)
     elif location.layout == "official" and "files" in dataset["official"]:
         rows, classes = _torchvision_rows(location.path.parent, dataset, split)
     else:
         rows, classes = _folder_rows(location.path, dataset.get("class_list"))
     fit = FITS[dataset.get("fit", "squash")]
-    listed = [
-        Entry(origin, label, functools.partial(_pixels, origin, image, fit, size))
-        for origin, image, label in rows
+    found = [
+        Entry(origin, label, functools.partial(_pixels, origin, image, fit, size), place)
+        for place, (origin, image, label) in enumerate(rows)
     ]
-    return Entries(listed, classes or [str(i) for i in range(dataset.get("classes", 0))])
-
-
-def _parquet_rows(files: tuple[Path, ...]) -> tuple[Rows, list[str]]:
-    rows: Rows = []
-    classes: list[str] = []
-    for file in files:
-        table = pq.read_table(file)
-        names = (table.schema.metadata or {}).get(b"classes", b"").decode()
-        classes = names.split(",") if names else classes
-        labelled = "label" in table.column_names
-        labels = table["label"].to_pylist() if labelled else [NO_LABEL] * len(table)
-        # Chunk by chunk: one array of all bytes may pass the 2 GiB of Arrow's offsets.
-        images = [
-            image
-            for chunk in table["image"].chunks
-            for image in zip(chunk.field("path").to_pylist(), chunk.field("bytes"), strict=True)
-        ]
-        for i, ((path, encoded), label) in enumerate(zip(images, labels, strict=True)):
-            rows.append((f"{file.name}[{i}] {path or ''}".strip(), encoded, label))
-    return rows, classes
+    return Entries(found, classes or [str(i) for i in range(dataset.get("classes", 0))])
 
 
 def _folder_rows(folder: Path, class_list: list[str] | None) -> tuple[Rows, list[str]]:
@@ -139,7 +120,7 @@ def _sample(found: Entries, split: dict[str, Any]) -> Entries:
 
 
 def _pixels(
-    origin: str, image: Encoded, fit: Callable[[Image.Image, int], Image.Image], size: int
+    origin: str, image: Stored, fit: Callable[[Image.Image, int], Image.Image], size: int
 ) -> np.ndarray:
     """Decode to RGB and make it square: uint8 (3, size, size).
 
@@ -150,7 +131,8 @@ def _pixels(
         if isinstance(image, np.ndarray):
             opened = Image.fromarray(image)
         else:
-            opened = Image.open(image if isinstance(image, Path) else io.BytesIO(image.as_py()))
+            file = image if isinstance(image, Path) else io.BytesIO(image.encoded())
+            opened = Image.open(file)
         rgb = opened.convert("RGB")
     except (OSError, ValueError, SyntaxError) as error:
         path = image if isinstance(image, Path) else origin
