@@ -5,7 +5,7 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 PEERS ?= .venv-peers
 
-.PHONY: tables test test-slurm lint figures benchmark benchmark-peers benchmark-scale pin clean
+.PHONY: tables test test-slurm lint figures benchmark benchmark-peers benchmark-scale cost pin clean
 
 tables: $(STAMP)
 	$(BIN)/snakemake all_tables --cores $(CORES) --scheduler greedy --prioritize uat_table01
@@ -30,6 +30,10 @@ benchmark: $(STAMP)
 
 benchmark-scale: $(STAMP)
 	$(BIN)/python benchmarks/scale.py --images 1300000
+
+# Rewrites the sections of the worlds in docs/cost.md.
+cost: $(STAMP)
+	$(BIN)/python benchmarks/cost.py
 
 benchmark-peers: $(STAMP) $(PEERS)/.complete
 	$(BIN)/python benchmarks/peers.py --peer $(PEERS) --large

@@ -144,3 +144,13 @@ def test_a_file_that_is_cut_off_later_names_the_image(pets):
     (pets / "pets" / FILES[0]).write_bytes(b"PAR1")
     with pytest.raises(PenumbraError, match=rf"unreadable image {FILES[0]}\[0\]"):
         entries.rows[0].pixels()
+
+
+def test_bytes_may_be_of_arrows_large_kind(pets):
+    expected = directly(pets)
+    for name in FILES:
+        table = pq.read_table(pets / "pets" / name)
+        large = pa.struct([("bytes", pa.large_binary()), ("path", pa.string())])
+        column = pa.array(table["image"].to_pylist(), large)
+        pq.write_table(table.set_column(0, "image", column), pets / "pets" / name)
+    assert np.array_equal(read(spec(count=18), pets).pixels, expected)

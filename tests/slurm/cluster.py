@@ -436,7 +436,8 @@ def supervise(command: list[str]) -> None:
 def end_all() -> None:
     """Kill what is below this process, and end it."""
     for pid in descendants(os.getpid()):
-        send(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     os._exit(1)
 
 

@@ -12,6 +12,7 @@ rule images:
         "logs/images/{image_set}.log",
     conda:
         "../../envs/penumbra.yaml"
+    threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         mem_mb=partial(demands.mem_mb, WORLD, "images"),
         runtime=partial(demands.minutes, WORLD, "images"),

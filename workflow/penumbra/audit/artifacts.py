@@ -103,8 +103,9 @@ def stream_parquet(
 def _parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
     """An open artifact; what goes wrong in reading it becomes an error that names it."""
     try:
-        # ParquetFile, as read_table() would import pyarrow's data set layer first.
-        file = pq.ParquetFile(path, memory_map=True)
+        # ParquetFile, as read_table() would import pyarrow's data set layer first. Not mapped: of
+        # a file that is streamed every page would stay counted as memory of this process.
+        file = pq.ParquetFile(path)
         if KEY.encode() not in (file.metadata.metadata or {}):
             raise PenumbraError(f"{path}: carries no provenance, so this project did not write it")
         yield file

@@ -56,7 +56,7 @@ def read(file: Path, number: int) -> pa.ChunkedArray:
     """The bytes of all images of one row group."""
     with pq.ParquetFile(file) as opened:
         images = opened.read_row_group(number, columns=["image.bytes"])["image"]
-    return pa.chunked_array([chunk.field("bytes") for chunk in images.chunks], pa.binary())
+    return pa.chunked_array([chunk.field("bytes") for chunk in images.chunks])
 
 
 def listed(files: tuple[Path, ...]) -> tuple[list[tuple[str, Encoded, int]], list[str]]:

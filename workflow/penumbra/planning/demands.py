@@ -61,9 +61,11 @@ def training_threads(world: World) -> int:
 
 
 def _images(world: World, wc: Any) -> Load:
-    # A part of pixels in several copies, and the list of all files.
+    # A part of pixels in several copies, and the list of all that the set is chosen from.
     count = work.images(world, wc.image_set)
-    return Load(count * 0.005 * world.config["compute"]["gflops"], 5e8 + 1000 * count, torch=False)
+    entry = world.image_set(wc.image_set)
+    listed = work.published(world, entry["dataset"], entry["split"])
+    return Load(count * 0.005 * world.config["compute"]["gflops"], 5e8 + 1000 * listed, torch=False)
 
 
 def _side(world: World, wc: Any) -> int:

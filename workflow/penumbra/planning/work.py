@@ -3,27 +3,52 @@
 Estimates, from which Slurm is told how long a job may take: a factor of two does no harm.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from penumbra.images.classes import class_list
 from penumbra.planning import synthesis
 from penumbra.planning.world import World
 
+DIGITS = 1797  # images of scikit-learn's digits, of which splits are fractions
 CLASS = 1300  # images of a class in sets whose publisher prints no number, as in ImageNet
 
 
+@functools.cache
 def images(world: World, image_set: str) -> int:
     """About how many images a set holds; more rather than fewer."""
     entry = world.image_set(image_set)
-    dataset = world.datasets[entry["dataset"]]
-    split = dataset["splits"][entry["split"]]
-    classes = dataset.get("classes", 1)
-    count = entry.get("count") or split.get("count") or classes * CLASS
+    count = entry.get("count") or published(world, entry["dataset"], entry["split"])
     low, high = entry.get("share", (0, 1))
     count = int(count * (high - low)) + 1
-    if "classes" in entry:
-        count = min(count, int(2 * count * len(entry["classes"]) / classes) + 1)
+    own = _own_classes(world, image_set)
+    if own is not None:
+        classes = world.datasets[entry["dataset"]].get("classes", 1)
+        count = min(count, int(2 * count * own / classes) + 1)
     return min(count, entry.get("limit", count))
+
+
+def published(world: World, name: str, split: str) -> int:
+    """About how many images a data set's split holds, of which an image set may keep some."""
+    dataset = world.datasets[name]
+    if "count" in dataset["splits"][split]:
+        return dataset["splits"][split]["count"]
+    if "fraction" in dataset["splits"][split]:
+        return int(dataset["splits"][split]["fraction"] * DIGITS)
+    if "per_cell" in dataset:
+        return dataset["per_cell"] * dataset["classes"]
+    if "base" in dataset:
+        return published(world, dataset["base"], split)
+    return dataset.get("classes", 1) * CLASS
+
+
+def _own_classes(world: World, image_set: str) -> int | None:
+    """How many classes an image set keeps, or None where it keeps all."""
+    entry = world.image_set(image_set)
+    listed = class_list(world.folder / "classes", entry.get("classes_file"))
+    own = entry.get("classes", listed)
+    return None if own is None else len(own)
 
 
 def bytes_of(world: World, image_set: str) -> int:
@@ -37,9 +62,8 @@ def outliers(world: World, benchmark: str, name: str) -> int:
     per_class = synthesis.outlier_set(world, name)["per_class"]
     if per_class is None:
         return images(world, train)
-    entry = world.image_set(train)
-    own = entry.get("classes")
-    return per_class * (len(own) if own else world.datasets[entry["dataset"]]["classes"])
+    own = _own_classes(world, train)
+    return per_class * (own or world.datasets[world.image_set(train)["dataset"]]["classes"])
 
 
 class Network(NamedTuple):

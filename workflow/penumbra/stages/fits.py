@@ -1,7 +1,6 @@
 """Fits: what a scorer takes from ID images' arrays; never from test or OOD images."""
 
 import numpy as np
-import pyarrow as pa
 
 from penumbra.audit import seals
 from penumbra.audit.artifacts import stream_parquet, write_arrays
@@ -28,21 +27,29 @@ def run(job: Job) -> None:
 def images_arrays(job: Job, names: list[str]) -> dict[str, np.ndarray]:
     """The named arrays and labels of the images that are fitted on.
 
+    Memory is that of those images and of one row group.
+
     Raises:
         PenumbraError: the model was read without such images.
     """
-    role = job.config["role"]
-    path = job.input("outputs")
-    parts = list(stream_parquet(path, ["label", *names], "role", [role]))
-    if not parts:
+    role, path = job.config["role"], job.input("outputs")
+    parts = stream_parquet(path, ["label"], "role", [role])
+    found = [numbers(part["label"]) for part in parts]
+    if not found:
         raise PenumbraError(f"{path}: holds no {role} images; {seals.remake(path)}")
-    whole = pa.concat_tables(parts)
-    labels = numbers(whole["label"])
+    labels = np.concatenate(found)
     chosen = balanced(labels, job.config["images"])
-    every = len(chosen) == len(labels)
-    arrays = {name: matrix(whole[name]) for name in names}
-    arrays |= {"labels": labels}
-    return arrays if every else {name: value[chosen] for name, value in arrays.items()}
+    arrays = {"labels": labels[chosen]}
+    start = 0
+    for part in stream_parquet(path, names, "role", [role]):
+        low, high = np.searchsorted(chosen, [start, start + len(part)])
+        for name in names:
+            values = matrix(part[name])
+            if name not in arrays:
+                arrays[name] = np.empty((len(chosen), values.shape[1]), values.dtype)
+            arrays[name][low:high] = values[chosen[low:high] - start]
+        start += len(part)
+    return arrays
 
 
 if __name__ == "__main__":

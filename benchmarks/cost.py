@@ -1,0 +1,243 @@
+"""What the tables of every world cost, from its planned jobs: rewrites the tables in docs/cost.md.
+
+    python benchmarks/cost.py
+
+Estimates: arithmetic from `penumbra.planning.work`, hours at the rates below.
+"""
+
+import re
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
+
+from benchmarks import worlds  # noqa: E402
+from penumbra.planning import demands, synthesis, work  # noqa: E402
+from penumbra.planning.config import resolve_recipe  # noqa: E402
+from penumbra.planning.world import World  # noqa: E402
+
+DOCUMENT = ROOT / "docs/cost.md"
+MARK = "<!-- From here on written by benchmarks/cost.py. -->\n"
+
+# Peaks in TFLOP/s. H200: dense products in bfloat16 as measured, of 989 published; the others'
+# bfloat16 (with float32 sums) in the proportion of what is published. float32, which means no
+# TF32 here, is as published.
+H200 = "H200"
+PEAKS = {
+    H200: {"bfloat16": 780.0, "float32": 67.0},
+    "A100": {"bfloat16": 780 * 312 / 989, "float32": 19.5},
+    "RTX 3090": {"bfloat16": 780 * 71 / 989, "float32": 35.6},
+}
+SHARES = (0.45, 0.2)  # of a peak that residual networks and transformers reach, best and worst
+MIDDLE = 0.3
+CORES = 2
+
+# Which estimate a rule's resources come from, where it is not that of its own name.
+ESTIMATES = {
+    **dict.fromkeys(("norms", "channels"), "blockwise"),
+    **dict.fromkeys(("fits", "scores"), "arrays"),
+    **dict.fromkeys(("energies", "categories"), "detected"),
+    **dict.fromkeys(("metrics", "accuracy", "selections", "calibrations"), "small"),
+    **dict.fromkeys(("tables", "figures"), "report"),
+    "zero_shot": "models",
+}
+STAGES = {
+    "training of classifiers": ("models", "zero_shot"),
+    "training of parts": ("parts",),
+    "representations": ("representations",),
+    "outlier embeddings": ("embeddings",),
+    "outlier images": ("outliers",),
+    "readings": ("outputs", "norms", "channels", "energies", "categories", "latency"),
+    "scorers of the network": ("fits_network", "scores_network"),
+}
+ON_ARRAYS = "images, arrays, tables (no GPU)"
+BY_TIME = ("images", "arrays")  # their estimates are seconds of a core, written as work
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A job's arithmetic in PFLOP and its precision; hours of one core where it has no network."""
+
+    rule: str
+    precision: str
+    pflop: float
+    core_hours: float
+
+    def hours(self, device: str, share: float) -> float:
+        """Hours of one GPU that reaches a share of its peak."""
+        return 1000 * self.pflop / (share * PEAKS[device][self.precision]) / 3600
+
+
+def estimate(rule: str) -> str:
+    """The name of a rule's estimate among those of `demands`."""
+    return "small" if rule.startswith("gather_") else ESTIMATES.get(rule, rule)
+
+
+def cost(world: World, job: worlds.Job) -> Cost:
+    """What one planned job costs."""
+    kind = estimate(job.rule)
+    gflop = demands.LOADS[kind](world, job.wildcards).gflop
+    if kind in BY_TIME:
+        return Cost(job.rule, "float32", 0, gflop / world.config["compute"]["gflops"] / 3600)
+    return Cost(job.rule, precision(world, job), gflop / 1e6, 0)
+
+
+def precision(world: World, job: worlds.Job) -> str:
+    """What a job's network computes in; readings are in float32."""
+    wildcards = job.wildcards
+    options = {}
+    if job.rule == "models":
+        recipes = world.config["recipes"]
+        options = resolve_recipe(recipes, wildcards.recipe, wildcards.backbone)
+    elif job.rule == "parts":
+        options = synthesis.part(world, wildcards.part).get("training") or {}
+    elif job.rule == "outliers":
+        options = synthesis.outlier_set(world, wildcards.outliers)["decoding"]
+    return options.get("precision", "float32")
+
+
+def ranking(
+    tables: dict[str, set[int]], hours: list[float]
+) -> list[tuple[str, float, float, float]]:
+    """Tables with hours alone, hours that leaving it out saves, hours left; what saves most first.
+
+    Each row counts those above it as left out.
+    """
+    rest, rows = dict(tables), []
+    while rest:
+        uses = Counter(i for jobs in rest.values() for i in jobs)
+        saved = {name: sum(hours[i] for i in jobs if uses[i] == 1) for name, jobs in rest.items()}
+        best = max(rest, key=lambda name: (saved[name], sum(hours[i] for i in rest[name])))
+        alone = sum(hours[i] for i in rest.pop(best))
+        left = sum(hours[i] for i in set().union(*rest.values()))
+        rows.append((best, alone, saved[best], left))
+    return rows
+
+
+def largest(jobs: list[worlds.Job], hours: list[float], key: str) -> str:
+    """Hours of trainings by what a wildcard of theirs says, the three largest."""
+    found: Counter[str] = Counter()
+    for job, own in zip(jobs, hours, strict=True):
+        if job.rule == "models":
+            found[job.wildcards[key]] += own
+    return ", ".join(f"{name} {number(own)}" for name, own in found.most_common(3))
+
+
+def number(value: float) -> str:
+    """Two digits that count, or all of a large number."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}" if value >= 0.01 else "< 0.01"
+
+
+def span(costs: Iterable[Cost], device: str) -> str:
+    """Hours of a device from its best to its worst share."""
+    costs = list(costs)
+    low, high = (number(sum(c.hours(device, share) for c in costs)) for share in SHARES)
+    return low if low == high else f"{low} – {high}"
+
+
+def stage_rows(costs: list[Cost]) -> list[str]:
+    """A row a stage: jobs, PFLOP, hours of each GPU."""
+    rows = [
+        "| stage | jobs | PFLOP | " + " | ".join(f"{device}, h" for device in PEAKS) + " |",
+        "|---|---:|---:|" + "---:|" * len(PEAKS),
+    ]
+    named = {rule for rules in STAGES.values() for rule in rules}
+    groups = {stage: [c for c in costs if c.rule in rules] for stage, rules in STAGES.items()}
+    groups[ON_ARRAYS] = [c for c in costs if c.rule not in named]
+    groups["**all**"] = costs
+    for stage, found in groups.items():
+        if found:
+            pflop = sum(c.pflop for c in found)
+            hours = " | ".join(span(found, d) if pflop else "–" for d in PEAKS)
+            rows.append(
+                f"| {stage} | {len(found):,} | {number(pflop) if pflop else '–'} | {hours} |"
+            )
+    return rows
+
+
+def memory(world: World, jobs: list[worlds.Job]) -> str:
+    """The jobs that ask for most main memory, and how many bytes of images a training keeps."""
+    asked: dict[str, int] = {}
+    images = 0
+    for job in jobs:
+        mb = demands.mem_mb(world, estimate(job.rule), job.wildcards, 1)
+        asked[job.rule] = max(asked.get(job.rule, 0), mb)
+        if job.rule == "models":
+            images = max(images, _kept(world, job.wildcards))
+    most = sorted(asked.items(), key=lambda pair: -pair[1])[:3]
+    listed = ", ".join(f"`{rule}` {mb / 1000:,.0f} GB" for rule, mb in most)
+    return (
+        f"Most main memory asked for: {listed}. A training keeps at most {number(images / 1e9)} GB "
+        "of images on its device."
+    )
+
+
+def _kept(world: World, wildcards: worlds.Wildcards) -> int:
+    train = world.config["benchmarks"][wildcards.benchmark]["train"]
+    found = synthesis.detector(world, wildcards.recipe, wildcards.backbone)
+    count = work.outliers(world, wildcards.benchmark, found["set"]) if found else 0
+    return work.bytes_of(world, train) + count * 3 * world.size(train) ** 2
+
+
+def measured_rate() -> float:
+    """GFLOP/s of one core: the forward pass of ResNet-18 in benchmarks/results/peers.md."""
+    text = (ROOT / "benchmarks/results/peers.md").read_text()
+    count, seconds = re.search(
+        r"\| forward of ([\d,]+) images, the floor \| ([\d.]+)", text
+    ).groups()
+    width, threads = (
+        int(re.search(pattern, text)[1]) for pattern in (r"width (\d+)", r"(\d+) threads")
+    )
+    known = work.NETWORKS["resnet18"]
+    gflop = known.gflop * (width / known.width) ** 2 * int(count.replace(",", ""))
+    return gflop / float(seconds) / threads
+
+
+def section(name: str) -> str:
+    """One world: its stages, memory, and tables."""
+    with tempfile.TemporaryDirectory() as folder:
+        worlds.stand_in(worlds.made(name, Path(folder)))
+        world = worlds.made(name, Path(folder))  # it remembers which data it found
+        jobs = worlds.dry_run(name, Path(folder), ("all_tables",)).jobs
+    costs = [cost(world, job) for job in jobs]
+    core_hours = sum(c.core_hours for c in costs)
+    seeds = ", ".join(map(str, world.config["seeds"]))
+    compute = world.config["compute"]
+    parts = [f"## {name}\n\n{len(jobs):,} jobs, seeds {seeds}."]
+    if compute["gpus"]:
+        hours = [c.hours(H200, MIDDLE) for c in costs]
+        unit = f"hours of an H200 at {MIDDLE:.0%} of its peaks"
+        parts.append("\n".join(stage_rows(costs)))
+        parts.append(f"Decoding, fits and scores of arrays: {number(core_hours)} hours of a core.")
+    else:
+        rates = (compute["gflops"], measured_rate())
+        hours = [(c.pflop * 1e6 / rates[0] / 3600 + c.core_hours) / CORES for c in costs]
+        fast = (sum(c.pflop for c in costs) * 1e6 / rates[1] / 3600 + core_hours) / CORES
+        unit = f"hours of {CORES} cores at {rates[0]} GFLOP/s each"
+        parts.append(
+            f"{number(1000 * sum(c.pflop for c in costs))} TFLOP: {number(sum(hours))} {unit}, as "
+            f"its config assumes; {number(fast)} at the {rates[1]:.0f} GFLOP/s that a forward pass "
+            "of a wider network was measured at. Starts of processes come on top."
+        )
+    networks, recipes = (largest(jobs, hours, key) for key in ("backbone", "recipe"))
+    parts.append(f"Training, in {unit}: of networks {networks}; by recipes {recipes}.")
+    parts.append(memory(world, jobs))
+    rows = [f"| table ({unit}) | alone | saved without it | left |", "|---|---:|---:|---:|"]
+    for table, *found in ranking(worlds.needed(jobs), hours):
+        rows.append(f"| {table} | " + " | ".join(map(number, found)) + " |")
+    return "\n\n".join([*parts, "\n".join(rows)])
+
+
+def main() -> None:
+    head = DOCUMENT.read_text().partition(MARK)[0]
+    sections = (section(name) for name in worlds.OVERLAYS)
+    DOCUMENT.write_text(head + MARK + "\n" + "\n\n".join(sections) + "\n")
+
+
+if __name__ == "__main__":
+    main()
