@@ -1,5 +1,7 @@
 """Readings in shards: the same bytes as one job writes."""
 
+import yaml
+
 from tests.workflow.conftest import TINY, Tiny
 
 READINGS = (
@@ -18,6 +20,7 @@ def test_a_sharded_world_gives_the_same_bytes(tmp_path):
     sharded.run(*READINGS)
     ours, theirs = calm.results(), sharded.results()
     assert len([name for name in theirs if name.startswith("shards/")]) == 5 * 6
+    assert (sharded.folder / "logs/gather/outputs").is_dir()
     whole = {name: theirs[name] for name in theirs if not name.startswith("shards/")}
     assert {name.removeprefix("results/tiny/") for name in READINGS} <= whole.keys()
     assert [name for name in whole if ours[name] != whole[name]] == []
@@ -39,3 +42,14 @@ def test_shards_of_different_runs_are_not_put_together(tmp_path):
     )  # fmt: skip
     assert done.returncode != 0
     assert "was not made as" in done.output
+
+
+def test_shards_do_not_travel_in_one_submission(tmp_path):
+    """The profile groups small readings by the name of their rule; a shard has another."""
+    made = Tiny(tmp_path, TINY + "compute: {shards: 2}\n")
+    grouped = yaml.safe_load((made.folder / "slurm/config.yaml").read_text())["groups"]
+    names = {entry.partition("=")[0] for entry in grouped}
+    assert {"outputs", "norms", "channels", "scores_network"} <= names
+    planned = {rule for rule, _ in made.planned(*READINGS)}
+    assert {"outputs_shard", "norms_shard", "channels_shard", "scores_network_shard"} <= planned
+    assert not names & planned

@@ -6,6 +6,8 @@ OUTPUTS: results/<world>/{outputs,norms,channels,accuracy,latency}/<model>/<inpu
 
 
 rule outputs:
+    name:
+        sharding.job(WORLD, "outputs")
     input:
         model=lambda wc: of.model(WORLD, wc),
         map=lambda wc: of.universal_map(WORLD, wc),
@@ -31,6 +33,8 @@ rule outputs:
 
 
 rule norms:
+    name:
+        sharding.job(WORLD, "norms")
     input:
         model=lambda wc: of.model(WORLD, wc),
         map=lambda wc: of.universal_map(WORLD, wc),
@@ -57,6 +61,8 @@ rule norms:
 
 
 rule channels:
+    name:
+        sharding.job(WORLD, "channels")
     input:
         model=lambda wc: of.model(WORLD, wc),
         map=lambda wc: of.universal_map(WORLD, wc),
@@ -145,8 +151,8 @@ for kind in sharding.gathered(WORLD):
         conda:
             "../../envs/penumbra.yaml"
         resources:
-            mem_mb=partial(demands.mem_mb, WORLD, "small"),
-            runtime=partial(demands.minutes, WORLD, "small"),
+            mem_mb=partial(demands.mem_mb, WORLD, "gather"),
+            runtime=partial(demands.minutes, WORLD, "gather"),
         params:
             spec=partial(sharding.gather, WORLD, kind),
         shell:

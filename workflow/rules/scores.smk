@@ -82,6 +82,8 @@ rule scores:
 
 
 rule scores_network:
+    name:
+        sharding.job(WORLD, "scores_network")
     input:
         model=lambda wc: of.model(WORLD, wc),
         map=lambda wc: of.universal_map(WORLD, wc),

@@ -145,6 +145,13 @@ def _small(world: World, wc: Any) -> Load:
     return Load(0, 1e9, torch=False)
 
 
+def _gather(world: World, wc: Any) -> Load:
+    """Read and written once, at 50 MB a second."""
+    _, features = _network(world, wc)
+    seconds = _read(world, wc, train=True) * 2 * 4 * features / 50e6
+    return Load(seconds * world.config["compute"]["gflops"], 1e9, torch=False)
+
+
 def _latency(world: World, wc: Any) -> Load:
     return Load(0, 1e9)
 
@@ -205,6 +212,7 @@ LOADS: dict[str, Callable[[World, Any], Load]] = {
     "fits_network": _fits_network,
     "scores_network": _scores_network,
     "small": _small,
+    "gather": _gather,
     "latency": _latency,
     "parts": _parts,
     "representations": _representations,

@@ -21,6 +21,11 @@ def made(world: World, kind: str) -> str:
     return pattern(world.name, _kind(world, kind))
 
 
+def job(world: World, rule: str) -> str:
+    """The name of a reading rule: a shard is no small job, so that profiles do not group it."""
+    return f"{rule}_shard" if gathered(world) else rule
+
+
 def log(world: World, kind: str) -> str:
     """The log of that job."""
     return _log(_kind(world, kind))
