@@ -77,6 +77,13 @@ def test_more_epochs_images_and_retries_ask_for_more(world):
         assert ask(larger, "models", wc, 1) > 2 * ask(small, "models", wc, 1)
         assert ask(small, "models", wc, 3) == 3 * ask(small, "models", wc, 1)
     assert demands.minutes(longer, "models", wc, 10_000) == small.config["compute"]["longest"]
+    assert demands.mem_mb(longer, "models", wc, 10_000) == small.config["compute"]["memory"]
+    both = world({"compute": {"processes": 2}})
+    assert demands.mem_mb(both, "models", wc, 1) == 2 * demands.mem_mb(small, "models", wc, 1)
+    scored = world({"image_sets": {"digits-test": {"count": 5_000_000}}})
+    of_scorer = wildcards(scorer="knn")
+    more, less = (demands.minutes(made, "arrays", of_scorer, 1) for made in (scored, small))
+    assert more > 2 * less
 
 
 def test_methods_that_pass_more_often_ask_for_longer(world):

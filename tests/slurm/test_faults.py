@@ -171,6 +171,7 @@ def test_snakemake_killed_and_called_again(world, calm):
     world.run("--unlock")
     world.submit(MODEL)
     world.settled()
+    assert states(world) == ["COMPLETED", "COMPLETED"]
     same(world, calm)
 
 
@@ -182,14 +183,30 @@ def test_a_file_system_that_shows_files_late(world, calm):
     mount = ["unshare", "-m", "sh", "-c", f'mount --bind {mirror} {results} && exec "$@"', "sh"]
     if subprocess.run([*mount, "true"], capture_output=True, check=False).returncode:
         pytest.skip("a mirror in a name space of its own takes root")
-    behind = subprocess.Popen(
-        ["sh", "-c", f"while sleep 8; do cp -a {results}/. {mirror}/; done"], start_new_session=True
+    process = world.start(MODEL, prefix=mount)
+    told = world.folder / "snakemake.out"
+    world.cluster.wait(
+        lambda: "Waiting at most" in told.read_text(), "Snakemake to miss files", "slurmctld", 200
     )
-    try:
-        process = world.start(MODEL, prefix=mount)
-        world.end(process)
-    finally:
-        os.killpg(behind.pid, signal.SIGKILL)
+    assert (results / MODEL.removeprefix("results/")).is_file()
+    time.sleep(5)
+    shutil.copytree(results, mirror, dirs_exist_ok=True)
+    world.end(process)
     world.settled()
     assert states(world) == ["COMPLETED"]
     same(world, calm)
+
+
+def test_code_edited_while_a_job_is_queued_is_not_run(world, calm):
+    """The GPU is taken while the training waits for it; the edit is none of its plan."""
+    blocker = world.cluster.submit("sleep 600", "--partition=gpu", "--gpus=1", "--mem=100")
+    world.cluster.wait_for_start(blocker)
+    process = world.start(MODEL, "--retries", "0")
+    queued = lambda: "has been submitted" in (world.folder / "snakemake.out").read_text()  # noqa: E731
+    world.cluster.wait(queued, "the training to be submitted", "slurmctld", 60)
+    world.edit("workflow/penumbra/images/shards.py", "PART = 64 * 2**20", "PART = 65 * 2**20")
+    world.cluster.cancel(blocker)
+    done = world.end(process, check=False)
+    assert done.returncode != 0
+    assert "changed after the jobs were planned" in done.output
+    assert not (world.folder / MODEL).exists()

@@ -32,6 +32,15 @@ def test_every_kind_of_job_gets_the_partition_and_the_gpus_that_it_needs(table):
             assert gpus(job) == int(on_gpu), job
 
 
+def test_trainings_are_told_before_their_time_is_over(table):
+    _, jobs = table
+    for job in jobs:
+        told = "--signal=TERM@60" in job["SubmitLine"]
+        assert told == (kind(job) == "models"), job["SubmitLine"]
+        if told:
+            assert "--nodes=1" in job["SubmitLine"]
+
+
 def test_small_jobs_travel_together(table):
     """Two models' readings and all scorers' fits, scores and metrics are a few submissions."""
     made, jobs = table

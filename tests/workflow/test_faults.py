@@ -28,7 +28,7 @@ def test_a_flipped_byte_is_refused_by_name_and_remade(again):
         assert done.returncode != 0
         assert f"{name}: damaged" in done.output
         assert not (again.folder / READ).exists()
-        remake = done.output.split("remake it: snakemake ")[1].splitlines()[0].split()
+        remake = done.output.split("remake it: snakemake ")[1].split(" with the ")[0].split()
         again.snakemake(*remake, *FLAGS[:2])
         again.run()
         assert again.results() == calm

@@ -22,7 +22,11 @@ def show(file: Path) -> str:
     lines += [f"seed       {found['seed']}"] if "seed" in found else []
     lines += [f"content    {_content(file)}"]
     lines += [line for key, told in _told(file) for line in (key, *_indented(told))]
-    lines += ["config", *_indented(found["config"]), "inputs (sha256)"]
+    lines += [
+        "config",
+        *_indented(found["config"]),
+        "inputs (seals)",
+    ]
     lines += [f"  {digest[:16]}  {path}" for path, digest in found["inputs"].items()]
     code = found["code"]
     lines += [f"code {code['digest']}"]
@@ -84,7 +88,7 @@ def verify(folder: Path) -> str:
     damaged = []
     for file in files:
         try:
-            seals.check(file)
+            seals.check(file, ours=True)
         except PenumbraError as error:
             damaged.append(str(error))
     if damaged:
@@ -103,7 +107,9 @@ def main(argv: list[str] | None = None) -> int:
     command.add_argument(
         "--reported", action="store_true", help="a table beside the numbers that its paper prints"
     )
-    command = commands.add_parser("verify", help="whether any artifact of a folder is damaged")
+    command = commands.add_parser(
+        "verify", help="whether an artifact of a folder is damaged"
+    )
     command.add_argument("folder", type=Path, nargs="?", default=Path("results"))
     arguments = parser.parse_args(argv)
     try:

@@ -27,6 +27,7 @@ rule models:
         mem_mb=partial(demands.mem_mb, WORLD, "models"),
         runtime=partial(demands.minutes, WORLD, "models"),
         slurm_extra=demands.WARNING,
+        nodes=1,
     params:
         spec=lambda wc: specs.models(WORLD, wc),
     shell:

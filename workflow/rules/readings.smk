@@ -98,8 +98,8 @@ rule accuracy:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "small"),
-        runtime=partial(demands.minutes, WORLD, "small"),
+        mem_mb=partial(demands.mem_mb, WORLD, "gather"),
+        runtime=partial(demands.minutes, WORLD, "gather"),
         share=25,
     params:
         spec=lambda wc: specs.spec("accuracy", {}, [], wc),
@@ -153,6 +153,7 @@ for kind in sharding.gathered(WORLD):
         resources:
             mem_mb=partial(demands.mem_mb, WORLD, "gather"),
             runtime=partial(demands.minutes, WORLD, "gather"),
+            share=25,
         params:
             spec=partial(sharding.gather, WORLD, kind),
         shell:

@@ -5,6 +5,7 @@ the seal's place. It is checked wherever a job is given the file.
 """
 
 import hashlib
+import os
 import re
 import shlex
 from collections.abc import Iterator
@@ -30,10 +31,11 @@ def seal(path: Path, suffix: str) -> None:
         file.write(digest.encode())
 
 
-def check(path: Path) -> str:
+def check(path: Path, ours: bool = False) -> str:
     """The digest of a file that a job is about to read, checked where the file is sealed.
 
-    Files from elsewhere, such as published weights, have no seal; below `results` all need one.
+    Files from elsewhere, such as published weights, have no seal; `ours` need one, and so does
+    what lies below `results` as the rules name it.
 
     Raises:
         PenumbraError: the bytes are not those that were written, or there is no such file.
@@ -44,7 +46,8 @@ def check(path: Path) -> str:
         try:
             at, sealed = _find(file, path.suffix)
         except ValueError as error:
-            if path.suffix in (PARQUET, CHECKPOINT) and "results" in path.parts:
+            inside = os.path.relpath(path).split(os.sep)[0] == "results"
+            if path.suffix in (PARQUET, CHECKPOINT) and (ours or inside):
                 raise damaged(path, str(error)) from error
             return sha256(path)
         found = _digest(file, at)
@@ -59,12 +62,9 @@ def damaged(path: str | Path, why: str) -> PenumbraError:
 
 
 def remake(path: str | Path) -> str:
-    """The command that makes an artifact anew, with its world's config."""
-    parts = Path(path).parts
-    world = parts[parts.index("results") + 1] if "results" in parts[:-1] else ""
-    file = Path("config") / f"{world}.yaml"
-    config = f" --configfile {file}" if file.is_file() else ""
-    return f"remake it: snakemake --force {shlex.quote(str(path))}{config} --cores 1"
+    """The command that makes an artifact anew; only the caller knows the config of the call."""
+    command = f"snakemake --force {shlex.quote(str(path))} --cores 1"
+    return f"remake it: {command} with the --configfile and --config of the call that made it"
 
 
 def _find(file: BinaryIO, suffix: str) -> tuple[int, str]:

@@ -17,7 +17,12 @@ def pretrained(folder: Path, *kinds: Any, otherwise: str = "") -> list[Any]:
     try:
         if not (folder / "config.json").is_file():
             raise OSError("no config.json")
-        return [kind.from_pretrained(folder, local_files_only=True) for kind in kinds]
+        # Models alone have weights, which may only come as safetensors.
+        safe = [{"use_safetensors": True} if hasattr(k, "base_model_prefix") else {} for k in kinds]
+        return [
+            kind.from_pretrained(folder, local_files_only=True, **options)
+            for kind, options in zip(kinds, safe, strict=True)
+        ]
     except (OSError, ValueError) as error:
         raise PenumbraError(
             f"{folder}: no CLIP as transformers saves it (model, tokenizer and image processor; "

@@ -177,7 +177,9 @@ def load_autoencoder(folder: Path) -> AutoencoderKL:
             f"diffusion_pytorch_model.safetensors"
         )
     try:
-        return AutoencoderKL.from_pretrained(folder, local_files_only=True).eval()
+        return AutoencoderKL.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True
+        ).eval()
     except (OSError, ValueError, RuntimeError) as error:
         raise PenumbraError(
             f"{folder}: the DiT's first stage (stabilityai/sd-vae-ft-ema) is incomplete or "

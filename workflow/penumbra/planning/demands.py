@@ -42,10 +42,13 @@ def minutes(world: World, rule: str, wildcards: Any, attempt: int) -> int:
 
 
 def mem_mb(world: World, rule: str, wildcards: Any, attempt: int) -> int:
-    """Main memory in MB; as much again for every retry."""
+    """Main memory in MB; as much again for every retry, at most `memory`."""
+    compute = world.config["compute"]
     load = LOADS[rule](world, wildcards)
-    process = TORCH[world.config["compute"]["device"]] if load.torch else ARRAYS
-    return attempt * math.ceil(process + load.held / 1e6)
+    process = TORCH[compute["device"]] if load.torch else ARRAYS
+    processes = compute["processes"] if rule == "models" else 1
+    need = processes * math.ceil(process + load.held / 1e6)
+    return min(attempt * need, compute["memory"])
 
 
 def training_gpus(world: World) -> int:
@@ -121,11 +124,17 @@ def _blockwise(world: World, wc: Any) -> Load:
 
 
 def _arrays(world: World, wc: Any) -> Load:
-    """Features and logits of the training images in double precision, a few times."""
+    """Features and logits of the training images in double precision, a few times.
+
+    A minute a GB of what is read, and products of all scored images with those of the fit.
+    """
     train = world.config["benchmarks"][wc.benchmark]["train"]
     _, features = _network(world, wc)
-    held = work.images(world, train) * features * 32
-    return Load(60 * world.config["compute"]["gflops"] * held / 1e9, held, torch=False)
+    fitted, scored = work.images(world, train), _read(world, wc, train=False)
+    held = fitted * features * 32
+    read = (fitted + scored) * features * 32
+    products = 2e-9 * min(fitted, 50_000) * scored * features
+    return Load(60 * world.config["compute"]["gflops"] * read / 1e9 + products, held, torch=False)
 
 
 def _fits_network(world: World, wc: Any) -> Load:

@@ -1,5 +1,6 @@
 """What the Snakefile does before it has rules: read the world, or end with one clear message."""
 
+import hashlib
 import os
 import shutil
 import sys
@@ -9,9 +10,12 @@ from typing import Any
 
 from snakemake.exceptions import WorkflowError
 
+from penumbra.audit.artifacts import dumps
 from penumbra.errors import PenumbraError
 from penumbra.planning.requirements import require
 from penumbra.planning.world import World
+
+PLAN = "PENUMBRA_PLAN"  # Slurm hands the environment of a call on to its jobs
 
 
 def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
@@ -24,7 +28,27 @@ def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     _set_environment(base, world)
+    _hold_to_plan(base, world, is_planner=not workflow.remote_exec)
     return world
+
+
+def _hold_to_plan(base: Path, world: World, is_planner: bool) -> None:
+    """End a cluster's job whose code or config is not that of the call that submitted it.
+
+    A job reads both anew on its node, and would take an edit made in between for its plan.
+    """
+    digest = hashlib.sha256(dumps(world.config).encode())
+    for file in sorted((base / "workflow").rglob("*.py")):
+        digest.update(file.read_bytes())
+    if is_planner:
+        os.environ[PLAN] = digest.hexdigest()
+    elif os.environ.get(PLAN) != digest.hexdigest():
+        print(
+            "error: the code or the config changed after the jobs were planned; call snakemake "
+            "again",
+            file=sys.stderr,
+        )
+        sys.exit(1)
 
 
 def _set_environment(base: Path, world: World) -> None:
