@@ -208,5 +208,6 @@ def test_code_edited_while_a_job_is_queued_is_not_run(world, calm):
     world.cluster.cancel(blocker)
     done = world.end(process, check=False)
     assert done.returncode != 0
-    assert "changed after the jobs were planned" in done.output
+    logs = (world.folder / ".snakemake/slurm_logs").rglob("*.log")
+    assert "changed after the jobs were planned" in "".join(log.read_text() for log in logs)
     assert not (world.folder / MODEL).exists()
