@@ -79,7 +79,7 @@ def test_a_full_disk_leaves_no_shard(shards, tmp_path):
         yield shards[3][0]
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(PenumbraError, match=r"0of1\.parquet: no space is left"):
         write_parquet(target, tables(), {})
     assert target.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["0of1.parquet"]

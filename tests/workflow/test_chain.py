@@ -175,8 +175,8 @@ def test_the_calibration(chain):
 
 def test_the_energy_regulariser(chain):
     """Detectors are trained again; no part, no outlier."""
-    edited = "cross_entropy(logits[:count], y) + self.options"
-    chain.edit("workflow/penumbra/training/energy.py", edited, edited.replace("y) +", "y) * 1 +"))
+    edited = "return cross_entropy + self.options"
+    chain.edit("workflow/penumbra/training/energy.py", edited, edited.replace(" +", " * 1 +"))
     planned = chain.planned()
     assert recipes(planned) == DETECTORS
     assert not {"parts", "embeddings", "outliers"} & rules(planned)
