@@ -13,8 +13,13 @@ tables: $(STAMP)
 figures: $(STAMP)
 	$(BIN)/snakemake all_figures --cores $(CORES)
 
+# The tests on a cluster mostly wait, so they run beside the others; what they say comes last.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	@mkdir -p logs
+	@$(BIN)/python -m pytest -rs tests/slurm >logs/test-slurm.log 2>&1 & slurm=$$!; \
+	$(BIN)/python -m pytest --ignore=tests/slurm; others=$$?; \
+	wait $$slurm; cluster=$$?; cat logs/test-slurm.log; \
+	test $$others = 0 && test $$cluster = 0
 
 # On a Slurm cluster of its own, on this machine; `make test` has these tests, too.
 test-slurm: $(STAMP)
