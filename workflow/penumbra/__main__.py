@@ -107,9 +107,7 @@ def main(argv: list[str] | None = None) -> int:
     command.add_argument(
         "--reported", action="store_true", help="a table beside the numbers that its paper prints"
     )
-    command = commands.add_parser(
-        "verify", help="whether an artifact of a folder is damaged"
-    )
+    command = commands.add_parser("verify", help="whether an artifact of a folder is damaged")
     command.add_argument("folder", type=Path, nargs="?", default=Path("results"))
     arguments = parser.parse_args(argv)
     try:
