@@ -51,5 +51,7 @@ def test_shards_do_not_travel_in_one_submission(tmp_path):
     names = {entry.partition("=")[0] for entry in grouped}
     assert {"outputs", "norms", "channels", "scores_network"} <= names
     planned = {rule for rule, _ in made.planned(*READINGS)}
-    assert {"outputs_shard", "norms_shard", "channels_shard", "scores_network_shard"} <= planned
-    assert not names & planned
+    shards = {"outputs_shard", "norms_shard", "channels_shard", "scores_network_shard"}
+    assert shards <= planned
+    assert not names & shards
+    assert not {"outputs", "norms", "channels", "scores_network"} & planned
