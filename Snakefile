@@ -22,6 +22,7 @@ from penumbra.planning import (
     scorers,
     sharding,
     specs,
+    starter,
     synthesis,
     synthesis_specs,
 )
@@ -30,7 +31,7 @@ from penumbra.planning.setup import require_executor, set_up
 
 # A job that Slurm takes its node from gets SIGTERM, and so do all processes in it: shell and log
 # outlive the stage, which saves what it has.
-shell.prefix("trap : TERM; keep() {{ trap '' TERM; exec tee \"$1\"; }}; ")
+shell.prefix("trap : TERM; keep() {{ trap '' TERM; exec tee \"$1\"; }}; " + starter.PREFIX)
 
 
 # The world: config, checked, with the tables that it asks for. Data that are not there end the
@@ -57,6 +58,7 @@ wildcard_constraints:
 
 onstart:
     require_executor(workflow)
+    starter.start(workflow, BASE)
 
 
 TABLES = f"results/{WORLD.name}/tables"

@@ -103,6 +103,7 @@ def models(world: World, names: Mapping[str, str]) -> str:
         "processes": compute["processes"],
         "channels_last": compute["channels_last"],
         "compile": compute["compile"],
+        "graphs": compute["graphs"],
         "threads": compute["threads"]["models"],
     }
     roots += [f"penumbra.training.{recipe['method']}"]

@@ -14,7 +14,7 @@ OF_SCORES = ("fpr95", "auroc", "aupr_id", "aupr_ood", "fpr95_ood_positive")
 OF_FULL = ("full_fpr95", "full_auroc")
 OF_NORMS = ("norm_id", "norm_ood", "norm_ratio")
 OF_ACCURACY = (
-    *("train_accuracy", "test_accuracy", "shifted_accuracy"),
+    *("train_accuracy", "heldout_accuracy", "test_accuracy", "shifted_accuracy"),
     *("test_matched_accuracy", "shifted_matched_accuracy"),
 )
 SOURCES = {

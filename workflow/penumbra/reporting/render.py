@@ -21,6 +21,7 @@ HEADS = {
     "norm_ratio": "Norm ratio ↑",
     "train_accuracy": "Train accuracy ↑",
     "running_accuracy": "Train accuracy, running ↑",
+    "heldout_accuracy": "Held-out accuracy ↑",
     "test_accuracy": "Test accuracy ↑",
     "shifted_accuracy": "Shifted accuracy ↑",
     "test_matched_accuracy": "Test accuracy, known classes ↑",

@@ -93,6 +93,7 @@ def _of_categories(file: str, metric: str, part: str) -> float:
 
 READERS: dict[str, Callable[[str, str, Iterable[str]], float]] = {
     "train_accuracy": _of_accuracy,
+    "heldout_accuracy": _of_accuracy,
     "test_accuracy": _of_accuracy,
     "shifted_accuracy": _of_accuracy,
     "test_matched_accuracy": _of_accuracy,

@@ -1,4 +1,4 @@
-"""Accuracy: logits of a model -> share of right predictions on training, test, shifted images."""
+"""Accuracy: logits of a model -> share of right predictions by image set."""
 
 from collections import defaultdict
 
@@ -9,7 +9,7 @@ from penumbra.audit.artifacts import stream_parquet, write_parquet
 from penumbra.columns import groups, matrix, numbers, table
 from penumbra.stages.common import Job, main
 
-ROLES = ("train", "test", "shifted")
+ROLES = ("train", "heldout", "test", "shifted")
 
 
 def run(job: Job) -> None:

@@ -30,6 +30,7 @@ class Job:
     """One run of a stage: its spec, its files by name, and the record of the run."""
 
     def __init__(self, argv: list[str] | None = None):
+        self.cpu = {"start": time.process_time()}  # the interpreter and what it has imported
         parser = argparse.ArgumentParser(
             description="Run one stage by hand; the spec and files are those of its rule "
             "(snakemake -n -p prints them)."
@@ -50,6 +51,7 @@ class Job:
                 "the code changed after the jobs were planned; call snakemake again"
             )
         self.digests = _checked(self.inputs)
+        self.cpu["checks"] = time.process_time() - self.cpu["start"]
 
     def input(self, name: str) -> Path:
         """The one file given as `name`."""
@@ -69,9 +71,11 @@ class Job:
     def record(self, artifact: Path, **more: Any) -> None:
         """Write beside `artifact` what differs from run to run."""
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        cpu = {**self.cpu, "work": time.process_time() - sum(self.cpu.values())}
         run = {
             "rule": self.spec["rule"],
             "seconds": round(time.perf_counter() - self.started, 3),
+            "cpu_seconds": {part: round(seconds, 3) for part, seconds in cpu.items()},
             "peak_memory_mib": round(peak, 1),
             "host": socket.gethostname(),
             "machine": platform.machine(),

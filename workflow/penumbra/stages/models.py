@@ -65,7 +65,11 @@ def make_trainer(
         for key in ("mean", "std")
     )
     outliers = outlier_feeder(job, images.pixels.shape[-1], device, report)
-    setting = Setting(model, images.pixels.shape[1:], mean, std, seed, device, outliers, team)
+    setting = Setting(
+        model, images.pixels.shape[1:], mean, std, seed, device, outliers, team,
+        lowered=recipe["precision"] == "bfloat16",
+        graphs=config["graphs"] and device.type == "cuda",
+    )  # fmt: skip
     method = load("training", recipe["method"]).build(recipe["options"], setting)
     return Trainer(model, feeder, method, recipe, seed, config["compile"])
 

@@ -34,11 +34,13 @@ def pgd(
     steps: int,
     bounds: tuple[Tensor, Tensor],
     noise: Tensor | None,
+    lowered: bool = False,
 ) -> Tensor:
     """Per-sample l∞ PGD (Madry et al. 2018): inputs (n, C, H, W) -> adversarial inputs.
 
     `eps`, `step` and `bounds` are per channel (1, C, 1, 1) in normalised units. With `noise` (n,
-    C, H, W) in [-1, 1] the start is that far in the eps ball.
+    C, H, W) in [-1, 1] the start is that far in the eps ball. `lowered` runs the network in
+    bfloat16.
     """
     low, high = torch.maximum(x - eps, bounds[0]), torch.minimum(x + eps, bounds[1])
     adversarial = x
@@ -47,7 +49,8 @@ def pgd(
     with frozen(model):
         for _ in range(steps):
             adversarial = adversarial.detach().requires_grad_(True)
-            loss = F.cross_entropy(model(adversarial), y)
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=lowered):
+                loss = F.cross_entropy(model(adversarial), y)
             (gradient,) = torch.autograd.grad(loss, adversarial)
             adversarial = torch.clamp(adversarial.detach() + step * gradient.sign(), low, high)
     return adversarial.detach()

@@ -47,6 +47,7 @@ class EnergyRegularised(Method):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(setting.seed, "phi"))
             self.phi = phi.build(o.phi, o.monotone).to(setting.device)
+        self.latest = torch.zeros((), device=setting.device)
         self.uncertainties: list[Tensor] = []
 
     def modules(self) -> list[nn.Module]:
@@ -64,7 +65,7 @@ class EnergyRegularised(Method):
         # Energies reach 30, where bfloat16 counts in eighths.
         with torch.autocast(logits.device.type, enabled=False):
             uncertainty = self.uncertainty(logits.float().logsumexp(1), count)
-        self.uncertainties.append(uncertainty.detach())
+        self.latest.copy_(uncertainty.detach())
         cross_entropy = self.setting.team.cross_entropy(logits[:count], y)
         return cross_entropy + self.options.beta * uncertainty
 
@@ -83,7 +84,8 @@ class EnergyRegularised(Method):
         return team.mean(losses, team.count + outliers)
 
     def after(self, x: Tensor, y: Tensor, batch: Batch) -> None:
-        """Keep phi monotone, if it shall be."""
+        """Note the uncertainty loss; keep phi monotone, if it shall be."""
+        self.uncertainties.append(self.latest.clone())
         if self.options.monotone:
             phi.make_monotone(self.phi)
 

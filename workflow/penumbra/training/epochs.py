@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
+from penumbra.networks.graphs import side_stream
 from penumbra.networks.states import under
 from penumbra.training.progress import Extent, Progress
 from penumbra.training.resume import Record, Resume
@@ -54,6 +55,10 @@ class Loop(ABC):
             PenumbraError: SIGTERM stopped the training, whose state is saved; the loss is not
                 finite, and nothing of that epoch is saved; or the state cannot be saved.
         """
+        with side_stream(self.device):
+            return self._run(resume, report)
+
+    def _run(self, resume: Resume | None, report: Callable[[str], None]) -> list[Record]:
         history = self._take_up(resume, report) if resume else []
         for epoch in range(len(history), self.extent.epochs):
             record = self.epoch(epoch, resume)

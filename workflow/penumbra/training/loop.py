@@ -1,6 +1,7 @@
 """The one training loop of classifiers; a method adds what differs."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from penumbra.images.augment import Feeder
 from penumbra.networks.base import Classifier
+from penumbra.networks.graphs import Graphed
 from penumbra.networks.states import under
 from penumbra.training.epochs import Loop
 from penumbra.training.method import Batch, Method
@@ -39,15 +41,18 @@ class Trainer(Loop):
         extent = Extent(len(feeder), recipe["batch_size"], batches, recipe["epochs"])
         super().__init__(model, extent, seed, feeder.device, method.setting.team)
         self.model, self.feeder, self.method, self.recipe = model, feeder, method, recipe
-        self.optimiser = Sgd(nn.ModuleList([model, *method.modules()]), recipe)
+        self.rate: float = recipe["lr"]
+        static = torch.zeros((), device=feeder.device) if method.setting.graphs else None
+        self.optimiser = Sgd(nn.ModuleList([model, *method.modules()]), recipe, static)
         self.forward = torch.compile(model) if compile_model else model
-        self.lowered = recipe["precision"] == "bfloat16"
+        self.updates: dict[str | None, Graphed] = {}  # by the step that a map is added to
 
     def advance(self, rows: Tensor, progress: Progress) -> Tensor:
         """One optimiser step on newly augmented images; this process's share of the loss ()."""
         epoch, index = progress.epoch, progress.done
         batch = Batch(epoch, index, epoch * self.extent.batches + index)
-        self.optimiser.rate = self._rate(batch)
+        self.rate = self._rate(batch)
+        self.optimiser.set_rate(self.rate)
         self.team.count = len(rows)
         part = self.team.part(len(rows))
         loss, right = self.step(*self.feeder.batch(rows, progress.generator, part), batch)
@@ -57,14 +62,25 @@ class Trainer(Loop):
     def step(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """One optimiser step; loss and number of right predictions, both still on the device."""
         inputs, perturb = self.method.inputs(x, y, batch)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.lowered):
+        where, *map_ = perturb or (None,)
+        if where not in self.updates:
+            work = partial(self._update, where)
+            self.updates[where] = Graphed(work, self.method.setting.graphs)
+        loss, right = self.updates[where](inputs, y, *map_)
+        self.method.after(x, y, batch)
+        return loss, right
+
+    def _update(
+        self, where: str | None, inputs: Tensor, y: Tensor, map_: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        with self.method.setting.autocast():
+            perturb = None if where is None or map_ is None else (where, map_)
             logits = self.forward(inputs, perturb)
             loss = self.method.loss(logits, y)
         self.optimiser.zero_grad()
         loss.backward()
         self.team.reduce(self.optimiser.parameters)
         self.optimiser.step()
-        self.method.after(x, y, batch)
         return loss.detach(), (logits[: len(y)].detach().argmax(1) == y).sum()
 
     def record(self, progress: Progress, loss: float) -> Record:
@@ -72,7 +88,7 @@ class Trainer(Loop):
         images = min(self.extent.batches * self.extent.batch_size, self.extent.samples)
         return {
             "epoch": progress.epoch,
-            "lr": self.optimiser.rate,
+            "lr": self.rate,
             "loss": loss,
             "accuracy": self.team.summed(progress.correct).item() / images,
             **self.method.record(),

@@ -29,7 +29,8 @@ class Setting:
 
     `shape` is (C, H, W) of the inputs; `mean` and `std` (1, C, 1, 1) are the normalisation.
     `outliers` serves the images that a method holds against those of the classes. Under a `team`
-    of several processes, a method is given this one's part of every batch.
+    of several processes, a method is given this one's part of every batch. `lowered` trains in
+    bfloat16, `graphs` replays work of fixed shapes as CUDA graphs.
     """
 
     model: Classifier
@@ -40,6 +41,12 @@ class Setting:
     device: torch.device
     outliers: Feeder | None = None
     team: Team = field(default_factory=Team)
+    lowered: bool = False
+    graphs: bool = False
+
+    def autocast(self) -> torch.autocast:
+        """The context that forward passes run in."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.lowered)
 
 
 class Method:
@@ -60,7 +67,11 @@ class Method:
         return x, None
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
-        """This process's share () of the loss; logits (n or more, K) of those inputs, y (n,)."""
+        """This process's share () of the loss; logits (n or more, K) of those inputs, y (n,).
+
+        A step may be replayed as a CUDA graph: what else is to be known of the loss is written into
+        tensors that stay, for `after` to read.
+        """
         return self.setting.team.cross_entropy(logits, y)
 
     def after(self, x: Tensor, y: Tensor, batch: Batch) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from penumbra.networks.graphs import Graphed
 from penumbra.seeds import derive
 from penumbra.training.attack import pgd
 from penumbra.training.method import Batch, Method, Perturb, Setting
@@ -29,6 +30,7 @@ class PerSample(Method):
     def __init__(self, options: Mapping[str, Any], setting: Setting):
         super().__init__(options, setting)
         self.options = Options(**options)
+        self.climb = Graphed(self._climb, setting.graphs)
 
     def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:
         """PGD examples of x on perturbed batches, x itself on the others."""
@@ -38,15 +40,18 @@ class PerSample(Method):
 
     def attack(self, x: Tensor, y: Tensor, batch: Batch) -> Tensor:
         """Adversarial examples within eps of x and within the valid pixel range."""
-        s = self.setting
-        noise = None
+        s, noise = self.setting, ()
         if self.options.random_start:
             generator = torch.Generator(s.device)
             generator.manual_seed(derive(s.seed, "attack", batch.epoch, batch.index))
-            noise = s.team.noise(x, generator) * 2 - 1
+            noise = (s.team.noise(x, generator) * 2 - 1,)
+        return self.climb(x, y, *noise)[0]
+
+    def _climb(self, x: Tensor, y: Tensor, noise: Tensor | None = None) -> tuple[Tensor]:
+        s, o = self.setting, self.options
         bounds = (-s.mean / s.std, (1 - s.mean) / s.std)
-        eps, step = self.options.eps / s.std, self.options.step / s.std
-        return pgd(s.model, x, y, eps, step, self.options.steps, bounds, noise)
+        eps, step = o.eps / s.std, o.step / s.std
+        return (pgd(s.model, x, y, eps, step, o.steps, bounds, noise, s.lowered),)
 
 
 def build(options: Mapping[str, Any], setting: Setting) -> Method:

@@ -12,10 +12,11 @@ class Sgd:
     """One fused update a step, through torch's functional SGD; a head's `undecayed` do not decay.
 
     The class torch.optim.SGD imports torch's whole compiler when it is made, seconds in every
-    training job; its arithmetic is in the function that both call.
+    training job; its arithmetic is in the function that both call. `rate` is a tensor () where
+    steps are replayed as CUDA graphs, which would repeat a number.
     """
 
-    def __init__(self, model: nn.Module, recipe: dict[str, Any]):
+    def __init__(self, model: nn.Module, recipe: dict[str, Any], rate: Tensor | None = None):
         spared = _undecayed(model)
         decayed = [p for p in model.parameters() if all(p is not other for other in spared)]
         self.parameters: list[Tensor] = [*decayed, *spared]
@@ -23,11 +24,18 @@ class Sgd:
         if spared:
             self.groups.append((slice(len(decayed), None), 0.0))
         self.momentum: list[Tensor | None] = [None] * len(self.parameters)
-        self.rate: float = recipe["lr"]
+        self.rate: float | Tensor = recipe["lr"] if rate is None else rate
         self.options = {
             "momentum": recipe["momentum"],
             "nesterov": recipe["nesterov"],
         }
+
+    def set_rate(self, value: float) -> None:
+        """The learning rate of the next steps."""
+        if isinstance(self.rate, Tensor):
+            self.rate.fill_(value)
+        else:
+            self.rate = value
 
     def zero_grad(self) -> None:
         """Forget all gradients."""

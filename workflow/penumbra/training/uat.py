@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from penumbra.networks.base import INPUT
+from penumbra.networks.graphs import Graphed
 from penumbra.seeds import derive
 from penumbra.training.attack import frozen
 from penumbra.training.method import Batch, Method, Perturb, Setting
@@ -61,6 +62,7 @@ class Universal(Method):
         self.map = (
             self._bounded(self.delta) if self.unit is not None else torch.zeros_like(self.delta)
         )
+        self.climb = Graphed(self._climb, setting.graphs)
         inner = o.inner_attack
         self.inner = PerSample({**inner, "perturb_on": "always"}, setting) if inner else None
 
@@ -91,19 +93,25 @@ class Universal(Method):
             self.delta = self._draw(self.delta.shape) if o.restart == "random" else self.delta * 0
         with frozen(self.setting.model, o.bn_phase3):
             if o.update == "pgd":
-                for _ in range(o.steps):
-                    gradient = self._gradient(x, y, self._bounded(self.delta))
-                    self.delta = (self.delta + o.step_size * gradient.sign()).clamp(-1, 1)
+                (self.delta,) = self.climb(x, y, self.delta, self.unit)
                 self.map = self._bounded(self.delta)
             else:
                 gradient = self._gradient(x, y, self.map)
                 move = gradient.sign() if o.update == "sign_step" else gradient
                 self.map = self._clipped(self.map + o.alpha * move)
 
+    def _climb(self, x: Tensor, y: Tensor, delta: Tensor, unit: Tensor) -> tuple[Tensor]:
+        o = self.options
+        for _ in range(o.steps):
+            gradient = self._gradient(x, y, o.alpha * unit * delta)
+            delta = (delta + o.step_size * gradient.sign()).clamp(-1, 1)
+        return (delta,)
+
     def _gradient(self, x: Tensor, y: Tensor, at: Tensor) -> Tensor:
         at = at.detach().requires_grad_(True)
         team = self.setting.team
-        loss = team.cross_entropy(self.setting.model(x, (self.where, at)), y)
+        with self.setting.autocast():
+            loss = team.cross_entropy(self.setting.model(x, (self.where, at)), y)
         # grad(), not backward(): nothing may stay on the weights for the next optimiser step.
         (gradient,) = torch.autograd.grad(loss, at)
         return team.summed(gradient)

@@ -1,0 +1,83 @@
+"""Lets a local call of Snakemake fork its stages from one process that has torch imported.
+
+An import of torch takes two seconds, and a world has hundreds of jobs that need it. The process
+(workflow/starter/server.py) lives as long as the call. A cluster's jobs start by themselves, and so
+do jobs of several threads: how many a library takes is settled when it is loaded.
+"""
+
+import ast
+import atexit
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from penumbra.audit.closure import NAME, PACKAGE, closure
+
+SOCKET = "PENUMBRA_STARTER"
+# In the shell of a rule: `python -m STAGE` asks the process, where there is one for this job.
+PREFIX = (
+    f'if [ -n "${SOCKET}" ] && [ "$OMP_NUM_THREADS" = 1 ]; then '
+    f'python() {{{{ command python -I -S "${SOCKET}_CLIENT" "${SOCKET}" "$@"; }}}}; fi; '
+)
+LONGEST = 80  # bytes of a folder's name below which a socket's path is not too long
+
+
+def start(workflow: Any, base: Path) -> None:
+    """Start the process, if the jobs of this call run here and in this environment."""
+    if workflow.executor_plugin.name != "local" or workflow.deployment_settings.deployment_method:
+        return
+    parent = tempfile.gettempdir()
+    folder = tempfile.mkdtemp(prefix="penumbra-", dir=parent if len(parent) < LONGEST else "/tmp")
+    socket = os.path.join(folder, "socket")
+    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    server = subprocess.Popen(
+        [sys.executable, base / "workflow/starter/server.py", socket],
+        stdin=subprocess.PIPE,
+        env=os.environ | threads,
+        start_new_session=True,  # an interrupt is for the call, which then ends the jobs
+    )
+    assert server.stdin is not None
+    server.stdin.write(json.dumps(_imported()).encode() + b"\n")
+    server.stdin.flush()
+    while not os.path.exists(socket) and server.poll() is None:
+        time.sleep(0.01)
+    os.environ[SOCKET] = socket
+    os.environ[f"{SOCKET}_CLIENT"] = str(base / "workflow/starter/client.py")
+    atexit.register(_stop, server)
+
+
+def _stop(server: subprocess.Popen) -> None:
+    assert server.stdin is not None
+    server.stdin.close()
+    server.wait()
+
+
+def _imported() -> dict[str, list[str]]:
+    """For every stage, what it and the project's modules behind it import from elsewhere."""
+    stages = (f"{NAME}.stages.{file.stem}" for file in (PACKAGE / "stages").glob("[!_]*.py"))
+    return {stage: _of_others(stage) for stage in stages}
+
+
+def _of_others(stage: str) -> list[str]:
+    """In order; what a function imports only when it is called stays out."""
+    found: dict[str, None] = {}
+    for module in closure((stage,))[0]:
+        file = PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
+        if file.is_file():
+            found |= dict.fromkeys(_named(ast.parse(file.read_text(encoding="utf-8"))))
+    return [name for name in found if name.split(".")[0] != NAME]
+
+
+def _named(tree: ast.Module) -> list[str]:
+    names = []
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names.append(str(node.module))
+    return names

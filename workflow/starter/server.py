@@ -1,0 +1,168 @@
+"""Starts the stages of one call of Snakemake by forking, so that each does not import torch anew.
+
+    python server.py SOCKET < a pipe whose other end the call holds
+
+Standard input gives one line of JSON: for every stage, the modules of others that it imports. Those
+are imported here, once, when a stage that needs them first comes; the project's own never are, so
+that a job always runs the code that lies there. Nothing is computed here: a fork takes no threads
+along.
+
+A client (client.py) hands over its arguments, environment and streams. Its job is a child of this
+process, ends when the client does, and leaves the client its exit status. At the pipe's end, when
+the call is over or was killed, so is everything here.
+"""
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import runpy
+import selectors
+import shutil
+import signal
+import socket
+import sys
+import threading
+import traceback
+
+LENGTH = 8  # bytes of a request's length
+
+
+class Server:
+    """One socket, one child a connection."""
+
+    def __init__(self, path: str, imported: dict[str, list[str]]):
+        self.imported = imported
+        self.jobs: dict[socket.socket, int] = {}  # connection -> process of its job
+        self.selector = selectors.DefaultSelector()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(1024)
+        for source in (self.listener, sys.stdin):
+            self.selector.register(source, selectors.EVENT_READ)
+        # A child's end wakes the selector through this pair.
+        self.ended, wake = socket.socketpair()
+        for end in (self.ended, wake):
+            end.setblocking(False)
+        self.wake = wake
+        signal.set_wakeup_fd(wake.fileno())
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        self.selector.register(self.ended, selectors.EVENT_READ)
+
+    def run(self) -> None:
+        """Serve until the call that holds standard input is over."""
+        while True:
+            for key, _ in self.selector.select():
+                if key.fileobj is self.listener:
+                    self.start(self.listener.accept()[0])
+                elif key.fileobj is self.ended:
+                    self.ended.recv(4096)
+                    self.collect()
+                elif key.fileobj is sys.stdin:
+                    return
+                elif key.fileobj in self.jobs:
+                    self.obey(key.fileobj)
+
+    def start(self, connection: socket.socket) -> None:
+        """Fork the job that a client asks for."""
+        request, streams = receive(connection)
+        if request is None:
+            connection.close()
+            return
+        for module in self.imported.get(request["module"], []):
+            with contextlib.suppress(ImportError):  # which the job itself will meet, and say
+                importlib.import_module(module)
+        gc.freeze()
+        process = os.fork()
+        if process == 0:
+            self.become(request, streams, connection)
+        for stream in streams:
+            os.close(stream)
+        self.jobs[connection] = process
+        self.selector.register(connection, selectors.EVENT_READ)
+
+    def obey(self, connection: socket.socket) -> None:
+        """Pass on the signals that a client was sent; its end is its job's."""
+        try:
+            numbers = connection.recv(64)
+        except ConnectionError:
+            numbers = b""
+        for number in numbers or [signal.SIGKILL]:
+            os.kill(self.jobs[connection], number)
+        if not numbers:
+            self.selector.unregister(connection)
+
+    def collect(self) -> None:
+        """Tell the clients of ended jobs how they ended."""
+        for connection, process in list(self.jobs.items()):
+            ended, status = os.waitpid(process, os.WNOHANG)
+            if ended:
+                del self.jobs[connection]
+                if connection in self.selector.get_map():
+                    self.selector.unregister(connection)
+                with contextlib.suppress(ConnectionError):  # a client that is gone reads nothing
+                    connection.send(str(os.waitstatus_to_exitcode(status)).encode())
+                connection.close()
+
+    def become(self, request: dict, streams: list[int], connection: socket.socket) -> None:
+        """The job itself, in the child: what `python -m MODULE ARGUMENTS` would do."""
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGCHLD, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            self.selector.close()
+            for end in (self.listener, self.ended, self.wake, connection, *self.jobs):
+                end.close()
+            for stream, number in zip(streams, range(3), strict=True):
+                os.dup2(stream, number)
+                os.close(stream)
+            os.chdir(request["folder"])
+            os.environ.clear()
+            os.environ.update(request["environment"])
+            # As with -m: the folder that it is called from, then PYTHONPATH.
+            given = request["environment"].get("PYTHONPATH", "")
+            sys.path[:1] = [request["folder"], *filter(None, given.split(os.pathsep))]
+            sys.argv = [request["module"], *request["arguments"]]
+            runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+            if isinstance(end.code, str):
+                print(end.code, file=sys.stderr)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            threading._shutdown()  # type: ignore[attr-defined]
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os._exit(code)
+
+
+def receive(connection: socket.socket) -> tuple[dict | None, list[int]]:
+    """A client's request with its three streams; None from one that left before it was whole."""
+    head, streams, _, _ = socket.recv_fds(connection, LENGTH, 3)
+    if len(head) < LENGTH or len(streams) < 3:
+        return None, streams
+    wanted, text = int.from_bytes(head, "big"), b""
+    while len(text) < wanted:
+        part = connection.recv(wanted - len(text))
+        if not part:
+            return None, streams
+        text += part
+    return json.loads(text), streams
+
+
+def main() -> None:
+    server = Server(sys.argv[1], json.loads(sys.stdin.buffer.raw.readline()))
+    try:
+        server.run()
+    finally:
+        for process in server.jobs.values():
+            os.kill(process, signal.SIGKILL)
+        shutil.rmtree(os.path.dirname(sys.argv[1]), ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
