@@ -5,7 +5,8 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 PEERS ?= .venv-peers
 
-.PHONY: tables test test-slurm lint figures benchmark benchmark-peers benchmark-scale cost pin clean
+.PHONY: tables test test-slurm lint figures benchmark benchmark-gpu breakdown headline \
+	benchmark-peers benchmark-scale cost pin clean
 
 tables: $(STAMP)
 	$(BIN)/snakemake all_tables --cores $(CORES) --scheduler greedy --prioritize uat_table01
@@ -32,6 +33,25 @@ lint: $(STAMP)
 
 benchmark: $(STAMP)
 	$(BIN)/python benchmarks/run.py
+
+# What a GPU reaches. A call takes nine minutes at most; the next one goes on.
+benchmark-gpu: $(STAMP)
+	$(BIN)/python benchmarks/gpu.py
+
+# Computes the embedded world, and says where the time went.
+breakdown: $(STAMP)
+	$(BIN)/python benchmarks/breakdown.py --run
+
+# Paper uat on CIFAR-10, re-encoded as JPEG, on a GPU: 200 epochs, three seeds; then what Algorithm 1
+# leaves open, then the sweeps. DATA is where the data sets lie.
+JPEG := $(BIN)/snakemake --cores $(CORES) --resources gpu=1 --scheduler greedy \
+	--configfile config/cifar.yaml config/cifar-jpeg.yaml
+headline: $(STAMP)
+	$(JPEG) --config data_root=$(DATA) -- uat_table01 uat_table04 uat_table13
+	$(BIN)/snakemake --cores $(CORES) --resources gpu=1 --scheduler greedy --configfile \
+		config/cifar.yaml config/cifar-jpeg.yaml config/cifar-readings.yaml \
+		--config data_root=$(DATA) world=cifar-jpeg-readings -- uat_readings
+	$(JPEG) --config data_root=$(DATA) -- uat_table05 uat_table06 uat_table12
 
 benchmark-scale: $(STAMP)
 	$(BIN)/python benchmarks/scale.py --images 1300000

@@ -19,10 +19,10 @@ STEPS = 76  # from index 301 down the grid of 250
 TARGET = 0.5  # of the matmul rate, at the largest batch
 
 
-def published(device: torch.device) -> Rdm:
+def published(device: torch.device, **sizes: int) -> Rdm:
     """An unconditional RDM whose layers are all in use: those that begin at zero are not, now."""
     torch.manual_seed(0)
-    rdm = Rdm()
+    rdm = Rdm(**sizes)
     for parameter in rdm.network.parameters():
         if parameter.ndim == 2:
             torch.nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)

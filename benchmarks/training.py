@@ -51,16 +51,20 @@ class Sizes:
         )
 
 
-def make(sizes: Sizes, uat: bool = False) -> Trainer:
+def make(
+    sizes: Sizes, uat: bool = False, graphs: bool = False, compiled: bool = False, **options
+) -> Trainer:
     """A trainer on random pixels; its speed does not depend on what they show."""
     torch.manual_seed(0)
     model = ResNet18(10, width=sizes.width).to(sizes.device, memory_format=torch.channels_last)
     feeder = Feeder(*sizes.pixels(), HALF, True, 4, True, sizes.device)
     half = torch.full((1, 3, 1, 1), 0.5, device=sizes.device)
-    setting = Setting(model, (3, 32, 32), half, half, 0, sizes.device)
-    method = Universal(UAT, setting) if uat else Method({}, setting)
-    recipe = RECIPE | {"batch_size": sizes.batch, "precision": sizes.precision}
-    return Trainer(model, feeder, method, recipe, 0)
+    lowered = sizes.precision == "bfloat16"
+    setting = Setting(
+        model, (3, 32, 32), half, half, 0, sizes.device, lowered=lowered, graphs=graphs
+    )
+    method = Universal(UAT | options, setting) if uat else Method({}, setting)
+    return Trainer(model, feeder, method, RECIPE | {"batch_size": sizes.batch}, 0, compiled)
 
 
 def seconds(run, device: torch.device) -> float:
@@ -91,12 +95,11 @@ def bare_epoch(trainer: Trainer, sizes: Sizes):
     generator = torch.Generator(sizes.device).manual_seed(0)
     rows = torch.arange(len(trainer.feeder), device=sizes.device).split(sizes.batch)
     batches = [trainer.feeder.batch(part, generator) for part in rows]
-    lowered = trainer.lowered
 
     def run() -> None:
         model.train()
         for x, y in batches:
-            with torch.autocast(sizes.device.type, torch.bfloat16, enabled=lowered):
+            with trainer.method.setting.autocast():
                 loss = F.cross_entropy(model(x), y)
             optimiser.zero_grad()
             loss.backward()
@@ -139,7 +142,7 @@ def research_epoch(trainer: Trainer, sizes: Sizes):
         for x, y in loader:
             x = x.to(sizes.device, memory_format=torch.channels_last)
             y = y.to(sizes.device)
-            with torch.autocast(sizes.device.type, torch.bfloat16, enabled=trainer.lowered):
+            with trainer.method.setting.autocast():
                 loss = F.cross_entropy(model(x), y)
             optimiser.zero_grad()
             loss.backward()

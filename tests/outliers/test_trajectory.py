@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from penumbra.errors import PenumbraError
+from penumbra.networks import graphs
 from penumbra.networks.denoiser import Denoiser
 from penumbra.outliers.guidance import Guidance, largest, minority
 from penumbra.outliers.trajectory import Draws, Sampler, noise
+from tests.networks import tape
 from tests.networks.test_rdm import small
 
 WIDTH = 12
@@ -279,3 +281,25 @@ def test_explicit_draws_are_what_is_used():
     assert torch.equal(run.denoise(z, draws), run.sample(z, [3, 4]))
     other = Draws(draws.start, torch.zeros_like(draws.again))
     assert not torch.equal(run.denoise(z, other), run.denoise(z, draws))
+
+
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize("conditional", [False, True])
+def test_replayed_batches_are_the_called_ones(changes, conditional, monkeypatch):
+    rdm, labels = small(conditional=conditional), torch.arange(24) % 3 if conditional else None
+    recipe = dataclasses.replace(BASE, **changes)
+    called, replayed = (Sampler(rdm, recipe, graphs=on) for on in (False, True))
+    replays = []
+
+    class Counted(tape.Capture):
+        def __init__(self, work, inputs):
+            super().__init__(work, inputs, [])
+
+        def replay(self, inputs):
+            replays.append(len(inputs))
+            return super().replay(inputs)
+
+    monkeypatch.setattr(graphs, "_Capture", Counted)
+    given = (anchors(24), range(24), labels, 4)
+    assert torch.equal(replayed.sample(*given), called.sample(*given))
+    assert len(replays) == 3

@@ -184,6 +184,7 @@ OVERLAYS = {
     "cifar": ["cifar"],
     "cifar-cpu": ["cifar", "cifar-cpu"],
     "cifar-jpeg": ["cifar", "cifar-jpeg"],
+    "cifar-readings": ["cifar", "cifar-readings"],
     "tiny-imagenet": ["tiny-imagenet"],
     "tiny-imagenet-cpu": ["tiny-imagenet", "tiny-imagenet-cpu"],
     "imagenet": ["imagenet"],

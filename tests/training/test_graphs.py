@@ -6,13 +6,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from tests.networks.tape import Capture, Watch
-from tests.training.helpers import BUILD, CPU, HALF, INNER, RECIPE, UAT, digits, network, setting
 
 from penumbra.images.augment import Feeder
 from penumbra.networks import graphs
 from penumbra.training import energy
 from penumbra.training.loop import Trainer
+from tests.networks.tape import Capture, Watch
+from tests.training.helpers import BUILD, CPU, HALF, INNER, RECIPE, UAT, digits, network, setting
 
 PGD = {"eps": 0.03, "step": 0.01, "steps": 2, "random_start": True, "perturb_on": "odd"}
 ENERGY = {
@@ -119,5 +119,3 @@ def test_a_watch_sees_a_number_that_is_read():
         torch.ones(2).sum().item()
     with pytest.raises(AssertionError, match="waits"), Watch():
         torch.ones(2)[torch.tensor([True, False])]
-
-

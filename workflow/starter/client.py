@@ -2,7 +2,7 @@
 
     python -I -S client.py SOCKET -m MODULE ARGUMENTS
 
-It ends as the job ends, by its exit status or its signal, and hands on what it is told to stop with.
+It ends as the job ends, by its exit status or its signal, and hands on the signals that it gets.
 """
 
 import json
@@ -16,6 +16,7 @@ PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main() -> None:
+    """Ask for the job, wait for its end, end alike."""
     path, _, module, *arguments = sys.argv[1:]
     signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)  # until the request is sent
     connection = socket.socket(socket.AF_UNIX)

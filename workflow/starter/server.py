@@ -155,6 +155,7 @@ def receive(connection: socket.socket) -> tuple[dict | None, list[int]]:
 
 
 def main() -> None:
+    """Serve on the socket that is named until the call is over."""
     server = Server(sys.argv[1], json.loads(sys.stdin.buffer.raw.readline()))
     try:
         server.run()

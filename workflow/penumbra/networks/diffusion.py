@@ -86,9 +86,13 @@ class Schedule:
             "posterior_mean_coef2": (1 - previous) * (1 - beta).sqrt() / (1 - abar),
         }
 
+    @cached_property
+    def _numbers(self) -> dict[str, list[float]]:
+        return {name: table.tolist() for name, table in self.tables.items()}
+
     def at(self, table: str, t: int) -> float:
         """One entry of a table."""
-        return self.tables[table][t].item()
+        return self._numbers[table][t]
 
     def noised(self, x0: Tensor, t: int, eps: Tensor) -> Tensor:
         """The state at index t: x0 after t + 1 noising steps with the unit normal eps."""

@@ -46,7 +46,11 @@ def statistics(maps: Tensor, names: tuple[str, ...] = STATISTICS) -> dict[str, T
 
 
 class Reader:
-    """Feeds uint8 images to a classifier in eval mode, with or without a universal map."""
+    """Feeds uint8 images to a classifier in eval mode, with or without a universal map.
+
+    What is read stays on the device until the last batch, so that none waits for the one before.
+    `lowered` runs the trunk in bfloat16; features, logits and statistics are float32 all the same.
+    """
 
     def __init__(
         self,
@@ -55,8 +59,12 @@ class Reader:
         perturb: tuple[str, Tensor] | None,
         batch_size: int,
         device: torch.device,
+        channels_last: bool = False,
+        lowered: bool = False,
     ):
-        self.model = model.to(device).eval()
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.model = model.to(device).to(memory_format=self.layout).eval()
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=lowered)
         shape = (1, 3, 1, 1)
         self.mean = torch.tensor(normalisation["mean"], device=device).reshape(shape)
         self.std = torch.tensor(normalisation["std"], device=device).reshape(shape)
@@ -66,12 +74,12 @@ class Reader:
 
     def pixel_batches(self, pixels: np.ndarray) -> Iterator[Tensor]:
         """uint8 (n ≤ batch size, C, H, W) on the device."""
-        for start in range(0, len(pixels), self.batch_size):
-            yield torch.from_numpy(pixels[start : start + self.batch_size]).to(self.device)
+        yield from torch.from_numpy(pixels).to(self.device).split(self.batch_size)
 
     def normalise(self, pixels: Tensor) -> Tensor:
         """uint8 (n, C, H, W) -> (u / 255 - mean) / std in the dtype of mean."""
-        return (pixels.to(self.mean.dtype) / 255 - self.mean) / self.std
+        x = pixels.to(self.mean.dtype, memory_format=self.layout)
+        return x.div_(255).sub_(self.mean).div_(self.std)
 
     def batches(self, pixels: np.ndarray) -> Iterator[Tensor]:
         """Normalised inputs (n ≤ batch size, C, H, W) on the device."""
@@ -82,10 +90,11 @@ class Reader:
         """Logits (N, C) and penultimate features (N, D)."""
         features, logits = [], []
         for x in self.batches(pixels):
-            z = self.model.features(x, self.perturb)
-            features.append(z.cpu())
-            logits.append(self.model.fc(z).cpu())
-        return {"logits": torch.cat(logits).numpy(), "features": torch.cat(features).numpy()}
+            with self.autocast:
+                z = self.model.features(x, self.perturb)
+            features.append(z.to(x.dtype))
+            logits.append(self.model.fc(features[-1]))
+        return {"logits": _gathered(logits), "features": _gathered(features)}
 
     @torch.inference_mode()
     def channels(
@@ -94,10 +103,15 @@ class Reader:
         """Statistics (N, C) of one block's map; the network runs no further than the block."""
         parts: dict[str, list[Tensor]] = {name: [] for name in names}
         for x in self.batches(pixels):
-            found = self.model.maps(x, (block,), self.perturb)[block]
-            for name, value in statistics(found, names).items():
-                parts[name].append(value.cpu())
-        return {name: torch.cat(values).numpy() for name, values in parts.items()}
+            with self.autocast:
+                found = self.model.maps(x, (block,), self.perturb)[block]
+            for name, value in statistics(found.to(x.dtype), names).items():
+                parts[name].append(value)
+        return {name: _gathered(values) for name, values in parts.items()}
+
+
+def _gathered(parts: list[Tensor]) -> np.ndarray:
+    return torch.cat(parts).cpu().numpy()
 
 
 def perturbation(checkpoint: dict[str, Tensor]) -> tuple[str, Tensor] | None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from penumbra.errors import PenumbraError
 from penumbra.networks.denoiser import summed
 from penumbra.networks.diffusion import Step
+from penumbra.networks.graphs import Graphed, side_stream
 from penumbra.networks.rdm import Rdm
 from penumbra.outliers.guidance import Estimate, Guidance, minority
 
@@ -52,19 +53,28 @@ def noise(seeds: Sequence[int], count: int, width: int) -> Tensor:
 class Sampler:
     """Samples outlier embeddings from one RDM, on its device, by one recipe.
 
-    The network runs in `dtype` (bfloat16 is enough); states and steps keep the RDM's own.
+    The network runs in `dtype` (bfloat16 is enough); states and steps keep the RDM's own. With
+    `graphs`, batches of one size are replayed as a CUDA graph, without which small ones wait for
+    their launches.
 
     Raises:
         PenumbraError: the recipe's indices or grid do not fit the RDM's schedule.
     """
 
-    def __init__(self, rdm: Rdm, guidance: Guidance, dtype: torch.dtype | None = None):
+    def __init__(
+        self,
+        rdm: Rdm,
+        guidance: Guidance,
+        dtype: torch.dtype | None = None,
+        graphs: bool = False,
+    ):
         self.rdm, self.guidance = rdm, guidance
         self.schedule = rdm.schedule
         self.device, self.dtype = rdm.betas.device, rdm.betas.dtype
         self.denoiser = rdm.ema_denoiser().to(dtype or self.dtype)
         self.steps = self._steps()
         self.time_terms = self._time_terms()
+        self.whole = Graphed(self._whole, graphs)
 
     def sample(
         self,
@@ -82,12 +92,13 @@ class Sampler:
             PenumbraError: the inputs do not fit the RDM, or an outlier is not finite.
         """
         self._check(anchors, seeds, labels)
-        parts = []
-        for start in range(0, len(anchors), batch_size):
-            rows = slice(start, start + batch_size)
-            chosen = labels[rows].to(self.device) if labels is not None else None
-            batch = anchors[rows].to(self.device, self.dtype)
-            parts.append(self.denoise(batch, self.draws(seeds[rows]), chosen))
+        parts: list[Tensor] = []
+        with side_stream(self.device):
+            for start in range(0, len(anchors), batch_size):
+                rows = slice(start, start + batch_size)
+                chosen = () if labels is None else (labels[rows].to(self.device),)
+                batch = anchors[rows].to(self.device, self.dtype)
+                parts += self.whole(batch, self._drawn(seeds[rows]), *chosen)
         outliers = torch.cat(parts)
         if not outliers.isfinite().all():
             raise PenumbraError(
@@ -98,13 +109,20 @@ class Sampler:
 
     def draws(self, seeds: Sequence[int]) -> Draws:
         """The normals of the samples with these seeds."""
-        again, fresh, push = self._shares()
-        steps, width = len(self.steps), self.denoiser.input_proj.in_features
-        drawn = noise(seeds, 1 + steps * (again + fresh + push), width)
+        return self._split(self._drawn(seeds))
+
+    def _drawn(self, seeds: Sequence[int]) -> Tensor:
+        """All normals (N, 1 + those of the steps, R) of the samples, on the device."""
+        count = 1 + len(self.steps) * sum(self._shares())
+        drawn = noise(seeds, count, self.denoiser.input_proj.in_features)
         if self.device.type == "cuda":
             drawn = drawn.pin_memory()  # so that the next batch is drawn while this one computes
-        drawn = drawn.to(self.device, self.dtype, non_blocking=True)
-        each = drawn[:, 1:].reshape(len(seeds), steps, again + fresh + push, width)
+        return drawn.to(self.device, self.dtype, non_blocking=True)
+
+    def _split(self, drawn: Tensor) -> Draws:
+        again, fresh, push = self._shares()
+        steps, width = len(self.steps), drawn.shape[2]
+        each = drawn[:, 1:].reshape(len(drawn), steps, again + fresh + push, width)
         each = each.permute(1, 2, 0, 3)
         return Draws(
             start=drawn[:, 0],
@@ -112,6 +130,9 @@ class Sampler:
             fresh=each[:, again] if fresh else None,
             push=each[:, -1] if push else None,
         )
+
+    def _whole(self, anchors: Tensor, drawn: Tensor, labels: Tensor | None = None) -> tuple[Tensor]:
+        return (self.denoise(anchors, self._split(drawn), labels),)
 
     @torch.no_grad()
     def denoise(self, anchors: Tensor, draws: Draws, labels: Tensor | None = None) -> Tensor:

@@ -15,6 +15,12 @@ def require(world: World) -> None:
     Raises:
         PenumbraError: which files are expected where, and how to get them.
     """
+    compute = world.config["compute"]
+    if compute["graphs"] and compute["processes"] > 1:
+        raise PenumbraError(
+            f"compute.processes is {compute['processes']}, and CUDA graphs hold one process; set "
+            "compute.graphs: false"
+        )
     for image_set in sorted(_image_sets(world)):
         for name, split in world.lacking(image_set):
             raise missing(name, world.datasets[name], split, world.root)

@@ -134,6 +134,8 @@ def reader(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], list
         "normalisation": world.config["benchmarks"][names["benchmark"]]["normalisation"],
         "batch_size": compute["batch_size"],
         "device": compute["device"],
+        "channels_last": compute["channels_last"],
+        "precision": compute["precision"]["features"],
         "threads": compute["threads"]["features"],
     }
     return config, roots

@@ -34,7 +34,7 @@ def start(workflow: Any, base: Path) -> None:
     parent = tempfile.gettempdir()
     folder = tempfile.mkdtemp(prefix="penumbra-", dir=parent if len(parent) < LONGEST else "/tmp")
     socket = os.path.join(folder, "socket")
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     server = subprocess.Popen(
         [sys.executable, base / "workflow/starter/server.py", socket],
         stdin=subprocess.PIPE,

@@ -32,7 +32,8 @@ def _used(world: Any, name: str) -> dict[str, Any]:
 def representations(world: Any, names: Mapping[str, str]) -> str:
     """Reads: the encoder's options, compute."""
     entry = synthesis.part(world, names["part"])
-    config = {"options": entry.get("options", {}), **_reading(world)}
+    precision = world.config["compute"]["precision"]["representations"]
+    config = {"options": entry.get("options", {}), "precision": precision, **_reading(world)}
     return spec("representations", config, [], names)
 
 
@@ -44,6 +45,7 @@ def embeddings(world: Any, names: Mapping[str, str]) -> str:
         "guidance": entry["guidance"],
         "options": synthesis.part(world, entry["rdm"]).get("options", {}),
         "seed": entry["seed"],
+        "graphs": world.config["compute"]["graphs"],
         **_reading(world),
     }
     return spec("embeddings", config, [], names)

@@ -28,7 +28,7 @@ def run(job: Job) -> None:
     check_encoder(str(job.input("rdm")), state, encoder_of(rows))
     rdm = Rdm.from_state(state).to(device)
     guidance = dict(config["guidance"])
-    scales = guidance.pop("scales")
+    scales, dtype = guidance.pop("scales"), getattr(torch, guidance.pop("precision"))
     classes = json.loads(rows.schema.metadata[b"classes"])
     labels = numbers(rows["label"])
     planned = plan(
@@ -42,7 +42,8 @@ def run(job: Job) -> None:
     for scale in scales:
         at = [i for i, anchor in enumerate(anchors) if anchor.scale == scale]
         if at:
-            sampler = Sampler(rdm, Guidance(scale=scale, **guidance))
+            graphs = config["graphs"] and device.type == "cuda"
+            sampler = Sampler(rdm, Guidance(scale=scale, **guidance), dtype, graphs)
             chosen = None if known is None else known[at]
             sampled = sampler.sample(torch.from_numpy(starts[at]), [seeds[i] for i in at], chosen)
             found[at] = sampled.cpu().numpy()

@@ -35,7 +35,11 @@ def open_reader(job: Job) -> Reader:
             raise PenumbraError(f"{job.input('map')}: holds no universal map")
     model = restore(config["backbone"], classes, checkpoint)
     device = pick_device(config["device"])
-    return Reader(model, config["normalisation"], perturb, config["batch_size"], device)
+    return Reader(
+        model, config["normalisation"], perturb, config["batch_size"], device,
+        channels_last=config["channels_last"],
+        lowered=config["precision"] == "bfloat16",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

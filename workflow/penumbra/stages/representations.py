@@ -33,7 +33,9 @@ def run(job: Job) -> None:
     def tables() -> Iterator[pa.Table]:
         for number in range(len(sizes)):
             images = part(path, number)
-            values = represented(encoder, images, config["batch_size"], job.wildcards["part"])
+            lowered = config["precision"] == "bfloat16"
+            with torch.autocast(device.type, torch.bfloat16, enabled=lowered):
+                values = represented(encoder, images, config["batch_size"], job.wildcards["part"])
             columns = {
                 "origin": column(images.origins),
                 "label": column(images.labels),

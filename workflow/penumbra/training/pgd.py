@@ -40,7 +40,8 @@ class PerSample(Method):
 
     def attack(self, x: Tensor, y: Tensor, batch: Batch) -> Tensor:
         """Adversarial examples within eps of x and within the valid pixel range."""
-        s, noise = self.setting, ()
+        s = self.setting
+        noise: tuple[Tensor, ...] = ()
         if self.options.random_start:
             generator = torch.Generator(s.device)
             generator.manual_seed(derive(s.seed, "attack", batch.epoch, batch.index))

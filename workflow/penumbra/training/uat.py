@@ -93,6 +93,7 @@ class Universal(Method):
             self.delta = self._draw(self.delta.shape) if o.restart == "random" else self.delta * 0
         with frozen(self.setting.model, o.bn_phase3):
             if o.update == "pgd":
+                assert self.unit is not None, "the map's unit is measured on the first batch"
                 (self.delta,) = self.climb(x, y, self.delta, self.unit)
                 self.map = self._bounded(self.delta)
             else:
