@@ -25,6 +25,7 @@ from penumbra.planning import (
     starter,
     synthesis,
     synthesis_specs,
+    wakeups,
 )
 from penumbra.planning.paths import pattern
 from penumbra.planning.setup import require_executor, set_up
@@ -59,6 +60,7 @@ wildcard_constraints:
 onstart:
     require_executor(workflow)
     starter.start(workflow, BASE)
+    wakeups.settle(workflow)
 
 
 TABLES = f"results/{WORLD.name}/tables"

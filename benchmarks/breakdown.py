@@ -57,8 +57,8 @@ def table(found: list[Share], whole: float | None) -> str:
     by_part = {part: sum(share.seconds[part] for share in found) for part in PARTS}
     lines += [
         "",
-        f"Training {training:.0f} s; other work {by_part['work'] - training:.0f} s; starts and imports "
-        f"{by_part['start']:.0f} s; checks of code and inputs {by_part['checks']:.0f} s.",
+        f"Training {training:.0f} s; other work {by_part['work'] - training:.0f} s; starts and "
+        f"imports {by_part['start']:.0f} s; checks of code and inputs {by_part['checks']:.0f} s.",
     ]
     if whole is not None:
         lines.append(
