@@ -52,6 +52,9 @@ headline: $(STAMP)
 		config/cifar.yaml config/cifar-jpeg.yaml config/cifar-readings.yaml \
 		--config data_root=$(DATA) world=cifar-jpeg-readings -- uat_readings
 	$(JPEG) --config data_root=$(DATA) -- uat_table05 uat_table06 uat_table12
+	@for table in results/cifar-jpeg/tables/uat_table*.parquet \
+		results/cifar-jpeg-readings/tables/uat_readings.parquet; do \
+		$(BIN)/python -m penumbra show --reported $$table; echo; done >docs/results/cifar-jpeg.md
 
 benchmark-scale: $(STAMP)
 	$(BIN)/python benchmarks/scale.py --images 1300000

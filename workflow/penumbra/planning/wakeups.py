@@ -17,6 +17,7 @@ class OnePending:
         self.timer: threading.Timer | None = None
 
     def __call__(self, delay: float) -> None:
+        """Look after `delay` seconds, or when the pending look is due."""
         if self.timer is None:
             self.timer = threading.Timer(delay, self._due)
             self.timer.daemon = True  # the end of the call waits for no timer
