@@ -9,6 +9,7 @@ from penumbra.errors import PenumbraError
 from penumbra.planning import needs, report_specs, specs
 from penumbra.planning.config import merge, resolve_recipe
 from penumbra.planning.requirements import require
+from penumbra.planning.tables import expand
 from penumbra.planning.world import World
 
 
@@ -211,3 +212,16 @@ def test_every_shipped_world_is_sound(world, root, name):
         assert made.table(figure)["inputs"] is not None
     with pytest.raises(PenumbraError, match="is missing"):
         require(made)
+
+
+def test_a_column_may_choose_the_scorer_and_accuracies_are_of_clean_images(world):
+    columns = [
+        {"group": "far", "label": "FN", "with": {"scorer": "fn"}, "metrics": ["fpr95"]},
+        {"metrics": ["heldout_accuracy"]},
+    ]
+    rows = [{"label": "UAT", "recipe": "uat", "input": "map", "scorer": "msp"}]
+    table = {"name": "made", "backbone": "resnet18", "columns": columns, "rows": rows}
+    scored, heldout = expand(table, world())
+    assert all("/map-uat/" in file and "/fn" in file for file in scored.files)
+    assert all("/accuracy/" in file and "/clean" in file for file in heldout.files)
+    assert scored.files and heldout.files
