@@ -224,4 +224,5 @@ def test_a_column_may_choose_the_scorer_and_accuracies_are_of_clean_images(world
     scored, heldout = expand(table, world())
     assert all("/map-uat/" in file and "/fn" in file for file in scored.files)
     assert all("/accuracy/" in file and "/clean" in file for file in heldout.files)
-    assert scored.files and heldout.files
+    assert scored.files
+    assert heldout.files
