@@ -44,7 +44,8 @@ class Trainer(Loop):
         self.rate: float = recipe["lr"]
         static = torch.zeros((), device=feeder.device) if method.setting.graphs else None
         self.optimiser = Sgd(nn.ModuleList([model, *method.modules()]), recipe, static)
-        self.forward = torch.compile(model) if compile_model else model
+        # Each size of a batch has kernels of its own, so that the last, smaller one slows no other.
+        self.forward = torch.compile(model, dynamic=False) if compile_model else model
         self.updates: dict[str | None, Graphed] = {}  # by the step that a map is added to
 
     def advance(self, rows: Tensor, progress: Progress) -> Tensor:
