@@ -55,7 +55,8 @@ def job(folder, rule, scorer, wanted, **config):
     half = [0.5] * 3
     reading = {
         "backbone": network, "normalisation": {"mean": half, "std": half}, "batch_size": 5,
-        "device": "cpu", "threads": 1, "train": "known", "test": "test", "shifted": [],
+        "device": "cpu", "channels_last": False, "precision": "float32", "threads": 1,
+        "train": "known", "test": "test", "shifted": [],
         "ood": ["other"], "module": scorer, "options": {}, "needs": list(wanted),
     }  # fmt: skip
     wildcards = {

@@ -123,6 +123,7 @@ def model(folder, method, backbone=None, count=203, processes=1, **changes):
         "recipe": recipe,
         "outliers": {"fold": None} if method == "energy" else None,
         "compile": False,
+        "graphs": False,
         "processes": processes,
     }
     roots = [f"penumbra.networks.{network['network']}", f"penumbra.training.{method}"]
