@@ -32,7 +32,8 @@ from penumbra.planning.setup import require_executor, set_up
 
 # A job that Slurm takes its node from gets SIGTERM, and so do all processes in it: shell and log
 # outlive the stage, which saves what it has.
-shell.prefix("trap : TERM; keep() {{ trap '' TERM; exec tee \"$1\"; }}; " + starter.PREFIX)
+KEEP = "trap : TERM; keep() {{ trap '' TERM; exec tee \"$1\"; }};"
+shell.prefix(" ".join([KEEP, starter.PREFIX]))
 
 
 # The world: config, checked, with the tables that it asks for. Data that are not there end the
