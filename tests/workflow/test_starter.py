@@ -160,6 +160,17 @@ def test_nothing_outlives_the_call(tmp_path):
     assert "nothing starts jobs at" in err
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
+def test_no_job_outlives_a_server_that_is_killed(tmp_path):
+    served = Served(tmp_path)
+    process, job = served.waiting("wait")
+    served.server.kill()
+    served.server.wait()
+    until(lambda: gone(job))
+    assert process.wait(timeout=30) == 1
+    served.server.stdin.close()
+
+
 def test_what_stages_import_is_known_and_none_of_it_is_ours():
     imported = starter._imported()
     assert "torch" in imported["penumbra.stages.models"]

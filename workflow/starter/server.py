@@ -13,6 +13,7 @@ the call is over or was killed, so is everything here.
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -27,6 +28,7 @@ import threading
 import traceback
 
 LENGTH = 8  # bytes of a request's length
+DEATH_SIGNAL = 1  # Linux: what prctl() sets, the signal that a process gets at its parent's end
 
 
 class Server:
@@ -109,6 +111,8 @@ class Server:
         """The job itself, in the child: what `python -m MODULE ARGUMENTS` would do."""
         code = 1
         try:
+            if sys.platform == "linux":  # a server that is killed itself leaves no job behind
+                ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
