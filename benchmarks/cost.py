@@ -75,6 +75,7 @@ class Cost:
 
 def estimate(rule: str) -> str:
     """The name of a rule's estimate among those of `demands`."""
+    rule = rule.removesuffix("_shard")
     return "small" if rule.startswith("gather_") else ESTIMATES.get(rule, rule)
 
 
@@ -88,9 +89,9 @@ def cost(world: World, job: worlds.Job) -> Cost:
 
 
 def precision(world: World, job: worlds.Job) -> str:
-    """What a job's network computes in; readings are in float32."""
-    wildcards = job.wildcards
-    options = {}
+    """What a job's network computes in."""
+    wildcards, applied = job.wildcards, world.config["compute"]["precision"]
+    options = {"precision": applied["features"]}
     if job.rule == "models":
         recipes = world.config["recipes"]
         options = resolve_recipe(recipes, wildcards.recipe, wildcards.backbone)
@@ -98,6 +99,10 @@ def precision(world: World, job: worlds.Job) -> str:
         options = synthesis.part(world, wildcards.part).get("training") or {}
     elif job.rule == "outliers":
         options = synthesis.outlier_set(world, wildcards.outliers)["decoding"]
+    elif job.rule == "embeddings":
+        options = synthesis.outlier_set(world, wildcards.outliers)["guidance"]
+    elif job.rule == "representations":
+        options = {"precision": applied["representations"]}
     return options.get("precision", "float32")
 
 
