@@ -1,8 +1,8 @@
 """What worlds cost: every reading has an estimate, in shards as well."""
 
 import pytest
-
 from benchmarks import cost
+
 from penumbra.planning import demands
 
 
