@@ -14,6 +14,9 @@ configfile: "config/config.yaml"
 
 BASE = Path(workflow.basedir)
 sys.path.insert(0, str(BASE / "workflow"))
+from penumbra.calls.failures import Failures
+from penumbra.calls.records import begin
+from penumbra.calls.signals import attend
 from penumbra.planning import (
     demands,
     report_specs,
@@ -30,11 +33,17 @@ from penumbra.planning import (
 from penumbra.planning.paths import pattern
 from penumbra.planning.setup import require_executor, set_up
 
-# A job that Slurm takes its node from gets SIGTERM, and so do all processes in it: shell and log
-# outlive the stage, which saves what it has.
-KEEP = "trap : TERM; keep() {{ trap '' TERM; exec tee \"$1\"; }};"
-shell.prefix(" ".join([KEEP, starter.PREFIX]))
+# What Snakemake itself begins a job's shell with, so that a job fails where its stage does: a
+# prefix of one's own replaces it. A job that is ended gets SIGTERM or SIGINT, and so do all
+# processes in it: shell and log outlive the stage, which saves what it has.
+STRICT = "set -euo pipefail; trap : TERM INT;"
+KEEP = "keep() {{ trap '' TERM INT; exec tee \"$1\"; }};"
+shell.prefix(" ".join([STRICT, KEEP, starter.PREFIX]))
 
+
+# A job on a cluster reads this file, too, and is no call of its own.
+if not workflow.remote_exec:
+    CALL, FAILURES = begin(), Failures()
 
 # The world: config, checked, with the tables that it asks for. Data that are not there end the
 # call here, before any job starts.
@@ -60,8 +69,14 @@ wildcard_constraints:
 
 onstart:
     require_executor(workflow)
-    starter.start(workflow, BASE)
+    CALL.note(executor=workflow.executor_plugin.name)
+    attend(workflow, starter.start(workflow, BASE, CALL))
     wakeups.settle(workflow)
+    FAILURES.watch(workflow)
+
+
+onerror:
+    FAILURES.tell_at_exit()
 
 
 TABLES = f"results/{WORLD.name}/tables"

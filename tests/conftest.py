@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("config", "envs", "profiles", "slurm", "workflow")
 
 
 def pytest_addoption(parser):
@@ -38,7 +39,7 @@ class Checkout:
     def __init__(self, folder: Path):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("Snakefile", "config", "envs", "workflow", "slurm", "pyproject.toml"):
+        for name in (*FOLDERS, "Snakefile", "pyproject.toml"):
             source = ROOT / name
             ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
             copy = shutil.copytree if source.is_dir() else shutil.copy

@@ -10,7 +10,7 @@ PACKAGE = closure.PACKAGE
 ORDER = (
     ["errors", "seeds", "files", "plugins", "columns", "numerics"],
     ["images"], ["networks"], ["outliers"], ["calibration"], ["training"], ["parts"], ["scores"],
-    ["evaluation"], ["audit"], ["reporting"], ["planning"], ["stages", "__main__"],
+    ["evaluation"], ["audit"], ["reporting"], ["calls"], ["planning"], ["stages", "__main__"],
 )  # fmt: skip
 
 

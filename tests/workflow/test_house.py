@@ -49,9 +49,10 @@ def test_every_config_key_is_described(root):
         check(yaml.safe_load(file.read_text()), file.name)
 
 
-def test_no_profile_overrides_the_users(root):
-    """profiles/default and default/ would beat --profile key by key, or break every call."""
-    assert not (root / "profiles" / "default").exists()
+def test_the_default_profile_says_only_how_results_are_kept(root):
+    """It beats --profile key by key, so that what a site or a user decides must not stand in it."""
+    profile = yaml.safe_load((root / "profiles/default/config.yaml").read_text())
+    assert set(profile) == {"rerun-incomplete", "max-checksum-file-size"}
     assert not (root / "default").exists()
 
 

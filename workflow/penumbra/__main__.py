@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from penumbra.audit import seals
+from penumbra.audit import origins
 from penumbra.audit.artifacts import provenance_of
 from penumbra.errors import PenumbraError
 from penumbra.reporting.render import arrange, to_markdown
@@ -75,27 +75,6 @@ def show_table(file: Path) -> str:
     return to_markdown(arrange(meta[b"title"].decode(), notes, table.to_pylist()), beside=True)
 
 
-def verify(folder: Path) -> str:
-    """Check the seal of every artifact below a folder.
-
-    Raises:
-        PenumbraError: names all that are damaged, and what remakes each.
-    """
-    suffixes = (seals.PARQUET, seals.CHECKPOINT)
-    files = [file for file in sorted(folder.rglob("*")) if file.suffix in suffixes]
-    if not files:
-        raise PenumbraError(f"{folder}: holds no artifacts")
-    damaged = []
-    for file in files:
-        try:
-            seals.check(file, ours=True)
-        except PenumbraError as error:
-            damaged.append(str(error))
-    if damaged:
-        raise PenumbraError(f"{len(damaged)} of {len(files)} artifacts\n" + "\n".join(damaged))
-    return f"{folder}: {len(files)} artifacts, all as they were written"
-
-
 def main(argv: list[str] | None = None) -> int:
     """Entry of the command line."""
     parser = argparse.ArgumentParser(prog="python -m penumbra", description=__doc__)
@@ -112,7 +91,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         if arguments.command == "verify":
-            text = verify(arguments.folder)
+            text = origins.verify(arguments.folder)
         else:
             text = show_table(arguments.file) if arguments.reported else show(arguments.file)
         print(text, flush=True)

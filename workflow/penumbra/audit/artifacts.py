@@ -7,6 +7,7 @@ What differs from run to run lies in `<artifact>.run.json`.
 
 import errno
 import json
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from penumbra.errors import PenumbraError
 from penumbra.files import atomic
 
 KEY = "penumbra"
+COMMIT = "PENUMBRA_COMMIT"  # in the environment: of the checkout that a call was made in
+ARTIFACT = "artifact"  # in the provenance: where the file was written
 
 
 def dumps(value: object) -> str:
@@ -50,12 +53,22 @@ def write_parquet(
             for table in chain([] if first is None else [first], tables):
                 writer.write_table(table.replace_schema_metadata(schema.metadata))
             # Not in the schema, of which the file keeps a second copy, encoded.
-            writer.add_key_value_metadata({KEY: _sealed(provenance)})
+            writer.add_key_value_metadata({KEY: _sealed(path, provenance)})
         seals.seal(temporary, seals.PARQUET)
 
 
-def _sealed(provenance: Mapping) -> str:
-    return dumps({**provenance, "seal": seals.BLANK})
+def _sealed(path: str | Path, provenance: Mapping) -> str:
+    where = place(path)
+    placed = {} if where is None else {ARTIFACT: where}
+    return dumps({**provenance, **placed, "seal": seals.BLANK})
+
+
+def place(path: str | Path) -> str | None:
+    """Where an artifact lies: results/<world>/…, however the path begins; None elsewhere."""
+    parts = os.path.abspath(path).split(os.sep)
+    if "results" not in parts[:-1]:
+        return None
+    return "/".join(parts[len(parts) - 1 - parts[::-1].index("results") :])
 
 
 def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
@@ -121,7 +134,7 @@ def write_checkpoint(path: str | Path, tensors: Mapping, provenance: Mapping) ->
 
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with _written(path) as temporary:
-        save_file(whole, temporary, metadata={KEY: _sealed(provenance)})
+        save_file(whole, temporary, metadata={KEY: _sealed(path, provenance)})
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -140,7 +153,7 @@ def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance:
     """As `write_checkpoint`, of numpy arrays and without torch."""
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     with _written(path) as temporary:
-        save_arrays(whole, temporary, metadata={KEY: _sealed(provenance)})
+        save_arrays(whole, temporary, metadata={KEY: _sealed(path, provenance)})
 
 
 @contextmanager

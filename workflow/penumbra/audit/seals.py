@@ -56,6 +56,15 @@ def check(path: Path, ours: bool = False) -> str:
     return found
 
 
+def sealed(path: Path) -> str | None:
+    """The digest that a file states of itself, unchecked; None where it states none."""
+    with open(path, "rb") as file:
+        try:
+            return _find(file, path.suffix)[1]
+        except ValueError:
+            return None
+
+
 def damaged(path: str | Path, why: str) -> PenumbraError:
     """The error that names a damaged artifact and the command that remakes it."""
     return PenumbraError(f"{path}: damaged, or not of this project: {why}; {remake(path)}")

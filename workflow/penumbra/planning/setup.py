@@ -3,14 +3,16 @@
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-from penumbra.audit.artifacts import dumps
+from penumbra.audit.artifacts import COMMIT, dumps
 from penumbra.errors import PenumbraError
 from penumbra.planning.requirements import require
 from penumbra.planning.world import World
@@ -20,6 +22,9 @@ PLAN = "PENUMBRA_PLAN"  # Slurm hands the environment of a call on to its jobs
 
 def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
     """The checked world of a call of Snakemake; exits with a message where there is none."""
+    is_planner = not workflow.remote_exec
+    if is_planner:
+        logger.info("Reading the config, and looking for the data that it names.")
     try:
         files = [base / "config/config.yaml", *map(Path, workflow.overwrite_configfiles or [])]
         world = World(config, base / "config", files)
@@ -28,7 +33,9 @@ def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     _set_environment(base, world)
-    _hold_to_plan(base, world, is_planner=not workflow.remote_exec)
+    _hold_to_plan(base, world, is_planner)
+    if is_planner:
+        logger.info(f"World {world.name}: planning its jobs.")
     return world
 
 
@@ -56,8 +63,21 @@ def _set_environment(base: Path, world: World) -> None:
     found = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), found])
     os.environ["PYTHONPATH"] = str(base / "workflow")
+    os.environ["PYTHONUTF8"] = "1"  # their logs and file names do not depend on the locale
+    if commit := _commit(base):
+        os.environ[COMMIT] = commit
     if world.root is not None:
         os.environ["PENUMBRA_DATA_ROOT"] = str(world.root.resolve())
+
+
+def _commit(base: Path) -> str:
+    """The commit of this checkout; empty where the project was unpacked, not cloned."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    command = [git, "-C", str(base), "describe", "--always", "--dirty", "--abbrev=40"]
+    told = subprocess.run([*command, "--exclude=*"], capture_output=True, text=True, check=False)
+    return told.stdout.strip()
 
 
 def require_executor(workflow: Any) -> None:

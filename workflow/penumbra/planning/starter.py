@@ -17,22 +17,27 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.audit.closure import NAME, PACKAGE, closure
+from penumbra.calls.records import Record
 
 SOCKET = "PENUMBRA_STARTER"
 # In the shell of a rule: `python -m STAGE` asks the process, where there is one for this job.
 PREFIX = (
-    f'if [ -n "${SOCKET}" ] && [ "$OMP_NUM_THREADS" = 1 ]; then '
+    f'if [ -n "${{{{{SOCKET}:-}}}}" ] && [ "${{{{OMP_NUM_THREADS:-}}}}" = 1 ]; then '
     f'python() {{{{ command python -I -S "${SOCKET}_CLIENT" "${SOCKET}" "$@"; }}}}; fi; '
 )
 LONGEST = 80  # bytes of a folder's name below which a socket's path is not too long
 
 
-def start(workflow: Any, base: Path) -> None:
-    """Start the process, if the jobs of this call run here and in this environment."""
+def start(workflow: Any, base: Path, record: Record) -> list[int]:
+    """Start the process, if the jobs of this call run here and in this environment.
+
+    Returns its number, or nothing; the next call clears its folder should this one be killed.
+    """
     if workflow.executor_plugin.name != "local" or workflow.deployment_settings.deployment_method:
-        return
+        return []
     parent = tempfile.gettempdir()
     folder = tempfile.mkdtemp(prefix="penumbra-", dir=parent if len(parent) < LONGEST else "/tmp")
+    record.note(folders=[folder])
     socket = os.path.join(folder, "socket")
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     server = subprocess.Popen(
@@ -49,6 +54,7 @@ def start(workflow: Any, base: Path) -> None:
     os.environ[SOCKET] = socket
     os.environ[f"{SOCKET}_CLIENT"] = str(base / "workflow/starter/client.py")
     atexit.register(_stop, server)
+    return [server.pid]
 
 
 def _stop(server: subprocess.Popen) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import resource
+import signal
 import socket
 import sys
 import time
@@ -13,8 +14,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.audit import seals
-from penumbra.audit.artifacts import dumps
+from penumbra.audit import origins, seals
+from penumbra.audit.artifacts import COMMIT, dumps, place
 from penumbra.audit.closure import code_of, strays
 from penumbra.errors import PenumbraError
 from penumbra.files import write_text
@@ -79,6 +80,7 @@ class Job:
             "peak_memory_mib": round(peak, 1),
             "host": socket.gethostname(),
             "machine": platform.machine(),
+            **({"commit": os.environ[COMMIT]} if COMMIT in os.environ else {}),
             **more,
         }
         write_text(artifact.with_name(artifact.name + ".run.json"), dumps(run) + "\n")
@@ -99,9 +101,17 @@ class Job:
 
 
 def _checked(inputs: Mapping[str, list[Path]]) -> dict[str, str]:
-    """Digests of all inputs by path; a damaged one ends the job before it is used."""
-    files = {os.path.relpath(path) for paths in inputs.values() for path in paths}
-    return {path: seals.check(Path(path)) for path in sorted(files)}
+    """Digests of all inputs by path.
+
+    One that is damaged, or another than its path says, ends the job before it is used.
+    """
+    files = sorted({os.path.relpath(path) for paths in inputs.values() for path in paths})
+    digests = {path: seals.check(Path(path)) for path in files}
+    for path in map(Path, files):
+        # Elsewhere lie published weights, and checkpoints that a user copied and renamed.
+        if place(path) and path.suffix in (seals.PARQUET, seals.CHECKPOINT):
+            origins.check(path)
+    return digests
 
 
 def _named(pairs: list[str]) -> dict[str, list[Path]]:
@@ -118,6 +128,8 @@ def _named(pairs: list[str]) -> dict[str, list[Path]]:
 
 def main(stage: Callable[[Job], None]) -> None:
     """Run a stage; what a user can mend is shown as one message, without traceback."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that has no "×" ends no job
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         job = Job()
         stage(job)
@@ -127,6 +139,8 @@ def main(stage: Callable[[Job], None]) -> None:
         with contextlib.suppress(BrokenPipeError):
             print(f"error: {error}", file=sys.stderr, flush=True)
         sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 def seeded(provenance: Mapping[str, Any], seed: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from penumbra.audit import seals
-from penumbra.audit.artifacts import dumps, provenance_of, row_groups, write_parquet
+from penumbra.audit.artifacts import ARTIFACT, dumps, provenance_of, row_groups, write_parquet
 from penumbra.errors import PenumbraError
 from penumbra.stages.common import Job, main
 
@@ -22,7 +22,7 @@ def run(job: Job) -> None:
 
 
 def whole_of(shards: list[Path]) -> dict[str, Any]:
-    """The provenance of the whole: that of every shard, but for its number.
+    """The provenance of the whole: that of every shard, but for its number and place.
 
     Raises:
         PenumbraError: the shards were made by different code, configs or inputs.
@@ -30,6 +30,7 @@ def whole_of(shards: list[Path]) -> dict[str, Any]:
     found = [provenance_of(shard) for shard in shards]
     for provenance in found:
         provenance["wildcards"].pop("shard")
+        provenance.pop(ARTIFACT, None)
     for shard, provenance in zip(shards, found, strict=True):
         if dumps(provenance) != dumps(found[0]):
             raise PenumbraError(

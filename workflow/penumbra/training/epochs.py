@@ -116,7 +116,7 @@ class Loop(ABC):
 
     def _stopped(self, history: list[Record]) -> PenumbraError:
         return PenumbraError(
-            f"stopped by SIGTERM {self._place(history)}; the state is saved, call snakemake again "
+            f"stopped by a signal {self._place(history)}; the state is saved, call snakemake again "
             "to go on"
         )
 

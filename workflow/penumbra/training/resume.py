@@ -30,8 +30,12 @@ class Resume:
         self.path = folder / f"{identity}.safetensors"
 
     def listen(self) -> None:
-        """Let SIGTERM ask: Slurm sends it before a preemption, at a time limit and on scancel."""
-        signal.signal(signal.SIGTERM, self._ask)
+        """Let signals ask: Slurm sends SIGTERM before a preemption, at a time limit and on scancel.
+
+        A terminal's Ctrl-C is SIGINT.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
 
     def _ask(self, *_: object) -> None:
         self.asked = True
