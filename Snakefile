@@ -108,6 +108,16 @@ for folder, names, suffix in (
                 f"{folder}/{target}.{suffix}",
 
 
+# Called by name, what this world does not have says so.
+for target in of.undeclared(WORLD):
+
+    rule:
+        name:
+            target
+        input:
+            partial(of.refuse, WORLD, target),
+
+
 include: "workflow/rules/images.smk"
 include: "workflow/rules/outliers.smk"
 include: "workflow/rules/models.smk"

@@ -298,7 +298,7 @@ def test_defaults_of_nac_are_the_published_ones(sources):
 
 
 class Tokens(Classifier):
-    """A head on tokens that are given as images (N, 3, L, D / 3)."""
+    """A head on tokens that are given as images of one channel (N, 1, L, D)."""
 
     blocks, stages, last_weights, positions = (), (), (), {}
 
@@ -308,11 +308,11 @@ class Tokens(Classifier):
         self.fc.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
 
     def steps(self):
-        return [("norm", lambda x: x.movedim(1, 2).flatten(2)), ("feature", lambda x: x[:, 0])]
+        return [("norm", lambda x: x[:, 0]), ("feature", lambda x: x[:, 0])]
 
 
 def as_images(tokens):
-    return torch.from_numpy(tokens).double().unflatten(2, (3, -1)).movedim(2, 1)
+    return torch.from_numpy(tokens).double().unsqueeze(1)
 
 
 def test_ccfn_vit(folder):

@@ -3,8 +3,10 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 
 import pyarrow.parquet as pq
 import pytest
@@ -192,3 +194,26 @@ def test_a_report_is_made(finished):
 
 def test_an_up_to_date_world_says_so(finished):
     assert "Nothing to be done" in finished.run().output
+
+
+def test_a_copy_with_new_times_reruns_nothing(tmp_path):
+    """Whatever the size of a file, its content counts, also above Snakemake's own limit of 1 MB."""
+    made = Tiny(tmp_path / "made")
+    images, model = (f"results/tiny/{name}" for name in (IMAGES, MODEL))
+    large = "digits-train: {size: 96}\n  faces:"
+    made.edit("tiny.yaml", "faces: {count", large + " {count")
+    made.run(model)
+    assert (made.folder / images).stat().st_size > 1_000_000
+    copy = object.__new__(Tiny)
+    copy.folder = tmp_path / "copy"
+    shutil.copytree(made.folder, copy.folder, copy_function=shutil.copyfile)
+    for later, file in enumerate((model, images)):
+        moment = time.time() + 10 * later
+        os.utime(copy.folder / file, (moment, moment))
+    assert copy.planned(model) == set()
+    copy.edit("tiny.yaml", "size: 96", "size: 95")
+    assert {rule for rule, _ in copy.planned(model)} == {"images", "models"}
+
+
+IMAGES = "images/digits-train.parquet"
+MODEL = "models/digits/resnet18/standard/seed0/model.safetensors"

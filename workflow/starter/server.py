@@ -26,6 +26,7 @@ import socket
 import sys
 import threading
 import traceback
+from typing import TextIO
 
 LENGTH = 8  # bytes of a request's length
 DEATH_SIGNAL = 1  # Linux: what prctl() sets, the signal that a process gets at its parent's end
@@ -122,6 +123,7 @@ class Server:
             for stream, number in zip(streams, range(3), strict=True):
                 os.dup2(stream, number)
                 os.close(stream)
+            sys.stdout, sys.stderr = writing(1), writing(2)
             os.chdir(request["folder"])
             os.environ.clear()
             os.environ.update(request["environment"])
@@ -142,6 +144,12 @@ class Server:
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
             os._exit(code)
+
+
+def writing(stream: int) -> TextIO:
+    """A stream for a job; this process's own may be a seekable file, where the job's is a pipe."""
+    lines = 1 if stream == 2 else -1  # standard error is written line by line
+    return open(stream, "w", lines, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 def receive(connection: socket.socket) -> tuple[dict | None, list[int]]:

@@ -9,7 +9,7 @@ import logging
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from snakemake.logging import logger
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -21,12 +21,20 @@ LONGEST = 60  # lines of a traceback
 FULL = 2**16  # bytes left on a disk below which a log may have been cut off
 
 
+class Failure(NamedTuple):
+    """A job that failed; those of a group travelled together, and Snakemake calls all failed."""
+
+    rule: str
+    logs: list[str]
+    is_of_group: bool
+
+
 class Failures(logging.Handler):
     """Notes which jobs fail, and tells their last words when the call has ended."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._failed: dict[int, tuple[str, list[str]]] = {}
+        self._failed: dict[int, Failure] = {}
 
     def watch(self, workflow: Any) -> None:
         """Listen to Snakemake from now on."""
@@ -38,7 +46,9 @@ class Failures(logging.Handler):
         event = getattr(record, "event", None)
         if event == LogEvent.JOB_ERROR:
             said: Any = record  # the fields of this event
-            self._failed[said.jobid] = (said.rule_name, [str(file) for file in said.log])
+            self._failed[said.jobid] = Failure(
+                said.rule_name, list(map(str, said.log)), said.indent
+            )
             if not self._workflow.execution_settings.keep_going:
                 say_who_is_waited_for(self._workflow, "a job failed", self._failed)
         elif event == LogEvent.JOB_FINISHED:  # at another attempt
@@ -46,12 +56,12 @@ class Failures(logging.Handler):
 
     def tell_at_exit(self) -> None:
         """Print the last words after everything that Snakemake still has to say."""
-        words = [(rule, logs, last_words(logs)) for rule, logs in self._failed.values()]
-        # Of a group that travelled together Snakemake calls every job failed.
-        spoken = [entry for entry in words if entry[2]] or words
-        for rule, logs, text in spoken:
-            text = text or _silence(logs)
-            atexit.register(print, f"\nrule {rule} failed\n{text}", file=sys.stderr, flush=True)
+        words = [(failure, last_words(failure.logs)) for failure in self._failed.values()]
+        has_spoken = any(text for _, text in words)
+        for failure, text in reversed(words):  # what is registered last is called first
+            if text or not (failure.is_of_group and has_spoken):
+                text = f"\nrule {failure.rule} failed\n{text or _silence(failure.logs)}"
+                atexit.register(print, text, file=sys.stderr, flush=True)
 
 
 def last_words(logs: list[str]) -> str:

@@ -1,8 +1,8 @@
 """Reading and checking the config: every key known, every name answered, before a job starts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import yaml
@@ -24,34 +24,50 @@ def load_yaml(path: Path) -> Any:
         raise PenumbraError(f"{path}: not valid YAML: {error}") from error
 
 
-def validate(data: Any, schema: dict[str, Any], files: Iterable[Path]) -> None:
+def validate(
+    data: Any, schema: dict[str, Any], files: Iterable[Path], under: str | None = None
+) -> None:
     """Check `data` against a JSON schema; `files` are where it was read from.
 
+    Where a file has the key `under`, `data` is what stands below it there.
+
     Raises:
-        PenumbraError: names the key, the file that holds it, and the nearest valid key or the
-            schema's own description.
+        PenumbraError: one line for everything that is wrong: the key, the file that holds it, and
+            the nearest valid key or the schema's own description.
     """
-    validator = jsonschema.Draft202012Validator(schema)
-    error = jsonschema.exceptions.best_match(validator.iter_errors(data))
-    if error is None:
-        return
-    place = ".".join(map(str, error.absolute_path))
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(data)
+    found = sorted((_deepest(e) for e in errors), key=lambda e: [str(k) for k in e.absolute_path])
+    problems = [problem for e in found for problem in _problems(e, Files(files, under))]
+    if problems:
+        raise PenumbraError("\n".join(dict.fromkeys(problems)))
+
+
+def _deepest(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
+    """Of the alternatives that an error has, the one that data came nearest to."""
+    return jsonschema.exceptions.best_match([error])
+
+
+def _problems(error: jsonschema.ValidationError, files: "Files") -> Iterator[str]:
+    """What is to be said of one error of the schema, for each key that it is about."""
+    place, schema = ".".join(map(str, error.absolute_path)), cast(dict[str, Any], error.schema)
     if error.validator == "additionalProperties":
-        extra = sorted(set(error.instance) - set(error.schema.get("properties", {})))[0]
-        full = f"{place}.{extra}" if place else extra
-        where = holder(full.split("."), files)
-        raise unknown("key", full, (_join(place, k) for k in error.schema["properties"]), where)
-    if "propertyNames" in error.absolute_schema_path:
-        full = _join(place, str(error.instance))
-        raise PenumbraError(
-            f"{holder([*error.absolute_path, error.instance], files)}: {full!r} is no name: they "
-            "become names of files, so they are of lower-case letters, digits, dots and hyphens; "
-            "what tables show is the `label`"
+        properties = schema.get("properties", {})
+        for extra in sorted(set(cast(Mapping, error.instance)) - set(properties)):
+            full = _join(place, extra)
+            valid = (_join(place, k) for k in properties)
+            yield str(unknown("key", full, valid, files.holder(full.split("."))))
+    elif "propertyNames" in error.absolute_schema_path:
+        where = files.holder([*error.absolute_path, error.instance])
+        yield (
+            f"{where}: {_join(place, str(error.instance))!r} is no name: they become names of "
+            "files, so they are of lower-case letters, digits, dots and hyphens; what tables show "
+            "is the `label`"
         )
-    where = holder(place.split("."), files, error.instance)
-    hints = [error.schema.get("description", ""), _number_hint(error.instance)]
-    text = " ".join(filter(None, hints))
-    raise PenumbraError(f"{where}: {place or 'config'}: {error.message}. {text}".strip())
+    else:
+        where = files.holder(list(map(str, error.absolute_path)), error.instance)
+        hints = [schema.get("description", ""), _number_hint(error.instance)]
+        text = " ".join(filter(None, hints))
+        yield f"{where}: {place or 'config'}: {error.message}. {text}".strip()
 
 
 def _number_hint(value: Any) -> str:
@@ -73,24 +89,32 @@ def _join(place: str, key: str) -> str:
 ANY = object()
 
 
-def holder(keys: list[str], files: Iterable[Path], value: Any = ANY) -> str:
-    """The last of `files` that holds the key path, with `value` where one is given.
+class Files:
+    """The YAML files that a config was laid together from, in order."""
 
-    What --config gives stands in no file.
-    """
-    for path in reversed(list(files)):
-        node = load_yaml(path)
-        for key in keys:
-            if isinstance(node, Mapping) and key in node:
-                node = node[key]
-            elif isinstance(node, list) and key.isdigit() and int(key) < len(node):
-                node = node[int(key)]
+    def __init__(self, paths: Iterable[Path], under: str | None = None):
+        self._paths, self._under = list(paths), under
+
+    def holder(self, keys: Sequence[object], value: Any = ANY) -> str:
+        """The last file that holds the key path, with `value` where one is given.
+
+        What --config gives stands in no file.
+        """
+        for path in reversed(self._paths):
+            node = load_yaml(path)
+            if isinstance(node, Mapping) and self._under in node:
+                node = node[self._under]
+            for key in map(str, keys):
+                if isinstance(node, Mapping) and key in node:
+                    node = node[key]
+                elif isinstance(node, list) and key.isdigit() and int(key) < len(node):
+                    node = node[int(key)]
+                else:
+                    break
             else:
-                break
-        else:
-            if value is ANY or node == value:
-                return str(path)
-    return "command line (--config)"
+                if value is ANY or node == value:
+                    return str(path)
+        return "command line (--config)"
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,6 +124,18 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
         result[key] = merge(result[key], value) if both else value
     return result
+
+
+def from_command_line(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with `true` and `false` as what they are; Snakemake's --config gives texts."""
+    words = {"true": True, "false": False}
+    properties = schema["properties"]
+    return {
+        key: words.get(value, value)
+        if isinstance(value, str) and properties.get(key, {}).get("type") == "boolean"
+        else value
+        for key, value in config.items()
+    }
 
 
 # Option blocks of training methods; a recipe keeps that of its own method.

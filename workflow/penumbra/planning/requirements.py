@@ -1,5 +1,6 @@
 """What must be there before a world's jobs are planned: data, published weights, CLIP."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from penumbra.errors import PenumbraError
@@ -13,7 +14,7 @@ def require(world: World) -> None:
     """Refuse to plan jobs whose inputs from outside are not there.
 
     Raises:
-        PenumbraError: which files are expected where, and how to get them.
+        PenumbraError: all that is missing: which files are expected where, and how to get them.
     """
     compute = world.config["compute"]
     if compute["graphs"] and compute["processes"] > 1:
@@ -21,12 +22,14 @@ def require(world: World) -> None:
             f"compute.processes is {compute['processes']}, and CUDA graphs hold one process; set "
             "compute.graphs: false"
         )
-    for image_set in sorted(_image_sets(world)):
-        for name, split in world.lacking(image_set):
-            raise missing(name, world.datasets[name], split, world.root)
-    for name in sorted(parts(world)):
-        _require_weights(world, name)
-    _require_clip(world)
+    absent = {
+        source: missing(source[0], world.datasets[source[0]], source[1], world.root)
+        for image_set in sorted(_image_sets(world))
+        for source in world.lacking(image_set)
+    }
+    problems = [*absent.values(), *_missing_weights(world), *_missing_clip(world)]
+    if problems:
+        raise PenumbraError("\n\n".join(map(str, problems)))
 
 
 def benchmarks(world: World) -> set[str]:
@@ -69,19 +72,19 @@ def _image_sets(world: World) -> set[str]:
     return needed | {entry["images"] for entry in entries if entry.get("training") is not None}
 
 
-def _require_weights(world: World, name: str) -> None:
-    entry = synthesis.part(world, name)
-    if entry.get("weights") is None:
-        return
-    file = synthesis.weights_file(world, entry)
-    if not file.is_file():
-        raise PenumbraError(
-            f"parts.{name}: {file} is missing; put the published file there, name another folder "
-            "with weights_root, or train the part here (`training`)"
-        )
+def _missing_weights(world: World) -> Iterator[str]:
+    for name in sorted(parts(world)):
+        entry = synthesis.part(world, name)
+        if entry.get("weights") is not None:
+            file = synthesis.weights_file(world, entry)
+            if not file.is_file():
+                yield (
+                    f"parts.{name}: {file} is missing; put the published file there, name another "
+                    "folder with weights_root, or train the part here (`training`)"
+                )
 
 
-def _require_clip(world: World) -> None:
+def _missing_clip(world: World) -> Iterator[str]:
     """Tables and figures of categories want CLIP where the world names it as their judge."""
     entry = world.config["categories"]
     in_tables = any(c.metric in CATEGORIES and c.files for c in world.all_cells())
@@ -90,7 +93,7 @@ def _require_clip(world: World) -> None:
         return
     folder = Path(world.config["weights_root"]) / entry["clip"]["folder"]
     if not (folder / "config.json").is_file():
-        raise PenumbraError(
+        yield (
             f"categories.clip.folder: {folder} holds no CLIP; save one there with transformers' "
             "save_pretrained(), set categories.judge: classifier, or leave the tables and figures "
             "of categories out of `tables` and `figures`"

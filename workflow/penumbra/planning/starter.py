@@ -9,6 +9,7 @@ import ast
 import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -53,14 +54,15 @@ def start(workflow: Any, base: Path, record: Record) -> list[int]:
         time.sleep(0.01)
     os.environ[SOCKET] = socket
     os.environ[f"{SOCKET}_CLIENT"] = str(base / "workflow/starter/client.py")
-    atexit.register(_stop, server)
+    atexit.register(_stop, server, folder)
     return [server.pid]
 
 
-def _stop(server: subprocess.Popen) -> None:
+def _stop(server: subprocess.Popen, folder: str) -> None:
     assert server.stdin is not None
     server.stdin.close()
     server.wait()
+    shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
 
 
 def _imported() -> dict[str, list[str]]:

@@ -9,7 +9,14 @@ from penumbra.errors import PenumbraError, unknown
 from penumbra.images.classes import resolved
 from penumbra.images.layout import Location, locate
 from penumbra.planning import synthesis
-from penumbra.planning.config import holder, load_yaml, merge, resolve_recipe, validate
+from penumbra.planning.config import (
+    Files,
+    from_command_line,
+    load_yaml,
+    merge,
+    resolve_recipe,
+    validate,
+)
 from penumbra.planning.tables import CLEAN, Cell, expand
 
 
@@ -30,12 +37,13 @@ class World:
         self.folder, self.files = folder, files
         schemas = folder / "schemas"
         catalogue = folder / "datasets.yaml"
-        self.config = dict(config)
-        validate(self.config, load_yaml(schemas / "config.schema.yaml"), files)
+        schema = load_yaml(schemas / "config.schema.yaml")
+        self.config = from_command_line(config, schema)
+        validate(self.config, schema, files)
         given = self.config.get("datasets", {})
         self.datasets = merge(load_yaml(catalogue), given)
         schema = load_yaml(schemas / "datasets.schema.yaml")
-        validate(self.datasets, schema, [catalogue])
+        validate(self.datasets, schema, [catalogue, *files], under="datasets")
         self.datasets = {n: resolved(d, folder / "classes") for n, d in self.datasets.items()}
         self.name = self.config["world"]
         root = self.config["data_root"]
@@ -45,7 +53,7 @@ class World:
     def _check_names(self) -> None:
         c = self.config
         for name, entry in c["image_sets"].items():
-            self._known("data set", entry["dataset"], self.datasets, f"image_sets.{name}.dataset")
+            self._known_data_set(name, entry["dataset"])
             self._check_image_set(name, entry)
         for name, entry in c["benchmarks"].items():
             listed = [*self.own(name), *(s for g in entry["ood"].values() for s in g)]
@@ -101,7 +109,16 @@ class World:
 
     def _known(self, kind: str, name: str, valid: Any, where: str) -> None:
         if name not in valid:  # only then is the file looked for
-            known(kind, name, valid, f"{holder(where.split('.'), self.files)}: {where}")
+            known(kind, name, valid, f"{Files(self.files).holder(where.split('.'))}: {where}")
+
+    def _known_data_set(self, image_set: str, dataset: str) -> None:
+        try:
+            self._known("data set", dataset, self.datasets, f"image_sets.{image_set}.dataset")
+        except PenumbraError as error:
+            raise PenumbraError(
+                f"{error}. A data set of your own is an entry of `datasets` in your config file, "
+                "with the keys that config/datasets.yaml gives its own"
+            ) from error
 
     @functools.cache  # noqa: B019
     def table(self, name: str) -> dict[str, Any]:
