@@ -18,7 +18,7 @@ SHARES = {
 }
 MARKS = {
     "†": "tells nothing apart: all scores are equal here.",
-    "‡": "in some of its seeds or image sets all scores are equal, so that it tells nothing apart.",
+    "‡": "in some of its seeds or image sets all scores are equal; there it tells nothing apart.",
 }
 
 
