@@ -8,7 +8,7 @@ import pytest
 
 from penumbra.audit.artifacts import write_parquet
 from penumbra.reporting import values
-from penumbra.reporting.marks import rank, told
+from penumbra.reporting.marks import told
 from penumbra.reporting.render import arrange, to_csv, to_html, to_latex, to_markdown
 
 PRINTED = [
@@ -160,10 +160,27 @@ def test_where_all_are_tied_nothing_is_marked(tmp_path):
     assert ranks(cells, "auroc") == [1, 2, 1]
 
 
-def test_what_is_not_finite_has_no_rank():
-    rows = [
-        {"column": 0, "metric": "norm_ratio", "mean": mean, "equal": 0.0, "rank": None}
-        for mean in (float("nan"), 1.2, float("inf"), 1.1)
-    ]
-    rank(rows)
-    assert [row["rank"] for row in rows] == [None, 1, None, 2]
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+def test_what_is_not_finite_is_told_and_has_no_rank(tmp_path, value):
+    values._rows.cache_clear()
+    listed = []
+    for i, ratio in enumerate((value, 1.5, 1.25)):
+        found = [
+            {"image_set": "x", "fpr95": 0.5, "auroc": 0.5 + 0.1 * i, "norm_ratio": number}
+            for number in (ratio, 1.0)
+        ]
+        files = [str(tmp_path / f"{i}{seed}.parquet") for seed in (0, 1)]
+        for file, row in zip(files, found, strict=True):
+            write_parquet(file, pa.Table.from_pylist([row]), {})
+        listed += [
+            {
+                "row": i, "row_label": f"r{i}", "column": 0, "column_label": "X", "metric": metric,
+                "sets": ["x"], "files": files, "missing": None, "reported": None,
+            }
+            for metric in ("norm_ratio", "auroc")
+        ]  # fmt: skip
+    cells = values.evaluate(listed, [])
+    assert [c["mean"] for c in cells if c["metric"] == "norm_ratio"] == [None, 1.25, 1.125]
+    assert [c["rank"] for c in cells if c["metric"] == "norm_ratio"] == [None, 1, 2]
+    assert told(cells) == ["r0: – stands where a number is not finite."]
+    assert "| r0 | – | 50.00 ± 0.00 |" in to_markdown(arrange("T", [], cells))

@@ -1,6 +1,5 @@
 """What tables mark: best and second best of a column, and scores that tell nothing apart."""
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,6 +19,8 @@ MARKS = {
     "†": "tells nothing apart: all scores are equal here.",
     "‡": "in some of its seeds or image sets all scores are equal; there it tells nothing apart.",
 }
+# Why a cell has no number although its scores are there.
+NOT_FINITE = "it is not finite, as where a norm is 0 or scores are infinite"
 
 
 def sign(equal: float | None) -> str:
@@ -30,9 +31,14 @@ def sign(equal: float | None) -> str:
 
 
 def told(cells: Iterable[Mapping[str, Any]]) -> list[str]:
-    """One line of the caption for every mark that a table has."""
-    there = {sign(cell["equal"]) for cell in cells}
-    return [f"{mark} {text}" for mark, text in MARKS.items() if mark in there]
+    """One line of the caption for every mark, and for numbers that are not finite."""
+    listed = list(cells)
+    there = {sign(cell["equal"]) for cell in listed if cell["mean"] is not None}
+    lines = [f"{mark} {text}" for mark, text in MARKS.items() if mark in there]
+    rows = [cell["row_label"] for cell in listed if cell["missing"] == NOT_FINITE]
+    if rows:
+        lines.append(f"{', '.join(dict.fromkeys(rows))}: – stands where a number is not finite.")
+    return lines
 
 
 def equal_share(rows: list[Mapping[str, Any]], metric: str) -> float | None:
@@ -51,8 +57,7 @@ def rank(rows: list[dict[str, Any]]) -> None:
     """Set the rank of cells: 1 and 2 for the best and second best mean of a column.
 
     Equal means share a rank. Without rank stay: cells alone in their column, columns whose means
-    are all the same, scores that are all equal, numbers that print as the worst there is, and
-    what is not finite.
+    are all the same, scores that are all equal, and numbers that print as the worst there is.
     """
     columns = {(row["column"], row["metric"]) for row in rows if row["metric"] not in UNRANKED}
     for column in columns:
@@ -68,7 +73,7 @@ def rank(rows: list[dict[str, Any]]) -> None:
 
 def _rankable(row: Mapping[str, Any]) -> bool:
     """Whether a cell can be the best; shares are compared with the worst at the printed digits."""
-    if not math.isfinite(row["mean"]) or row["equal"] == 1:
+    if row["equal"] == 1:
         return False
     worst = 1.0 if row["metric"] in LOWER_IS_BETTER else 0.0
     return row["metric"] not in SHARES or round(row["mean"], 4) != worst

@@ -93,9 +93,11 @@ def _place(kind: str, wanted: str, names: list[tuple[str, ...]], file: Path) -> 
 
 def _numbers(cell: dict[str, Any], files: list[str], seeds: list[int]) -> list[str]:
     metric = cell["metric"]
+    lines = []
     if cell["missing"]:
-        return [f"not computed: {cell['missing']}", *_printed(cell)]
-    lines = [f"mean       {number(cell['mean'], metric)}  ({cell['mean']!r})"]
+        lines.append(f"not computed: {cell['missing']}")
+    else:
+        lines.append(f"mean       {number(cell['mean'], metric)}  ({cell['mean']!r})")
     if cell["std"] is not None:
         shown = number(cell["std"], metric)
         lines.append(f"deviation  {shown}  over {len(cell['values'])} seeds (sample deviation)")
@@ -106,6 +108,7 @@ def _numbers(cell: dict[str, Any], files: list[str], seeds: list[int]) -> list[s
     lines += _printed(cell)
     if len(files) != len(cell["values"]):  # one value from the records of many jobs
         return [*lines, "read from", *(f"  {file}" for file in files)]
+    # The latency is of the first seed alone.
     for seed, value, file in zip(seeds, cell["values"], files, strict=False):
         lines.append(f"seed {seed:<5} {number(value, metric)}  ({value!r})  {file}")
     return lines

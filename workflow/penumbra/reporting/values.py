@@ -2,14 +2,17 @@
 
 import csv
 import json
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from penumbra.audit.artifacts import read_parquet
-from penumbra.reporting.marks import CATEGORIES, equal_share, rank
+from penumbra.reporting.marks import CATEGORIES, NOT_FINITE, equal_share, rank
 
 # What the papers' transcribed tables call a metric.
 PRINTED: dict[str, tuple[str, ...]] = {
@@ -38,7 +41,8 @@ def _rows(file: str) -> list[dict[str, Any]]:
 
 def _of_metrics(file: str, metric: str, sets: Iterable[str]) -> float:
     wanted = set(sets)
-    return statistics.fmean(row[metric] for row in _rows(file) if row["image_set"] in wanted)
+    found = [row[metric] for row in _rows(file) if row["image_set"] in wanted]
+    return math.nan if None in found or not np.isfinite(found).all() else statistics.fmean(found)
 
 
 def _of_accuracy(file: str, metric: str, sets: Iterable[str]) -> float:
@@ -102,12 +106,14 @@ READERS: dict[str, Callable[[str, str, Iterable[str]], float]] = {
 def evaluate(cells: list[dict[str, Any]], reported: list[dict[str, str]]) -> list[dict[str, Any]]:
     """One row a cell: values by seed, mean, sample deviation (two seeds or more), rank, reported.
 
-    `equal` is the share of seeds and image sets whose scores tell nothing apart (see `marks`).
+    `equal` is the share of seeds and image sets whose scores tell nothing apart (see `marks`). A
+    cell with a value that is not finite has no mean and says so in `missing`.
     """
     rows = []
     for cell in cells:
         values = _values(cell)
         printed = _printed(cell, reported)
+        finite = all(map(math.isfinite, values))
         rows.append(
             {
                 **{
@@ -115,11 +121,11 @@ def evaluate(cells: list[dict[str, Any]], reported: list[dict[str, str]]) -> lis
                     for key in ("row", "row_label", "column", "column_label", "metric")
                 },
                 "values": values,
-                "mean": statistics.fmean(values) if values else None,
-                "std": statistics.stdev(values) if len(values) > 1 else None,
+                "mean": statistics.fmean(values) if values and finite else None,
+                "std": statistics.stdev(values) if len(values) > 1 and finite else None,
                 "equal": _equal(cell),
                 "rank": None,
-                "missing": cell["missing"],
+                "missing": cell["missing"] if finite else NOT_FINITE,
                 "reported": printed and printed["value"],
                 "reported_std": printed and (printed["std"] or None),
             }
