@@ -2,6 +2,7 @@
 
 import json
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -18,6 +19,13 @@ from penumbra.reporting.drawing import panels, save
 from penumbra.reporting.origin import origin, sign
 
 CLASSES = ["cat", "dog", "owl"]
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    plt.close("all")
+    yield
+    plt.close("all")
 
 
 def outputs(file, rng):
