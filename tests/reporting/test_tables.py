@@ -8,6 +8,7 @@ import pytest
 
 from penumbra.audit.artifacts import write_parquet
 from penumbra.reporting import values
+from penumbra.reporting.marks import told
 from penumbra.reporting.render import arrange, to_csv, to_html, to_latex, to_markdown
 
 PRINTED = [
@@ -86,6 +87,7 @@ def test_csv(table):
     header, first, *_, last = csv.reader(io.StringIO(to_csv(table)))
     assert header[1:4] == [f"Average FPR95 ↓ {kind}" for kind in ("mean", "std", "reported")]
     assert first[:4] == ["A & B", "25.00", "7.07", "12.21 ± 1.3"]
+    assert header[-2:] == ["all scores equal in", "not computed because"]
     assert last[-1] == "no code was released"
 
 
@@ -102,3 +104,83 @@ def test_html_is_escaped_and_marked(table):
     assert '<span class="best">25.00</span>' in text
     assert "printed 12.21 ± 1.3" in text
     assert "not computed: no code was released" in text
+
+
+def evaluated(tmp_path, **rows):
+    """Cells of one column of FPR95 and one of AUROC: per row, per seed, (FPR95, AUROC) of a set."""
+    values._rows.cache_clear()
+    listed = []
+    for i, (row, seeds) in enumerate(rows.items()):
+        files = [
+            metrics_file(tmp_path, f"{row}{seed}.parquet", x=found)
+            for seed, found in enumerate(seeds)
+        ]
+        listed += [
+            {
+                "row": i, "row_label": row, "column": 0, "column_label": "X", "metric": metric,
+                "sets": ["x"], "files": files, "missing": None, "reported": None,
+            }
+            for metric in ("fpr95", "auroc")
+        ]  # fmt: skip
+    return values.evaluate(listed, [])
+
+
+def ranks(cells, metric):
+    return [c["rank"] for c in cells if c["metric"] == metric]
+
+
+def test_scores_that_are_all_equal_are_marked_and_never_best(tmp_path):
+    cells = evaluated(tmp_path, a=[(0.9, 0.4)], b=[(1.0, 0.3)], equal=[(1.0, 0.5)])
+    assert ranks(cells, "auroc") == [1, 2, None]  # 0.5 is larger than both
+    assert [c["equal"] for c in cells if c["metric"] == "auroc"] == [0, 0, 1]
+    assert told(cells) == ["† tells nothing apart: all scores are equal here."]
+    shown = arrange("T", told(cells), cells)
+    assert "| equal | 100.00† | 50.00† |" in to_markdown(shown)
+    assert r"equal & 100.00\dag{} & 50.00\dag{} \\" in to_latex(shown)
+    assert '<span class="">100.00</span>†' in to_html(shown)
+    assert "equal,100.00,,,50.00,,,X FPR95 ↓ †; X AUROC ↑ †," in to_csv(shown)
+
+
+def test_scores_that_are_equal_under_one_seed_have_another_mark(tmp_path):
+    cells = evaluated(tmp_path, a=[(0.5, 0.6)] * 2, b=[(1.0, 0.5), (0.8, 0.7)])
+    assert [c["equal"] for c in cells] == [0, 0, 0.5, 0.5]
+    assert [line[0] for line in told(cells)] == ["‡"]
+    assert "<u>90.00</u>‡ ± 14.14" in to_markdown(arrange("T", [], cells))
+
+
+def test_the_worst_there_is_is_never_marked(tmp_path):
+    cells = evaluated(tmp_path, a=[(0.2, 0.9)], b=[(1.0, 0.0)], c=[(1.0, 0.2)], d=[(0.99999, 0.1)])
+    assert ranks(cells, "fpr95") == [1, None, None, None]
+    assert ranks(cells, "auroc") == [1, None, 2, None]
+
+
+def test_where_all_are_tied_nothing_is_marked(tmp_path):
+    cells = evaluated(tmp_path, a=[(0.2, 0.9)], b=[(0.2, 0.8)], c=[(0.2, 0.9)])
+    assert ranks(cells, "fpr95") == [None] * 3
+    assert ranks(cells, "auroc") == [1, 2, 1]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+def test_what_is_not_finite_is_told_and_has_no_rank(tmp_path, value):
+    values._rows.cache_clear()
+    listed = []
+    for i, ratio in enumerate((value, 1.5, 1.25)):
+        found = [
+            {"image_set": "x", "fpr95": 0.5, "auroc": 0.5 + 0.1 * i, "norm_ratio": number}
+            for number in (ratio, 1.0)
+        ]
+        files = [str(tmp_path / f"{i}{seed}.parquet") for seed in (0, 1)]
+        for file, row in zip(files, found, strict=True):
+            write_parquet(file, pa.Table.from_pylist([row]), {})
+        listed += [
+            {
+                "row": i, "row_label": f"r{i}", "column": 0, "column_label": "X", "metric": metric,
+                "sets": ["x"], "files": files, "missing": None, "reported": None,
+            }
+            for metric in ("norm_ratio", "auroc")
+        ]  # fmt: skip
+    cells = values.evaluate(listed, [])
+    assert [c["mean"] for c in cells if c["metric"] == "norm_ratio"] == [None, 1.25, 1.125]
+    assert [c["rank"] for c in cells if c["metric"] == "norm_ratio"] == [None, 1, 2]
+    assert told(cells) == ["r0: – stands where a number is not finite."]
+    assert "| r0 | – | 50.00 ± 0.00 |" in to_markdown(arrange("T", [], cells))

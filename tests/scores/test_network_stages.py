@@ -104,3 +104,25 @@ def test_an_error_names_scorer_and_model(folder):
     options = {"layers": {"features": {"full": 5, "bins": 50}}}
     with pytest.raises(PenumbraError, match=r"scorer nac, model b/n/r/0: .* its `alpha`"):
         fit(folder, "nac", options=options)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda x: x[:, None], r"the shape \(5, 1\); .* the shape \(5,\)"),
+        (lambda x: x[1:], r"the shape \(4,\); .* the shape \(5,\)"),
+        (lambda x: x.to(torch.complex64), "the dtype torch.complex64, not real numbers"),
+        (lambda x: x.tolist(), "list, not a tensor"),
+    ],
+)
+def test_what_is_not_one_number_per_image_is_refused(folder, monkeypatch, change, told):
+    class Scorer:
+        @staticmethod
+        def score(probe, x):
+            return change(x.mean((1, 2, 3)))
+
+    made = job(folder, "scores_network", "odin", ["maps"])
+    monkeypatch.setattr(scores_network, "load", lambda *names: Scorer)
+    with pytest.raises(PenumbraError, match=r"scorer odin, .*image set test: .*returned " + told):
+        scores_network.run(made)
+    assert not (folder / "s.parquet").exists()

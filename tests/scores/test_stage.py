@@ -71,6 +71,43 @@ def test_nan_names_scorer_model_and_image_set(tmp_path):
     assert not (tmp_path / "scores.parquet").exists()
 
 
+class Returns:
+    """In the place of a scorer's module: what a user's score() may return."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def score(self, arrays):
+        return self.value(len(arrays["logits"]))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (lambda n: np.ones((n, 1)), r"the shape \(3, 1\); .* the shape \(3,\)"),
+        (lambda n: np.ones(n + 1), r"the shape \(4,\); .* the shape \(3,\)"),
+        (lambda n: 1.0, r"the shape \(\); .* the shape \(3,\)"),
+        (lambda n: [[1.0], [1.0, 2.0], []], "the dtype object, not real numbers"),
+        (lambda n: np.ones(n, complex), "the dtype complex128, not real numbers"),
+        (lambda n: np.array(["1"] * n), "the dtype <U1, not real numbers"),
+        (lambda n: np.array([1, None, 2]), "the dtype object, not real numbers"),
+    ],
+)
+def test_what_is_not_one_number_per_image_is_refused(tmp_path, monkeypatch, value, told):
+    monkeypatch.setattr(scores, "load", lambda *names: Returns(value))
+    named = r"scorer msp, model digits/resnet18/uat/0: image set digits-test: score\(\) returned "
+    with pytest.raises(PenumbraError, match=named + told):
+        scores.run(job(tmp_path, np.ones((6, 3), np.float32)))
+    assert not (tmp_path / "scores.parquet").exists()
+
+
+def test_whole_numbers_are_scores(tmp_path, monkeypatch):
+    monkeypatch.setattr(scores, "load", lambda *names: Returns(np.arange))
+    scores.run(job(tmp_path, np.ones((6, 3), np.float32)))
+    found = read_parquet(tmp_path / "scores.parquet")["score"].to_pylist()
+    assert found == [0.0, 1.0, 2.0, 0.0, 1.0]
+
+
 def test_code_that_changed_after_planning_is_refused(tmp_path):
     made = job(tmp_path, np.ones((6, 3), np.float32))
     spec = dict(made.spec, code="0" * 16)

@@ -11,33 +11,56 @@ import pyarrow.parquet as pq
 from penumbra.audit import origins
 from penumbra.audit.artifacts import provenance_of
 from penumbra.errors import PenumbraError
-from penumbra.reporting.render import arrange, to_markdown
+from penumbra.reporting.stored import as_markdown, is_table, one_cell
+
+FEW = 8  # inputs that the short form lists
 
 
-def show(file: Path) -> str:
-    """Provenance of a Parquet file or checkpoint as text for a person."""
+def show(file: Path, everything: bool = True) -> str:
+    """Provenance of a Parquet file or checkpoint as text for a person; of a table also its rows.
+
+    Without `everything` the code's modules are left out, and where there are many inputs these; of
+    a table the config, too, which names every cell's files.
+    """
     found = provenance_of(file)
+    table = is_table(file)
     wildcards = ", ".join(f"{key} {value}" for key, value in found["wildcards"].items())
-    lines = [f"{file}", f"made by    rule {found['rule']}: {wildcards}"]
+    lines = [as_markdown(file)] if table else []
+    lines += [f"{file}", f"made by    rule {found['rule']}: {wildcards}"]
     lines += [f"seed       {found['seed']}"] if "seed" in found else []
     lines += [f"content    {_content(file)}"]
     lines += [line for key, told in _told(file) for line in (key, *_indented(told))]
-    lines += [
-        "config",
-        *_indented(found["config"]),
-        "inputs (seals)",
-    ]
-    lines += [f"  {digest[:16]}  {path}" for path, digest in found["inputs"].items()]
+    if everything or not table:
+        lines += ["config", *_indented(found["config"])]
+    else:
+        lines += [f"seeds      {', '.join(map(str, found['config']['seeds']))}"]
+    lines += _inputs(found["inputs"], everything)
     code = found["code"]
-    lines += [f"code {code['digest']}"]
-    lines += [f"  {digest[:16]}  {module}" for module, digest in code["modules"].items()]
+    lines += [f"code       {code['digest']}"]
+    if everything:
+        lines += [f"  {digest[:16]}  {module}" for module, digest in code["modules"].items()]
     versions = ", ".join(f"{name} {version}" for name, version in code["packages"].items())
-    lines += [f"packages   Python {found['python']}, {versions}"]
-    run = file.with_name(file.name + ".run.json")
-    if run.is_file():
-        record = json.loads(run.read_text(encoding="utf-8"))
-        lines += ["this run   " + ", ".join(f"{key} {value}" for key, value in record.items())]
+    lines += [f"packages   Python {found['python']}{versions and ', ' + versions}"]
+    lines += _run(file)
+    if not everything:
+        lines += ["all else   --all" + (", or --cell ROW COLUMN for one cell" if table else "")]
     return "\n".join(lines)
+
+
+def _inputs(inputs: dict[str, str], everything: bool) -> list[str]:
+    if not everything and len(inputs) > FEW:
+        return [f"inputs     {len(inputs)} files"]
+    return ["inputs (seals)", *(f"  {digest[:16]}  {path}" for path, digest in inputs.items())]
+
+
+def _run(file: Path) -> list[str]:
+    """What the run record beside an artifact says; the commit of the code in a line of its own."""
+    run = file.with_name(file.name + ".run.json")
+    if not run.is_file():
+        return []
+    record = json.loads(run.read_text(encoding="utf-8"))
+    commit = [f"commit     {record.pop('commit')}"] if "commit" in record else []
+    return [*commit, "this run   " + ", ".join(f"{key} {value}" for key, value in record.items())]
 
 
 def _content(file: Path) -> str:
@@ -63,38 +86,46 @@ def _indented(value: Any) -> list[str]:
     return ["  " + line for line in json.dumps(value, indent=2, ensure_ascii=False).splitlines()]
 
 
-def show_table(file: Path) -> str:
-    """A table's Markdown with the papers' printed numbers in brackets."""
-    table = pq.read_table(file)
-    meta = table.schema.metadata
-    if b"title" not in meta:
-        raise PenumbraError(
-            f"{file}: is no table; --reported shows results/<world>/tables/*.parquet"
-        )
-    notes = json.loads(meta[b"notes"])
-    return to_markdown(arrange(meta[b"title"].decode(), notes, table.to_pylist()), beside=True)
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Entry of the command line."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m penumbra", description=__doc__)
     commands = parser.add_subparsers(required=True, dest="command")
     command = commands.add_parser(
         "show", help="what a Parquet file or checkpoint is, and what made it"
     )
     command.add_argument("file", type=Path)
-    command.add_argument(
+    how = command.add_mutually_exclusive_group()
+    how.add_argument(
+        "--all", action="store_true", help="config, all inputs and all modules of the code, too"
+    )
+    how.add_argument(
         "--reported", action="store_true", help="a table beside the numbers that its paper prints"
+    )
+    how.add_argument(
+        "--cell",
+        nargs=2,
+        metavar=("ROW", "COLUMN"),
+        help="one cell of a table and the files behind it; labels, or numbers from 1",
     )
     command = commands.add_parser("verify", help="whether an artifact of a folder is damaged")
     command.add_argument("folder", type=Path, nargs="?", default=Path("results"))
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def _answer(arguments: argparse.Namespace) -> str:
+    if arguments.command == "verify":
+        return origins.verify(arguments.folder)
+    if arguments.cell:
+        return one_cell(arguments.file, *arguments.cell)
+    if arguments.reported:
+        return as_markdown(arguments.file, beside=True)
+    return show(arguments.file, arguments.all)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry of the command line."""
+    arguments = _parser().parse_args(argv)
     try:
-        if arguments.command == "verify":
-            text = origins.verify(arguments.folder)
-        else:
-            text = show_table(arguments.file) if arguments.reported else show(arguments.file)
-        print(text, flush=True)
+        print(_answer(arguments), flush=True)
     except BrokenPipeError:  # the reader, head for one, has seen enough
         sys.stdout = None  # type: ignore[assignment]
     except PenumbraError as error:

@@ -111,11 +111,16 @@ def _levels(axis, means: np.ndarray) -> None:
     axis.set_ylabel("semantic shift (down)", fontsize=8)
     axis.set_xlabel(
         "covariate shift (right)\nrank correlation: "
-        f"semantic {semantic:+.2f}, covariate {covariate:+.2f}",
+        f"semantic {_signed(semantic)}, covariate {_signed(covariate)}",
         fontsize=8,
     )
     for spine in axis.spines.values():
         spine.set_visible(False)
+
+
+def _signed(value: float) -> str:
+    """Two digits with their sign; what rounds to zero is +0.00."""
+    return f"{round(value, 2) + 0.0:+.2f}"
 
 
 def _missing(axis, reason: str) -> None:

@@ -8,6 +8,9 @@ from typing import Any
 
 from jinja2 import Environment
 
+from penumbra.reporting.escapes import markdown, tex
+from penumbra.reporting.marks import sign
+
 HEADS = {
     "fpr95": "FPR95 ↓",
     "auroc": "AUROC ↑",
@@ -66,7 +69,7 @@ td.small { text-align: left; }
 {%- set printed = cells | map(attribute="reported") | select | list %}
 {%- if printed %}; printed: {{ printed | join(", ") }}{% endif %}</td>
 {%- else %}{% for cell in cells %}
-<td><span class="{{ cell.mark }}">{{ cell.text or "–" }}</span>
+<td><span class="{{ cell.mark }}">{{ cell.text or "–" }}</span>{{ cell.sign }}
 {%- if cell.std %} <span class="small">± {{ cell.std }}</span>{% endif %}
 {%- if cell.reported %}<br><span class="small">printed {{ cell.reported }}</span>{% endif %}</td>
 {%- endfor %}{% endif %}</tr>
@@ -74,20 +77,19 @@ td.small { text-align: left; }
 </tbody></table></div></body></html>
 """
 
-TEX = {
-    **{"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#"},
-    **{"↓": r"$\downarrow$", "↑": r"$\uparrow$", "±": r"$\pm$", "×": r"$\times$"},
-    **{"τ": r"$\tau$", "α": r"$\alpha$", "–": "--"},
-}
-
 
 @dataclass(frozen=True)
 class Shown:
-    """One cell as text; `mark` is best, second or empty."""
+    """One cell as text.
+
+    `mark` is best, second or empty; `sign` one of `marks.MARKS`, where all its scores are equal, or
+    empty.
+    """
 
     text: str
     std: str
     mark: str
+    sign: str
     reported: str
 
 
@@ -129,27 +131,33 @@ def _show(cell: dict[str, Any]) -> Shown:
     if printed and cell["reported_std"]:
         printed += f" ± {cell['reported_std']}"
     if cell["mean"] is None:
-        return Shown("", "", "", printed)
+        return Shown("", "", "", "", printed)
     mark = {1: "best", 2: "second"}.get(cell["rank"], "")
-    std = "" if cell["std"] is None else _number(cell["std"], cell["metric"])
-    return Shown(_number(cell["mean"], cell["metric"]), std, mark, printed)
+    std = "" if cell["std"] is None else number(cell["std"], cell["metric"])
+    return Shown(number(cell["mean"], cell["metric"]), std, mark, sign(cell["equal"]), printed)
 
 
-def _number(value: float, metric: str) -> str:
+def number(value: float, metric: str) -> str:
+    """A value of a metric as tables print it: shares in percent."""
     return format(value, PLAIN[metric]) if metric in PLAIN else f"{100 * value:.2f}"
 
 
 def to_csv(table: Table) -> str:
-    """Mean, deviation and printed number as columns of their own."""
+    """Mean, deviation and printed number as columns of their own; numbers carry no marks.
+
+    The last but one column names the columns whose scores tell nothing apart, with their marks.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [label for label, span in table.groups for _ in range(span)]
     columns = [f"{name} {head}".strip() for name, head in zip(names, table.heads, strict=True)]
     kinds = ("mean", "std", "reported")
-    writer.writerow(["row", *(f"{c} {k}" for c in columns for k in kinds), "not computed because"])
+    told = ("all scores equal in", "not computed because")
+    writer.writerow(["row", *(f"{c} {k}" for c in columns for k in kinds), *told])
     for label, reason, cells in table.rows:
         values = [v for cell in cells for v in (cell.text, cell.std, cell.reported)]
-        writer.writerow([label, *values, reason or ""])
+        equal = [f"{c} {cell.sign}" for c, cell in zip(columns, cells, strict=True) if cell.sign]
+        writer.writerow([label, *values, "; ".join(equal), reason or ""])
     return text.getvalue()
 
 
@@ -157,30 +165,34 @@ def to_markdown(table: Table, beside: bool = False) -> str:
     """Best in bold, second best underlined; `beside` adds the printed numbers in brackets."""
 
     def text(cell: Shown) -> str:
-        shown = _marked(cell, "**{}**", "<u>{}</u>", " ± ")
+        shown = _marked(cell, "**{}**", "<u>{}</u>", " ± ", cell.sign)
         return f"{shown} [{cell.reported}]" if beside and cell.reported else shown
 
     names = [label for label, span in table.groups for _ in range(span)]
-    heads = [f"{n}<br>{h}" if n else h for n, h in zip(names, table.heads, strict=True)]
-    lines = [f"**{table.title}**", "", *(f"{note}  " for note in table.notes), ""]
+    heads = [
+        f"{markdown(n)}<br>{markdown(h)}" if n else markdown(h)
+        for n, h in zip(names, table.heads, strict=True)
+    ]
+    notes = (f"{markdown(note)}  " for note in table.notes)
+    lines = [f"**{markdown(table.title)}**", "", *notes, ""]
     lines += ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
     for label, reason, cells in table.rows:
         body = [text(cell) for cell in cells]
         if reason:
             printed = f" [{cells[-1].reported}]" if beside and cells[-1].reported else ""
-            body = [*["–"] * (len(cells) - 1), f"not computed: {reason}{printed}"]
-        lines.append(f"| {label} | " + " | ".join(body) + " |")
+            body = [*["–"] * (len(cells) - 1), f"not computed: {markdown(reason)}{printed}"]
+        lines.append(f"| {markdown(label)} | " + " | ".join(body) + " |")
     return "\n".join(lines) + "\n"
 
 
 def to_latex(table: Table) -> str:
     """A booktabs table."""
-    spans = [rf"\multicolumn{{{span}}}{{c}}{{{_tex(label)}}}" for label, span in table.groups]
-    heads = [_tex(head) for head in table.heads]
+    spans = [rf"\multicolumn{{{span}}}{{c}}{{{tex(label)}}}" for label, span in table.groups]
+    heads = [tex(head) for head in table.heads]
     lines = [
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_tex(table.title)}. {_tex(' '.join(table.notes))}}}",
+        rf"\caption{{{tex(table.title)}. {tex(' '.join(table.notes))}}}",
         rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
         r"\toprule",
         " & " + " & ".join(spans) + r" \\",
@@ -189,11 +201,10 @@ def to_latex(table: Table) -> str:
     ]
     for label, reason, cells in table.rows:
         if reason:
-            body = rf"\multicolumn{{{len(cells)}}}{{l}}{{not computed: {_tex(reason)}}}"
+            body = rf"\multicolumn{{{len(cells)}}}{{l}}{{not computed: {tex(reason)}}}"
         else:
-            marked = (_marked(c, r"\textbf{{{}}}", r"\underline{{{}}}", r" $\pm$ ") for c in cells)
-            body = " & ".join(marked)
-        lines.append(rf"{_tex(label)} & {body} \\")
+            body = " & ".join(_tex_cell(cell) for cell in cells)
+        lines.append(rf"{tex(label)} & {body} \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 
@@ -203,15 +214,15 @@ def to_html(table: Table) -> str:
     return page.render(table=table)
 
 
-def _marked(cell: Shown, best: str, second: str, plus_minus: str) -> str:
+def _tex_cell(cell: Shown) -> str:
+    return _marked(cell, r"\textbf{{{}}}", r"\underline{{{}}}", r" $\pm$ ", tex(cell.sign))
+
+
+def _marked(cell: Shown, best: str, second: str, plus_minus: str, sign: str) -> str:
     if not cell.text:
         return "–"
     form = {"best": best, "second": second}.get(cell.mark, "{}")
-    return form.format(cell.text) + (plus_minus + cell.std if cell.std else "")
-
-
-def _tex(text: str) -> str:
-    return "".join(TEX.get(character, character) for character in text)
+    return form.format(cell.text) + sign + (plus_minus + cell.std if cell.std else "")
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {

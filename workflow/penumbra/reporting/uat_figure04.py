@@ -48,7 +48,10 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     for axis in axes:
         bare(axis)
     figure.suptitle(
-        f"{config['title']} (block {block}; the number is the score, larger is more ID)"
+        f"{config['title']}\nblock {block}; OOD images of {files['ood'][0].stem}; the number is "
+        "the score, larger is more ID",
+        fontsize=10,
+        y=1.02,
     )
     return figure
 

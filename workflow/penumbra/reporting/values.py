@@ -2,20 +2,18 @@
 
 import csv
 import json
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from penumbra.audit.artifacts import read_parquet
+import numpy as np
 
-LOWER_IS_BETTER = {
-    *("fpr95", "fpr95_ood_positive", "full_fpr95"),
-    *("train_seconds", "latency", "synthesis_seconds"),
-}
-CATEGORIES = tuple(f"ood{i}_{unit}" for i in (1, 2, 3) for unit in ("count", "percent"))
-UNRANKED = {"norm_id", "norm_ood", *CATEGORIES}
+from penumbra.audit.artifacts import read_parquet
+from penumbra.reporting.marks import CATEGORIES, NOT_FINITE, equal_share, rank
+
 # What the papers' transcribed tables call a metric.
 PRINTED: dict[str, tuple[str, ...]] = {
     "fpr95": ("fpr95",),
@@ -43,7 +41,8 @@ def _rows(file: str) -> list[dict[str, Any]]:
 
 def _of_metrics(file: str, metric: str, sets: Iterable[str]) -> float:
     wanted = set(sets)
-    return statistics.fmean(row[metric] for row in _rows(file) if row["image_set"] in wanted)
+    found = [row[metric] for row in _rows(file) if row["image_set"] in wanted]
+    return math.nan if None in found or not np.isfinite(found).all() else statistics.fmean(found)
 
 
 def _of_accuracy(file: str, metric: str, sets: Iterable[str]) -> float:
@@ -107,12 +106,14 @@ READERS: dict[str, Callable[[str, str, Iterable[str]], float]] = {
 def evaluate(cells: list[dict[str, Any]], reported: list[dict[str, str]]) -> list[dict[str, Any]]:
     """One row a cell: values by seed, mean, sample deviation (two seeds or more), rank, reported.
 
-    Ranks 1 and 2 mark the best and second best mean of a column; equal means share a rank.
+    `equal` is the share of seeds and image sets whose scores tell nothing apart (see `marks`). A
+    cell with a value that is not finite has no mean and says so in `missing`.
     """
     rows = []
     for cell in cells:
         values = _values(cell)
         printed = _printed(cell, reported)
+        finite = all(map(math.isfinite, values))
         rows.append(
             {
                 **{
@@ -120,15 +121,16 @@ def evaluate(cells: list[dict[str, Any]], reported: list[dict[str, str]]) -> lis
                     for key in ("row", "row_label", "column", "column_label", "metric")
                 },
                 "values": values,
-                "mean": statistics.fmean(values) if values else None,
-                "std": statistics.stdev(values) if len(values) > 1 else None,
+                "mean": statistics.fmean(values) if values and finite else None,
+                "std": statistics.stdev(values) if len(values) > 1 and finite else None,
+                "equal": _equal(cell),
                 "rank": None,
-                "missing": cell["missing"],
+                "missing": cell["missing"] if finite else NOT_FINITE,
                 "reported": printed and printed["value"],
                 "reported_std": printed and (printed["std"] or None),
             }
         )
-    _rank(rows)
+    rank(rows)
     return rows
 
 
@@ -143,17 +145,13 @@ def _values(cell: Mapping[str, Any]) -> list[float]:
     return [read(file, metric, cell["sets"]) for file in files]
 
 
-def _rank(rows: list[dict[str, Any]]) -> None:
-    columns = {(row["column"], row["metric"]) for row in rows}
-    for column, metric in columns - {(c, m) for c, m in columns if m in UNRANKED}:
-        there = [r for r in rows if (r["column"], r["metric"]) == (column, metric)]
-        there = [r for r in there if r["mean"] is not None]
-        if len(there) < 2:
-            continue
-        order = sorted({r["mean"] for r in there}, reverse=metric not in LOWER_IS_BETTER)
-        for row in there:
-            place = order.index(row["mean"]) + 1
-            row["rank"] = place if place <= 2 else None
+def _equal(cell: Mapping[str, Any]) -> float | None:
+    """Share of a cell's seeds and image sets whose scores are all equal; None: it has no scores."""
+    metric = cell["metric"]
+    if metric in READERS or metric in CATEGORIES or metric == "synthesis_seconds":
+        return None
+    rows = [row for file in cell["files"] for row in _rows(file)]
+    return equal_share([row for row in rows if row["image_set"] in cell["sets"]], metric)
 
 
 def _printed(cell: Mapping[str, Any], reported: list[dict[str, str]]) -> dict[str, str] | None:

@@ -26,7 +26,8 @@ def run(job: Job) -> None:
         full = metrics(everything, by_set[name], where) if shifted else found
         norm_id, norm_ood = by_set[test].mean(), by_set[name].mean()
         sizes = {"n_id": len(by_set[test]), "n_ood": len(by_set[name])}
-        norms = {"norm_id": norm_id, "norm_ood": norm_ood, "norm_ratio": norm_id / norm_ood}
+        with np.errstate(divide="ignore", invalid="ignore"):  # tables say where it is no number
+            norms = {"norm_id": norm_id, "norm_ood": norm_ood, "norm_ratio": norm_id / norm_ood}
         both = {f"full_{key}": full[key] for key in ("fpr95", "auroc")}
         rows.append({"image_set": name, **sizes, **found, **both, **norms})
     write_parquet(job.outputs["metrics"], table(rows), job.provenance())

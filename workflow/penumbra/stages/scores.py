@@ -1,6 +1,5 @@
 """Scores of arrays: one number per test and OOD image; larger means more ID."""
 
-import numpy as np
 import pyarrow as pa
 
 from penumbra.audit.artifacts import stream_parquet, write_parquet
@@ -8,12 +7,16 @@ from penumbra.columns import column, groups, matrix
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
 from penumbra.stages.fitting import KEYS, checked, fixed_arrays, told
+from penumbra.stages.scoring import one_per_image
 
 ROLES = ("test", "shifted", "ood")
 
 
 def run(job: Job) -> None:
-    """Apply the scorer to each image set's arrays, one at a time; NaN is refused by name."""
+    """Apply the scorer to each image set's arrays, one at a time.
+
+    NaN and wrong shapes are refused by name.
+    """
     config = job.config
     scorer = load("scores", config["module"])
     fixed = fixed_arrays(job)
@@ -24,10 +27,11 @@ def run(job: Job) -> None:
         for image_set, part in (pair for whole in parts for pair in groups(whole, "image_set")):
             arrays = {name: matrix(part[name]) for name in names}
             with told(job):
-                values = scorer.score({**arrays, **fixed}, **config["options"])
+                returned = scorer.score({**arrays, **fixed}, **config["options"])
+                values = one_per_image(returned, len(part), image_set)
             checked(job, values, image_set)
             columns = {key: part[key] for key in KEYS}
-            yield pa.table(columns | {"score": column(np.asarray(values, np.float64))})
+            yield pa.table(columns | {"score": column(values)})
 
     write_parquet(job.outputs["scores"], tables(), job.provenance())
     job.record(job.outputs["scores"])

@@ -2,9 +2,11 @@
 
 import pyarrow as pa
 import torch
+from torch import Tensor
 
 from penumbra.audit.artifacts import write_parquet
 from penumbra.columns import column
+from penumbra.errors import PenumbraError
 from penumbra.plugins import load
 from penumbra.stages.common import Job, main
 from penumbra.stages.fitting import checked, told
@@ -16,10 +18,11 @@ from penumbra.stages.reading import (
     open_reader,
     roles,
 )
+from penumbra.stages.scoring import require
 
 
 def run(job: Job) -> None:
-    """Apply the scorer to all image sets, batch by batch; NaN is refused by name."""
+    """Apply the scorer to all image sets, batch by batch; NaN and wrong shapes are refused."""
     config = job.config
     reader = open_reader(job)
     probe = probe_of(job, reader)
@@ -32,7 +35,7 @@ def run(job: Job) -> None:
             part = as_known(part, listed[part.name], classes)
             with told(job), autograd(config["needs"]):
                 scores = [
-                    scorer.score(probe, x, **config["options"]).detach()
+                    _one_per_image(scorer.score(probe, x, **config["options"]), len(x), part.name)
                     for x in reader.batches(part.images.pixels)
                 ]
             values = torch.cat(scores).double().cpu().numpy()
@@ -41,6 +44,17 @@ def run(job: Job) -> None:
 
     write_parquet(job.outputs["scores"], tables(), job.provenance())
     job.record(job.outputs["scores"])
+
+
+def _one_per_image(returned: object, count: int, image_set: str) -> Tensor:
+    """What a scorer returned for a batch of `count` images; it stays on the device."""
+    if not isinstance(returned, Tensor):
+        raise PenumbraError(
+            f"image set {image_set}: score() returned {type(returned).__name__}, not a tensor"
+        )
+    wrong = returned.dtype if returned.is_complex() else None
+    require(returned.shape, count, image_set, wrong)
+    return returned.detach()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 from penumbra.audit.artifacts import dumps, write_parquet
 from penumbra.audit.notes import read_note
 from penumbra.files import write_text
+from penumbra.reporting.marks import told
 from penumbra.reporting.render import FORMATS, arrange
 from penumbra.reporting.values import evaluate, read_reported
 from penumbra.stages.common import Job, main
@@ -20,6 +21,7 @@ SCHEMA = pa.schema(
         ("values", pa.list_(pa.float64())),
         ("mean", pa.float64()),
         ("std", pa.float64()),
+        ("equal", pa.float64()),
         ("rank", pa.int32()),
         ("missing", pa.string()),
         ("reported", pa.string()),
@@ -33,7 +35,7 @@ def run(job: Job) -> None:
     config = job.config
     reported = job.inputs.get("reported", [None])[0]
     cells = evaluate(config["cells"], read_reported(reported))
-    notes = [*caption(config), *fallbacks(config["selections"])]
+    notes = [*caption(config), *fallbacks(config["selections"]), *told(cells)]
     meta = {"title": config["title"], "notes": dumps(notes)}
     table = pa.Table.from_pylist(cells, schema=SCHEMA.with_metadata(meta))
     shown = arrange(config["title"], notes, cells)

@@ -1,0 +1,48 @@
+"""What README says of tables, figures and calls is so."""
+
+import re
+
+import pytest
+import yaml
+
+from penumbra.planning.world import World
+
+
+@pytest.fixture(scope="module")
+def readme(root):
+    return (root / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def world(root):
+    config = yaml.safe_load((root / "config/config.yaml").read_text())
+    return World(config, root / "config", [])
+
+
+def test_the_report_names_tables_and_figures(readme):
+    """Snakemake's report holds what the targets of its call made."""
+    calls = re.findall(r"`snakemake ([^`]*)--report", readme)
+    assert calls == ["all_tables all_figures "]
+
+
+def test_how_many_tables_and_figures_there_are(readme, world):
+    assert f"the {len(world.config['tables'])} tables" in readme
+    assert f"the {len(world.config['figures'])} figures" in readme
+
+
+def test_the_table_shown_has_the_title_of_its_file(readme, world):
+    assert f"\n**{world.table('uat_table05')['title']}**\n" in readme
+
+
+def test_the_calls_of_show_exist(readme):
+    from penumbra.__main__ import _parser
+
+    calls = re.findall(r"`python -m penumbra ([^`]*)`", readme)
+    assert len(calls) == 4
+    for call in calls:
+        _parser().parse_args(call.split())
+
+
+def test_what_a_user_must_know_before_the_first_call(readme):
+    for part in ("6.5 GB", "20 to 28", "14 minutes more", "AMD EPYC", "--configfile A B"):
+        assert part in readme

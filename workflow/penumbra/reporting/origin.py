@@ -1,0 +1,32 @@
+"""What a figure was drawn from, in small letters below it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from penumbra.audit.artifacts import provenance_of
+
+
+def origin(files: Mapping[str, Sequence[Path]], options: Mapping[str, Any]) -> str:
+    """Benchmarks and training seeds of a figure's files, from what is written inside them.
+
+    A figure without files has points of its own, drawn with the seed of its options.
+    """
+    if not files:
+        return f"points in the plane, of no benchmark; seed {options['seed']}"
+    made = [provenance_of(file)["wildcards"] for found in files.values() for file in found]
+    benchmarks = sorted({names["benchmark"] for names in made if "benchmark" in names})
+    seeds = sorted({int(names["seed"]) for names in made if "seed" in names})
+    return "; ".join(_listed(*pair) for pair in (("benchmark", benchmarks), ("seed", seeds)))
+
+
+def _listed(word: str, found: Sequence[object]) -> str:
+    plural = "s" if len(found) > 1 else ""
+    return f"{word}{plural} {', '.join(map(str, found))}"
+
+
+def sign(figure: Figure, text: str) -> None:
+    """Write the text below the figure, which grows by it when it is saved."""
+    figure.text(0.01, -0.005, text, ha="left", va="top", fontsize=7, color="0.35")
