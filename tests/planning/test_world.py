@@ -4,9 +4,10 @@ import copy
 
 import pytest
 import yaml
+from snakemake.exceptions import WorkflowError
 
 from penumbra.errors import PenumbraError
-from penumbra.planning import needs, report_specs, specs
+from penumbra.planning import needs, report_specs, rules, specs
 from penumbra.planning.config import merge, resolve_recipe
 from penumbra.planning.requirements import require
 from penumbra.planning.tables import expand
@@ -61,6 +62,71 @@ def test_every_table_and_figure_of_the_world_expands(world, config):
 def test_unknown_keys_and_names_give_the_nearest_valid_one(world, over, message):
     with pytest.raises(PenumbraError, match=message.replace("[", r"\[")):
         world(over)
+
+
+def test_all_that_is_wrong_is_told_at_once_with_its_file(world, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    over = {
+        "compute": {"treads": 2, "gpus": -1},
+        "seeds": [],
+        "image_sets": {"letters": {"limit": 0}},
+    }
+    mine.write_text(yaml.safe_dump(over))
+    with pytest.raises(PenumbraError) as error:
+        world(over, [mine])
+    lines = str(error.value).splitlines()
+    assert all(line.startswith(f"{mine}: ") for line in lines)
+    for key in ("compute.treads", "compute.gpus", "seeds", "image_sets.letters.limit"):
+        assert sum(key in line.split(";")[0] for line in lines) == 1
+
+
+def test_what_an_own_data_set_lacks_is_told_at_once_with_its_file(world, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    over = {"datasets": {"mine": {"title": "Mine", "reader": "stored"}}}
+    mine.write_text(yaml.safe_dump(over))
+    with pytest.raises(PenumbraError) as error:
+        world(over, [mine])
+    lines = str(error.value).splitlines()
+    assert len(lines) == 5
+    assert all(line.startswith(f"{mine}: mine: ") and "is a required" in line for line in lines)
+
+
+def test_an_unknown_data_set_says_how_one_is_added(world):
+    with pytest.raises(PenumbraError, match=r"'shapes'.*your own is an entry of `datasets` in"):
+        world({"image_sets": {"digits-test": {"dataset": "shapes"}}})
+
+
+@pytest.mark.parametrize("text", ["true", "false"])
+def test_truth_from_the_command_line_is_none_of_yamls_texts(world, text):
+    """Snakemake hands on `--config download=true` as a text."""
+    assert world({"download": text}).config["download"] is (text == "true")
+    with pytest.raises(PenumbraError, match="download: 'yes' is not of type 'boolean'"):
+        world({"download": "yes"})
+
+
+def test_tables_that_a_world_does_not_have_say_why(world):
+    made = world({"tables": ["uat_table01"]})
+    names = rules.undeclared(made)
+    assert {"uat_table02", "uat_table07", "uat_readings"} <= set(names)
+    assert "uat_table01" not in names
+    with pytest.raises(WorkflowError, match="not among the tables of the world embedded: add it"):
+        rules.refuse(made, "uat_table02", None)
+    with pytest.raises(WorkflowError, match="nothing says yet how it is computed: write config/t"):
+        rules.refuse(made, "uat_table07", None)
+
+
+def test_all_data_that_are_missing_are_told_at_once(world):
+    over = {
+        "data_root": "nowhere",
+        "image_sets": {
+            "textures": {"dataset": "textures"},
+            "faces": {"dataset": "isun"},
+        },
+    }
+    with pytest.raises(PenumbraError) as error:
+        require(world(over))
+    assert "data set textures (" in str(error.value)
+    assert "data set isun (" in str(error.value)
 
 
 NAMED = ("image_sets", "benchmarks", "backbones", "recipes", "scorers", "parts", "outliers")
