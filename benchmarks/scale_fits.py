@@ -60,12 +60,13 @@ def _run(folder: Path, module: str) -> dict[str, float]:
     spec = {"rule": "fits", "wildcards": _wildcards(module), "config": config, "roots": roots}
     spec["code"] = code_of(["penumbra.stages.fits", *roots])["digest"]
     fitted = folder / f"{module}.safetensors"
-    arguments = ["--spec", json.dumps(spec), "--in", f"outputs={folder / 'outputs.parquet'}"]
+    arguments = ["--in", f"outputs={folder / 'outputs.parquet'}"]
     arguments += [f"head={folder / 'head.safetensors'}"] if "head" in config["needs"] else []
     # Behind a shell that stays, as Linux counts a parent's memory to a process that it becomes.
     command = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-m", "penumbra.stages.fits"]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow")}
-    subprocess.run([*command, *arguments, "--out", f"fitted={fitted}"], env=environment, check=True)
+    command += [*arguments, "--out", f"fitted={fitted}"]
+    subprocess.run(command, env=environment, check=True, input=json.dumps(spec), text=True)
     return json.loads(fitted.with_name(fitted.name + ".run.json").read_text())
 
 

@@ -69,7 +69,7 @@ def test_stage_writes_part_by_part(tmp_path, monkeypatch, threads):
     monkeypatch.setenv("PENUMBRA_DATA_ROOT", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
     file = tmp_path / "pets-train.parquet"
-    images.run(Job(["--spec", json.dumps(whole), "--out", f"images={file}"]))
+    images.run(Job(["--out", f"images={file}"], json.dumps(whole)))
     assert pq.ParquetFile(file).num_row_groups == 2
     same(from_table(read_parquet(file)), expected)
 
@@ -82,7 +82,7 @@ def test_a_set_of_no_image_is_refused_before_any_is_decoded(tmp_path, monkeypatc
         "roots": roots, "code": code_of(["penumbra.stages.images", *roots])["digest"],
     }  # fmt: skip
     monkeypatch.setenv("PENUMBRA_DATA_ROOT", str(tmp_path))
-    job = Job(["--spec", json.dumps(whole), "--out", f"images={tmp_path}/x.parquet"])
+    job = Job(["--out", f"images={tmp_path}/x.parquet"], json.dumps(whole))
     with pytest.raises(PenumbraError, match="image set pets-train: no images"):
         images.run(job)
     assert not (tmp_path / "x.parquet").exists()

@@ -62,7 +62,7 @@ def job(tmp_path, folder, **backbone):
     }  # fmt: skip
     given = [f"train={tmp_path}/train.parquet", *(f"clip={path}" for path in folder.glob("*"))]
     made = f"model={tmp_path}/model.safetensors"
-    return Job(["--spec", json.dumps(spec), "--in", *given, "--out", made])
+    return Job(["--in", *given, "--out", made], json.dumps(spec))
 
 
 def test_logits_are_the_cosines_of_transformers(folder):

@@ -52,7 +52,7 @@ def job(rule, wildcards, inputs, outputs, config=None, roots=()):
     }  # fmt: skip
     given = [f"{name}={file}" for name, files in inputs.items() for file in files]
     made = [f"{name}={file}" for name, file in outputs.items()]
-    return Job(["--spec", json.dumps(spec), "--in", *given, "--out", *made])
+    return Job(["--in", *given, "--out", *made], json.dumps(spec))
 
 
 def put(rule, table, wildcards, inputs, file, config=None):

@@ -46,8 +46,8 @@ def job(tmp_path, features, role="train", images=None, **options):
         "roots": roots,
         "code": code_of(["penumbra.stages.fits", *roots])["digest"],
     }  # fmt: skip
-    arguments = ["--spec", json.dumps(spec), "--in", f"outputs={tmp_path}/outputs.parquet"]
-    return Job([*arguments, "--out", f"fitted={tmp_path}/react.safetensors"])
+    arguments = ["--in", f"outputs={tmp_path}/outputs.parquet"]
+    return Job([*arguments, "--out", f"fitted={tmp_path}/react.safetensors"], json.dumps(spec))
 
 
 @pytest.fixture

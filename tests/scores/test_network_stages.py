@@ -71,7 +71,7 @@ def job(folder, rule, scorer, wanted, **config):
     given = [f"model={folder}/m.safetensors", "images=", *(f"{folder}/{n}.parquet" for n in SETS)]
     given += [f"fitted={fitted}"] if fitted.is_file() and rule == "scores_network" else []
     made = {"fits_network": f"fitted={fitted}", "scores_network": f"scores={folder}/s.parquet"}
-    return Job(["--spec", json.dumps(spec), "--in", *given, "--out", made[rule]])
+    return Job(["--in", *given, "--out", made[rule]], json.dumps(spec))
 
 
 def fit(folder, scorer, **config):

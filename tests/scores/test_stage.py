@@ -38,8 +38,8 @@ def job(tmp_path, logits, module="msp"):
         "roots": roots,
         "code": code_of(["penumbra.stages.scores", *roots])["digest"],
     }  # fmt: skip
-    arguments = ["--spec", json.dumps(spec), "--in", f"features={tmp_path}/outputs.parquet"]
-    return Job([*arguments, "--out", f"scores={tmp_path}/scores.parquet"])
+    arguments = ["--in", f"features={tmp_path}/outputs.parquet"]
+    return Job([*arguments, "--out", f"scores={tmp_path}/scores.parquet"], json.dumps(spec))
 
 
 def test_test_and_ood_images_are_scored_in_order(tmp_path):
@@ -112,4 +112,4 @@ def test_code_that_changed_after_planning_is_refused(tmp_path):
     made = job(tmp_path, np.ones((6, 3), np.float32))
     spec = dict(made.spec, code="0" * 16)
     with pytest.raises(PenumbraError, match="call snakemake again"):
-        Job(["--spec", json.dumps(spec)])
+        Job([], json.dumps(spec))

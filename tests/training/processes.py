@@ -70,11 +70,12 @@ class Training:
     def start(self):
         """The stage as a process; its output is one pipe."""
         stage = [
-            *("-m", f"penumbra.stages.{self.rule}", "--spec", json.dumps(self.spec)),
+            *("-m", f"penumbra.stages.{self.rule}", "--spec", "spec.json"),
             *("--in", "train=images.parquet", "images=images.parquet"),
             *("outliers=outliers.parquet", "--out", "model=model.safetensors"),
             "history=history.parquet",
         ]
+        (self.folder / "spec.json").write_text(json.dumps(self.spec))
         return subprocess.Popen(
             [sys.executable, *stage],
             cwd=self.folder,

@@ -24,9 +24,9 @@ rule energies:
     params:
         spec=lambda wc: synthesis_specs.energies(WORLD, wc),
     shell:
-        "python -m penumbra.stages.energies --spec {params.spec:q}"
+        "python -m penumbra.stages.energies"
         " --in model={input.model:q} images={input.images:q} outliers={input.outliers:q}"
-        " --out energies={output.energies:q} 2>&1 | keep {log:q}"
+        " --out energies={output.energies:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule calibrations:
@@ -49,9 +49,9 @@ rule calibrations:
     params:
         spec=lambda wc: synthesis_specs.calibrations(WORLD, wc),
     shell:
-        "python -m penumbra.stages.calibrations --spec {params.spec:q}"
+        "python -m penumbra.stages.calibrations"
         " --in energies={input.energies:q}"
-        " --out calibration={output.calibration:q} diagram={output.diagram:q} 2>&1 | keep {log:q}"
+        " --out calibration={output.calibration:q} diagram={output.diagram:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule selections:
@@ -69,5 +69,5 @@ rule selections:
     params:
         spec=lambda wc: synthesis_specs.selections(WORLD, wc),
     shell:
-        "python -m penumbra.stages.selections --spec {params.spec:q}"
-        " --in scored={input.scored:q} --out selection={output.selection:q} 2>&1 | keep {log:q}"
+        "python -m penumbra.stages.selections"
+        " --in scored={input.scored:q} --out selection={output.selection:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -25,5 +25,5 @@ rule figures:
     params:
         spec=lambda wc: report_specs.figures(WORLD, wc.figure),
     shell:
-        "python -m penumbra.stages.figures --spec {params.spec:q} --in files={input.files:q}"
-        " --out png={output.png:q} svg={output.svg:q} 2>&1 | keep {log:q}"
+        "python -m penumbra.stages.figures --in files={input.files:q}"
+        " --out png={output.png:q} svg={output.svg:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -19,5 +19,5 @@ rule images:
     params:
         spec=lambda wc: specs.images(WORLD, wc.image_set),
     shell:
-        "python -m penumbra.stages.images --spec {params.spec:q}"
-        " --out images={output.images:q} 2>&1 | keep {log:q}"
+        "python -m penumbra.stages.images"
+        " --out images={output.images:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

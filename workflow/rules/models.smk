@@ -31,9 +31,9 @@ rule models:
     params:
         spec=lambda wc: specs.models(WORLD, wc),
     shell:
-        "python -m penumbra.stages.models --spec {params.spec:q} --in train={input.train:q}"
+        "python -m penumbra.stages.models --in train={input.train:q}"
         " outliers={input.outliers:q} selection={input.selection:q}"
-        " --out model={output.model:q} history={output.history:q} 2>&1 | keep {log:q}"
+        " --out model={output.model:q} history={output.history:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule zero_shot:
@@ -56,5 +56,5 @@ rule zero_shot:
     params:
         spec=lambda wc: specs.zero_shot(WORLD, wc),
     shell:
-        "python -m penumbra.stages.zero_shot --spec {params.spec:q}"
-        " --in train={input.train:q} clip={input.clip:q} --out model={output.model:q} 2>&1 | keep {log:q}"
+        "python -m penumbra.stages.zero_shot"
+        " --in train={input.train:q} clip={input.clip:q} --out model={output.model:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -28,10 +28,10 @@ rule parts:
     params:
         spec=lambda wc: synthesis_specs.parts(WORLD, wc.part),
     shell:
-        "python -m penumbra.stages.parts --spec {params.spec:q}"
+        "python -m penumbra.stages.parts"
         " --in weights={input.weights:q} images={input.images:q} encoder={input.encoder:q}"
         " tokenizer={input.tokenizer:q} representations={input.representations:q}"
-        " --out model={output.model:q} history={output.history:q} 2>&1 | keep {log:q}"
+        " --out model={output.model:q} history={output.history:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule representations:
@@ -53,9 +53,9 @@ rule representations:
     params:
         spec=lambda wc: synthesis_specs.representations(WORLD, wc),
     shell:
-        "python -m penumbra.stages.representations --spec {params.spec:q}"
+        "python -m penumbra.stages.representations"
         " --in encoder={input.encoder:q} images={input.images:q}"
-        " --out representations={output.representations:q} 2>&1 | keep {log:q}"
+        " --out representations={output.representations:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule embeddings:
@@ -77,9 +77,9 @@ rule embeddings:
     params:
         spec=lambda wc: synthesis_specs.embeddings(WORLD, wc),
     shell:
-        "python -m penumbra.stages.embeddings --spec {params.spec:q}"
+        "python -m penumbra.stages.embeddings"
         " --in representations={input.representations:q} rdm={input.rdm:q}"
-        " --out embeddings={output.embeddings:q} 2>&1 | keep {log:q}"
+        " --out embeddings={output.embeddings:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule outliers:
@@ -101,9 +101,9 @@ rule outliers:
     params:
         spec=lambda wc: synthesis_specs.outliers(WORLD, wc),
     shell:
-        "python -m penumbra.stages.outliers --spec {params.spec:q}"
+        "python -m penumbra.stages.outliers"
         " --in embeddings={input.embeddings:q} generator={input.generator:q}"
-        " --out outliers={output.outliers:q} 2>&1 | keep {log:q}"
+        " --out outliers={output.outliers:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule categories:
@@ -126,6 +126,6 @@ rule categories:
     params:
         spec=lambda wc: synthesis_specs.categories(WORLD, wc),
     shell:
-        "python -m penumbra.stages.categories --spec {params.spec:q}"
+        "python -m penumbra.stages.categories"
         " --in outliers={input.outliers:q} selection={input.selection:q} train={input.train:q}"
-        " judge={input.judge:q} --out categories={output.categories:q} 2>&1 | keep {log:q}"
+        " judge={input.judge:q} --out categories={output.categories:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

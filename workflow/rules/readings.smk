@@ -27,9 +27,9 @@ rule outputs:
     params:
         spec=lambda wc: specs.reading(WORLD, "outputs", wc),
     shell:
-        "python -m penumbra.stages.outputs --spec {params.spec:q}"
+        "python -m penumbra.stages.outputs"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " --out outputs={output.outputs:q} 2>&1 | keep {log:q}"
+        " --out outputs={output.outputs:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule norms:
@@ -55,9 +55,9 @@ rule norms:
     params:
         spec=lambda wc: specs.reading(WORLD, "norms", wc),
     shell:
-        "python -m penumbra.stages.norms --spec {params.spec:q}"
+        "python -m penumbra.stages.norms"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " --out statistics={output.statistics:q} blocks={output.blocks:q} 2>&1 | keep {log:q}"
+        " --out statistics={output.statistics:q} blocks={output.blocks:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule channels:
@@ -83,9 +83,9 @@ rule channels:
     params:
         spec=lambda wc: specs.reading(WORLD, "channels", wc),
     shell:
-        "python -m penumbra.stages.channels --spec {params.spec:q}"
+        "python -m penumbra.stages.channels"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " --out statistics={output.statistics:q} blocks={output.blocks:q} 2>&1 | keep {log:q}"
+        " --out statistics={output.statistics:q} blocks={output.blocks:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule accuracy:
@@ -104,8 +104,8 @@ rule accuracy:
     params:
         spec=lambda wc: specs.spec("accuracy", {}, [], wc),
     shell:
-        "python -m penumbra.stages.accuracy --spec {params.spec:q}"
-        " --in outputs={input.outputs:q} --out accuracy={output.accuracy:q} 2>&1 | keep {log:q}"
+        "python -m penumbra.stages.accuracy"
+        " --in outputs={input.outputs:q} --out accuracy={output.accuracy:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule latency:
@@ -129,9 +129,9 @@ rule latency:
     params:
         spec=lambda wc: score_specs.latency(WORLD, wc),
     shell:
-        "python -m penumbra.stages.latency --spec {params.spec:q}"
+        "python -m penumbra.stages.latency"
         " --in model={input.model:q} map={input.map:q} blocks={input.blocks:q} test={input.test:q}"
-        " --out latency={output.latency:q} 2>&1 | keep {log:q}"
+        " --out latency={output.latency:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 # Only worlds with shards have these rules; in others one job writes the whole.
@@ -157,5 +157,5 @@ for kind in sharding.gathered(WORLD):
         params:
             spec=partial(sharding.gather, WORLD, kind),
         shell:
-            "python -m penumbra.stages.gather --spec {params.spec:q} --in shards={input.shards:q}"
-            " --out whole={output.whole:q} 2>&1 | keep {log:q}"
+            "python -m penumbra.stages.gather --in shards={input.shards:q}"
+            " --out whole={output.whole:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

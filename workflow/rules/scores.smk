@@ -24,9 +24,9 @@ rule fits:
     params:
         spec=lambda wc: score_specs.fits(WORLD, wc),
     shell:
-        "python -m penumbra.stages.fits --spec {params.spec:q}"
+        "python -m penumbra.stages.fits"
         " --in outputs={input.outputs:q} head={input.head:q}"
-        " --out fitted={output.fitted:q} 2>&1 | keep {log:q}"
+        " --out fitted={output.fitted:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule fits_network:
@@ -51,9 +51,9 @@ rule fits_network:
     params:
         spec=lambda wc: score_specs.fits_network(WORLD, wc),
     shell:
-        "python -m penumbra.stages.fits_network --spec {params.spec:q}"
+        "python -m penumbra.stages.fits_network"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " --out fitted={output.fitted:q} 2>&1 | keep {log:q}"
+        " --out fitted={output.fitted:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule scores:
@@ -76,9 +76,9 @@ rule scores:
     params:
         spec=lambda wc: score_specs.scores(WORLD, wc),
     shell:
-        "python -m penumbra.stages.scores --spec {params.spec:q}"
+        "python -m penumbra.stages.scores"
         " --in features={input.features:q} head={input.head:q} fitted={input.fitted:q}"
-        " --out scores={output.scores:q} 2>&1 | keep {log:q}"
+        " --out scores={output.scores:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule scores_network:
@@ -106,9 +106,9 @@ rule scores_network:
     params:
         spec=lambda wc: score_specs.scores_network(WORLD, wc),
     shell:
-        "python -m penumbra.stages.scores_network --spec {params.spec:q}"
+        "python -m penumbra.stages.scores_network"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " fitted={input.fitted:q} --out scores={output.scores:q} 2>&1 | keep {log:q}"
+        " fitted={input.fitted:q} --out scores={output.scores:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule metrics:
@@ -127,5 +127,5 @@ rule metrics:
     params:
         spec=lambda wc: specs.spec("metrics", {}, [], wc),
     shell:
-        "python -m penumbra.stages.metrics --spec {params.spec:q}"
-        " --in scores={input.scores:q} --out metrics={output.metrics:q} 2>&1 | keep {log:q}"
+        "python -m penumbra.stages.metrics"
+        " --in scores={input.scores:q} --out metrics={output.metrics:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -35,8 +35,8 @@ rule tables:
     params:
         spec=lambda wc: report_specs.tables(WORLD, wc.table),
     shell:
-        "python -m penumbra.stages.tables --spec {params.spec:q}"
+        "python -m penumbra.stages.tables"
         " --in cells={input.cells:q} images={input.images:q} reported={input.reported:q}"
         " selections={input.selections:q}"
         " --out table={output.table:q} csv={output.csv:q} md={output.md:q} tex={output.tex:q}"
-        " html={output.html:q} 2>&1 | keep {log:q}"
+        " html={output.html:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -30,17 +30,20 @@ ORDER = (
 class Job:
     """One run of a stage: its spec, its files by name, and the record of the run."""
 
-    def __init__(self, argv: list[str] | None = None):
+    def __init__(self, argv: list[str] | None = None, spec: str | None = None):
+        """`argv` and `spec` are those of the process where none are given."""
         self.cpu = {"start": time.process_time()}  # the interpreter and what it has imported
         parser = argparse.ArgumentParser(
             description="Run one stage by hand; the spec and files are those of its rule "
-            "(snakemake -n -p prints them)."
+            "(snakemake -n -p prints them). The spec, JSON, comes by standard input."
         )
-        parser.add_argument("--spec", required=True, help="the rule's param: JSON")
+        parser.add_argument("--spec", type=Path, metavar="FILE", help="a file that holds the spec")
         parser.add_argument("--in", nargs="*", default=[], metavar="NAME=PATH", dest="inputs")
         parser.add_argument("--out", nargs="*", default=[], metavar="NAME=PATH", dest="outputs")
         arguments = parser.parse_args(argv)
-        self.spec: dict[str, Any] = json.loads(arguments.spec)
+        if spec is None:
+            spec = arguments.spec.read_text("utf-8") if arguments.spec else sys.stdin.read()
+        self.spec: dict[str, Any] = json.loads(spec)
         self.config = self.spec["config"]
         self.wildcards: dict[str, str] = self.spec["wildcards"]
         self.inputs = _named(arguments.inputs)
