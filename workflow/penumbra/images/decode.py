@@ -64,9 +64,11 @@ def _check_end(stream: BinaryIO) -> None:
     if stream.read() == IEND:
         return
     stream.seek(8)
-    while len(head := stream.read(8)) == 8:  # it may be followed by something else
-        if head[4:] == IEND[4:8]:
-            return
+    while len(head := stream.read(8)) == 8:  # something else may follow
+        if head == IEND[:8]:
+            if stream.read(4) == IEND[8:]:
+                return
+            break
         stream.seek(int.from_bytes(head[:4], "big") + 4, 1)
     raise ValueError("image file is truncated: its end is missing")
 

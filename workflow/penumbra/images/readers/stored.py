@@ -48,13 +48,18 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
     if location is None:
         raise missing(name, dataset, split, root)
     found, more = _list(location, dataset, split, spec["size"])
-    found = _classes(found, dataset, f"data set {name} in {readable(str(location.path))}")
-    found = _sample(found, dataset["splits"][split])
+    where = readable(str(location.path))
+    if more:
+        print(f"data set {name} in {where}: {more}", flush=True)
+    found = _classes(found, dataset, f"data set {name} in {where}")
+    if dataset["labelled"]:
+        found.check(spec["name"])
+    found = _sample(found, dataset, split)
     if spec["count"] not in (None, len(found)):
         raise PenumbraError(
-            f"image set {spec['name']}: {len(found)} images in {location.path}{more}, expected "
-            f"{spec['count']}; complete the data set, or state the number that you mean as "
-            f"image_sets.{spec['name']}.count"
+            f"image set {spec['name']}: {len(found)} images in {where}{', ' * bool(more)}{more}, "
+            f"expected {spec['count']}; complete the data set, or state the number that you mean "
+            f"as image_sets.{spec['name']}.count"
         )
     return found
 
@@ -74,7 +79,7 @@ def _list(
         folder = Folder(location.path, dataset.get("class_list"))
         folder.check()
         rows, classes = _folder_rows(folder)
-        more = f" (and {folder.left_out()})" if folder.strange else ""
+        more = folder.left_out()
     fit = FITS[dataset.get("fit", "squash")]
     found = [
         Entry(origin, label, functools.partial(_pixels, origin, image, fit, size), place)
@@ -173,11 +178,12 @@ def _download(name: str, dataset: dict[str, Any], split: str, root: Path) -> Loc
     return locate(name, dataset, split, root)
 
 
-def _sample(found: Entries, split: dict[str, Any]) -> Entries:
+def _sample(found: Entries, dataset: dict[str, Any], split: str) -> Entries:
     """The draw that FN's code makes from the sorted listing (random.seed(0); random.sample)."""
-    if "sample" not in split or len(found) <= split["sample"]:
+    count = dataset["splits"][split].get("sample", len(found))
+    if len(found) <= count:
         return found
-    return Entries(random.Random(0).sample(found.rows, split["sample"]), found.classes)
+    return Entries(random.Random(0).sample(found.rows, count), found.classes)
 
 
 def _pixels(
