@@ -173,6 +173,14 @@ def test_other_suffixes_are_told_and_refused_where_they_are_the_most(tmp_path, p
         read(spec(), tmp_path)
 
 
+def test_a_folder_of_archives_alone_says_so(tmp_path):
+    folder = tmp_path / "pets" / "train"
+    folder.mkdir(parents=True)
+    (folder / "train.zip").write_bytes(b"PK")
+    with pytest.raises(PenumbraError, match=rf"{folder}: 0 images and 1 files .*1 \.zip.*Unpack"):
+        stored.entries(UNLABELLED, tmp_path)
+
+
 def test_tiny_imagenets_own_folders(tmp_path):
     for name in ("n01", "n02"):
         write_folder(tmp_path / "pets" / "train" / name, ("images",))

@@ -93,6 +93,15 @@ def test_columns_are_named_where_none_is_plain(tmp_path, columns, message):
         read(spec(), tmp_path)
 
 
+def test_two_columns_of_one_name(tmp_path):
+    file = tmp_path / "pets" / "train.parquet"
+    file.parent.mkdir()
+    names = ["image", "label", "label"]
+    pq.write_table(pa.Table.from_arrays([pa.array(packed()), LABELS, LABELS], names), file)
+    with pytest.raises(PenumbraError, match=f"{file}: two columns have one name"):
+        read(spec(), tmp_path)
+
+
 def test_a_list_of_two_images_is_named_by_row(tmp_path):
     texts = packed()
     rows = [[text] for text in texts[:3]] + [texts[:2], [], [texts[0]]]
@@ -253,6 +262,13 @@ def test_files_whose_class_names_differ(tmp_path):
     write_parquet(second, 3, classes="dog,cat")
     message = f"{first} and {second}: .*other class names, 'cat', 'dog' and 'dog', 'cat'"
     with pytest.raises(PenumbraError, match=message):
+        read(spec(), tmp_path)
+
+
+def test_a_column_whose_name_is_not_utf8(tmp_path):
+    file = write(tmp_path, {"image": packed(), "labexx": LABELS})
+    file.write_bytes(file.read_bytes().replace(b"labexx", b"label\xf1"))
+    with pytest.raises(PenumbraError, match=f"unreadable {file}: .*replace the file"):
         read(spec(), tmp_path)
 
 

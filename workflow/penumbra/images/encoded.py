@@ -110,7 +110,7 @@ def listed(
                 columns = columns_of(opened, file, labelled)
                 stated[file] = class_names(opened, file, columns.label)
                 rows += _rows(opened, file, columns, labelled, cache)
-        except (pa.ArrowException, OSError, MemoryError) as error:
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise PenumbraError(
                 f"unreadable {file}: {error}; replace the file, then call snakemake again"
             ) from error

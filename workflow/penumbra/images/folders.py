@@ -102,16 +102,17 @@ class Folder:
         """
         if self.troubles:
             first, *more = self.troubles
-            others = f" (and {len(more)} more such)" if more else ""
+            such = f" (and {len(more)} more such)" if more else ""
             raise PenumbraError(
-                f"{first}{others}; remove it, or put there what belongs there, then call snakemake "
+                f"{first}{such}; remove it, or put there what belongs there, then call snakemake "
                 "again"
             )
-        if self.strange.total() > len(self.names):
+        others = self.strange if self.names else self.others
+        if others.total() > len(self.names):
             raise PenumbraError(
-                f"{readable(str(self.path))}: {len(self.names)} images and {self.left_out()}; read "
-                f"are {' '.join(sorted(SUFFIXES))}. Save the others as one of these, or move them "
-                "elsewhere"
+                f"{readable(str(self.path))}: {len(self.names)} images and {_in_words(others)}; "
+                f"read are {' '.join(sorted(SUFFIXES))}. Unpack the others or save them as one of "
+                "these, or move them elsewhere"
             )
 
     @property
@@ -121,5 +122,9 @@ class Folder:
 
     def left_out(self) -> str:
         """The files of other suffixes in words; empty where there are none."""
-        kinds = [f"{n} {end or 'without suffix'}" for end, n in self.strange.most_common(5)]
-        return f"{self.strange.total()} files that are not read ({', '.join(kinds)})" * bool(kinds)
+        return _in_words(self.strange) if self.strange else ""
+
+
+def _in_words(others: Counter[str]) -> str:
+    kinds = (f"{count} {end or 'without suffix'}" for end, count in others.most_common(5))
+    return f"{others.total()} files that are not read ({', '.join(kinds)})"

@@ -38,6 +38,9 @@ def columns_of(opened: pq.ParquetFile, file: Path, labelled: bool) -> Columns:
         PenumbraError: none or several can be meant; with the columns that there are.
     """
     fields = {field.name: field.type for field in opened.schema_arrow}
+    if len(fields) < len(opened.schema_arrow):
+        names = ", ".join(opened.schema_arrow.names)
+        raise PenumbraError(f"{file}: two columns have one name ({names}); give each its own")
     image = _image(fields, file)
     leaves = [opened.schema.column(i).path for i in range(opened.metadata.num_columns)]
     inside = [leaf for leaf in leaves if leaf == image or leaf.startswith(image + ".")]
