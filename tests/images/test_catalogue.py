@@ -50,6 +50,9 @@ def test_names_in_entries_are_of_the_catalogue(root, catalogue):
         if "classes_file" in entry:
             names = resolved(entry, root / "config/classes")["class_list"]
             assert len(names) == entry["classes"], name
+        if "names_file" in entry:
+            names = resolved(entry, root / "config/classes")["class_names"]
+            assert len(names) == entry["classes"], name
         for by_split in (entry.get("official", {}).get(k, {}) for k in ("folders", "files")):
             assert set(by_split) <= set(entry["splits"]), name
 
@@ -75,6 +78,7 @@ def test_imagenet100_lies_in_imagenets_folders_or_its_own(catalogue, tmp_path):
 
 def test_class_lists_are_those_of_the_papers(lists):
     sizes = {
+        "imagenet": 1000,
         "imagenet100": 100,
         "imagenet_r_200": 200,
         "imagenet_r_200_index": 200,
@@ -90,6 +94,10 @@ def test_class_lists_are_those_of_the_papers(lists):
     assert len(hundred & renditions) == 44
     assert set(lists["table7_random"]) <= hundred & renditions
     assert set(lists["table7_overlap"]) <= hundred
+    every = lists["imagenet"]
+    assert every == sorted(every)
+    assert hundred | renditions <= set(every)
+    assert [every[int(n)] for n in lists["imagenet_r_200_index"]] == lists["imagenet_r_200"]
     # Sorted WordNet ids have ascending numbers, so both lists label alike.
     assert lists["imagenet_r_200"] == sorted(renditions)
     numbers = [int(number) for number in lists["imagenet_r_200_index"]]

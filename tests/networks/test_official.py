@@ -282,3 +282,45 @@ def test_representations_are_standardised_in_any_mode():
     statistics = model.head[1].running_mean.clone()
     assert torch.equal(model.train().represent(x), found)
     assert torch.equal(model.head[1].running_mean, statistics)
+
+
+@pytest.mark.parametrize("prefix", ["base_encoder.", "module.", ""])
+def test_moco_of_one_process_or_the_encoder_alone(tmp_path, prefix):
+    model = encoder()
+    state = {f"{prefix}{k}": v for k, v in model.state_dict().items()}
+    for content in ({"state_dict": state}, state):
+        path = save(tmp_path / "vitb.pth.tar", content)
+        assert equal(official.read(path, "moco"), model.state_dict())
+
+
+def test_a_linear_probe_has_no_projector(tmp_path):
+    names = ("cls_token", "blocks.0.norm1.weight", "head.weight", "head.bias")
+    state = {f"module.{name}": torch.zeros(2) for name in names}
+    path = save(tmp_path / "linear.pth.tar", {"state_dict": state})
+    with pytest.raises(PenumbraError, match=rf"{path}: a linear probe of MoCo-v3.*Take the check"):
+        official.read(path, "moco")
+
+
+def test_another_network_in_mocos_place_is_told_what_it_holds(tmp_path):
+    state = {"module.momentum_encoder.cls_token": torch.zeros(2)}
+    path = save(tmp_path / "vitb.pth.tar", {"state_dict": state})
+    message = rf"{path}: not a MoCo-v3 encoder: .*it holds momentum_encoder\.cls_token.*Expected is"
+    with pytest.raises(PenumbraError, match=message):
+        official.read(path, "moco")
+    with pytest.raises(PenumbraError, match="it holds no tensor"):
+        official.read(save(path, {"state_dict": {}}), "moco")
+
+
+@pytest.mark.parametrize("number", [np.float64(71.5), np.float32(1), np.int64(3), np.bool_(True)])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_numbers_of_numpy_are_left_unread(tmp_path, number, zipped):
+    content = {**moco_content(encoder(0), encoder(1)), "best_acc1": number}
+    path = tmp_path / "vitb.pth.tar"
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    assert equal(official.read(path, "moco"), encoder(0).state_dict())
+
+
+def test_refused_code_is_named(tmp_path):
+    path = save(tmp_path / "rdm.pth", rcg_content(rdm_state()) | {"args": Payload(tmp_path / "t")})
+    with pytest.raises(PenumbraError, match=r"pickled code \(posix\.mkdir\).*state dict alone"):
+        official.read(path, "rdm")

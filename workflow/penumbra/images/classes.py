@@ -13,21 +13,32 @@ def class_list(folder: Path, name: str | None) -> list[str] | None:
     """The names in `folder`/`name`.txt, one a line, comments (#) left out; None for no name.
 
     Raises:
-        PenumbraError: there is no such list.
+        PenumbraError: there is no such list, or it is not UTF-8 or names nothing.
     """
     if name is None:
         return None
     file = folder / f"{name}.txt"
     if not file.is_file():
         raise unknown("class list", name, (p.stem for p in folder.glob("*.txt")), str(folder))
-    lines = (line.partition("#")[0].strip() for line in file.read_text("utf-8").splitlines())
-    return [line for line in lines if line]
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PenumbraError(f"{file}: not UTF-8 ({error}); save it as UTF-8") from error
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    names = [line for line in lines if line]
+    if not names:
+        raise PenumbraError(f"{file}: names no class; write one a line")
+    return names
 
 
 def resolved(dataset: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """A catalogue entry with the list that its `classes_file` names as `class_list`."""
-    names = class_list(folder, dataset.get("classes_file"))
-    return dict(dataset) if names is None else {**dataset, "class_list": names}
+    """A catalogue entry with the lists that it names.
+
+    `class_list` is that of `classes_file`, `class_names` that of `names_file`.
+    """
+    keys = {"class_list": "classes_file", "class_names": "names_file"}
+    lists = {key: class_list(folder, dataset.get(file)) for key, file in keys.items()}
+    return {**dataset, **{key: names for key, names in lists.items() if names is not None}}
 
 
 def choose(entries: Entries, wanted: Sequence[int | str], where: str) -> Entries:

@@ -1,7 +1,8 @@
 """Encoded images in Parquet files: listed without their bytes, read a row group at a time."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import pairwise, repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ import pyarrow.parquet as pq
 
 from penumbra.errors import PenumbraError
 from penumbra.images.entries import NO_LABEL
+from penumbra.images.names import check_classes, in_order, quoted
+from penumbra.images.parquet import Columns, class_names, columns_of, labels_of, texts
 
 KEPT = 2  # row groups: threads that go on in order are at the end of one and the start of the next
 
@@ -48,47 +51,116 @@ class Encoded(NamedTuple):
     row: int
 
     def encoded(self) -> bytes:
-        """Its bytes as its format has them; none where the file has none."""
-        return self.cache.images(self.group)[self.row].as_py() or b""
+        """Its bytes as its format has them.
+
+        Raises:
+            ValueError: the row has none, or several images.
+        """
+        found = self.cache.images(self.group)[self.row].as_py()
+        if isinstance(found, list):
+            if len(found) != 1:
+                raise ValueError(f"its row holds {len(found)} images in place of one")
+            found = found[0]
+        if isinstance(found, dict):
+            found = found.get("bytes")
+        if found is None:
+            raise ValueError(
+                "its row has no bytes, and a path alone is not followed; write the image itself "
+                "into the file"
+            )
+        return found
 
 
 def read(file: Path, number: int) -> pa.ChunkedArray:
-    """The bytes of all images of one row group."""
+    """The bytes of all images of one row group; lists where the file has lists."""
     with pq.ParquetFile(file) as opened:
-        images = opened.read_row_group(number, columns=["image.bytes"])["image"]
-    return pa.chunked_array([chunk.field("bytes") for chunk in images.chunks])
+        columns = columns_of(opened, file, labelled=False)
+        images = opened.read_row_group(number, columns=[columns.content])[columns.image]
+    return pa.chunked_array([_contents(chunk) for chunk in images.chunks])
 
 
-def listed(files: tuple[Path, ...]) -> tuple[list[tuple[str, Encoded, int]], list[str]]:
+def _contents(chunk: pa.Array) -> pa.Array:
+    chunk = chunk.storage if isinstance(chunk, pa.ExtensionArray) else chunk
+    if not pa.types.is_struct(chunk.type):
+        return chunk
+    held = [field.name for field in chunk.type]
+    return chunk.field("bytes") if "bytes" in held else pa.nulls(len(chunk), pa.binary())
+
+
+def listed(
+    files: tuple[Path, ...], labelled: bool = False
+) -> tuple[list[tuple[str, Encoded, int]], list[str]]:
     """Origin, image and label of all rows in order, and the class names that the files state.
 
-    Columns `image` (a struct of `bytes` and `path`) and, where there are labels, `label`.
+    Labels are numbers, or the class names themselves, whose classes are then numbered as folders
+    would be. They are -1 where a set that is not labelled has none.
 
     Raises:
-        PenumbraError: a file is no Parquet file.
+        PenumbraError: a file is no Parquet file, has no column of images or of labels that is
+            plainly meant, states other classes than another, or has a label that is no class.
     """
     cache = Cache()
-    rows: list[tuple[str, Encoded, int]] = []
-    classes: list[str] = []
+    rows: list[tuple[str, Encoded, int | str]] = []
+    stated: dict[Path, list[str]] = {}
     for file in files:
+        if file.exists() and not file.is_file():
+            raise PenumbraError(f"{file}: is no file; put the Parquet file itself there")
         try:
             with pq.ParquetFile(file) as opened:
-                rows += _rows(opened, file, cache)
-                names = (opened.schema_arrow.metadata or {}).get(b"classes", b"").decode()
-        except (pa.ArrowInvalid, OSError) as error:
+                columns = columns_of(opened, file, labelled)
+                stated[file] = class_names(opened, file, columns.label)
+                rows += _rows(opened, file, columns, labelled, cache)
+        except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise PenumbraError(
                 f"unreadable {file}: {error}; replace the file, then call snakemake again"
             ) from error
-        classes = names.split(",") if names else classes
-    return rows, classes
+    return _numbered(rows, _agreed(stated))
 
 
-def _rows(opened: pq.ParquetFile, file: Path, cache: Cache) -> Iterator[tuple[str, Encoded, int]]:
-    table = opened.read(columns=["image.path", "label"])
-    paths = (path for chunk in table["image"].chunks for path in chunk.field("path").to_pylist())
-    labelled = "label" in table.column_names
-    labels = table["label"].to_pylist() if labelled else [NO_LABEL] * len(table)
+def _agreed(stated: dict[Path, list[str]]) -> list[str]:
+    """The class names that all files that state some have."""
+    named = {file: names for file, names in stated.items() if names}
+    for (first, one), (second, other) in pairwise(named.items()):
+        if one != other:
+            raise PenumbraError(
+                f"{first} and {second}: files of one split with other class names, "
+                f"{quoted(one)} and {quoted(other)}; write them with the same names in one order"
+            )
+    return next(iter(named.values()), [])
+
+
+def _numbered(
+    rows: list[tuple[str, Encoded, int | str]], classes: list[str]
+) -> tuple[list[tuple[str, Encoded, int]], list[str]]:
+    """Labels that are names as places among the classes."""
+    names = {label for _, _, label in rows if isinstance(label, str)}
+    if not names:
+        return rows, classes  # type: ignore[return-value]
+    classes = classes or in_order(names)
+    check_classes(classes, rows[0][0])
+    place = {name: i for i, name in enumerate(classes)}
+    for origin, _, label in rows:
+        if label not in place:
+            raise PenumbraError(
+                f"{origin}: its label {label!r} is none of the classes {quoted(classes)}; all "
+                "labels are names of these, or all are numbers"
+            )
+    return [(origin, image, place[str(label)]) for origin, image, label in rows], classes
+
+
+def _rows(
+    opened: pq.ParquetFile, file: Path, columns: Columns, labelled: bool, cache: Cache
+) -> Iterator[tuple[str, Encoded, int | str]]:
+    wanted = [name for name in (columns.path, columns.label) if name]
+    table = opened.read(columns=wanted)
     meta = opened.metadata
+    paths: Iterable[str | None] = repeat("", meta.num_rows)
+    if columns.path:
+        inside = [chunk.field("path") for chunk in table[columns.image].chunks]
+        paths = texts(pa.chunked_array(inside, pa.string()), file, "path")
+    labels: Iterable[int | str] = repeat(NO_LABEL, meta.num_rows)
+    if columns.label:
+        labels = labels_of(table[columns.label], file, columns.label, labelled)
     groups = (RowGroup(file, number) for number in range(meta.num_row_groups))
     images = (
         Encoded(cache, group, row)

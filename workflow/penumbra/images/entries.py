@@ -57,7 +57,9 @@ class Entries:
         valid = range(len(self.classes)) if self.classes else (NO_LABEL,)
         for row in self.rows:
             if row.label not in valid:
+                last = len(self.classes) - 1
+                has = f"{last + 1} classes (0 to {last})" if self.classes else "no classes"
                 raise PenumbraError(
                     f"image set {name}: label {row.label} of {row.origin} is out of range; the set "
-                    f"has {len(self.classes)} classes (0 to {len(self.classes) - 1})"
+                    f"has {has}. Correct the label, or state the right number of classes"
                 )

@@ -14,12 +14,17 @@ def crop(image: Image.Image, size: int) -> Image.Image:
     """The centre (size, size) of the image whose shorter side was brought to 8/7 of `size`.
 
     At 224 this is torchvision's Resize(256) and CenterCrop(224), bit for bit.
+
+    Raises:
+        ValueError: the image is so long that it would not fit into memory.
     """
     shorter = size * 256 // 224
     scale = shorter / min(image.size)
     width, height = (
         shorter if side == min(image.size) else int(side * scale) for side in image.size
     )
+    if Image.MAX_IMAGE_PIXELS and width * height > Image.MAX_IMAGE_PIXELS:
+        raise ValueError(f"it is {image.width}×{image.height}, too long for its breadth; cut it")
     left, top = round((width - size) / 2), round((height - size) / 2)
     large = image.resize((width, height), BILINEAR)
     return large.crop((left, top, left + size, top + size))

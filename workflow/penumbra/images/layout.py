@@ -8,16 +8,15 @@ parquet    <folder>/<split>.parquet or <split>-*.parquet, columns image{bytes,pa
 """
 
 import json
-import os
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from penumbra.errors import PenumbraError
+from penumbra.images.folders import Folder
+from penumbra.images.pieces import of_split
 from penumbra.seeds import derive
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -51,14 +50,22 @@ def locate(name: str, dataset: dict[str, Any], split: str, root: Path | None) ->
         return None
     for layout, path in candidates(name, dataset, split, root):
         if layout == "parquet":
-            shards = tuple(sorted(path.parent.glob(path.name)))
+            shards = of_split(sorted(path.parent.glob(path.name)), split, dataset["splits"])
             if shards:
                 return Location(layout, path.parent, shards)
-        elif path.exists():
+        elif _is_there(path):
             published_file = "files" in dataset.get("official", {}) and layout == "official"
             files = (path,) if published_file and path.is_file() else ()
             return Location(layout, path, files)
     return None
+
+
+def _is_there(path: Path) -> bool:
+    """Also where it can't be looked at: who reads it says so."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def missing(name: str, dataset: dict[str, Any], split: str, root: Path | None) -> PenumbraError:
@@ -77,42 +84,24 @@ def missing(name: str, dataset: dict[str, Any], split: str, root: Path | None) -
     )
 
 
-def files_below(folder: Path, classes: Collection[str] | None = None) -> list[str]:
-    """Paths of all files below `folder`, relative to it, sorted folder by folder.
-
-    Where folders named as some of `classes` lie side by side with others, the others are left out.
-    """
-    return [name for name, _ in _files(folder, "", frozenset(classes or ()))]
-
-
-def _files(folder: Path, inside: str, kept: Set[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    with os.scandir(folder / inside) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    folders = {entry.name for entry in entries if entry.is_dir()}
-    left_out = folders - kept if folders & kept else set()
-    for entry in entries:
-        name = inside + entry.name
-        if entry.name not in folders:
-            yield name, entry
-        elif entry.name not in left_out:
-            yield from _files(folder, name + "/", kept)
-
-
 def listing(location: Location, classes: Collection[str] | None = None) -> str:
-    """A digest of the names and sizes of all files found, so that a changed data set is seen.
+    """A digest of the names and sizes of all images found, so that a changed data set is seen.
 
-    Only the folders of `classes` count, where some are given.
+    Only the folders of `classes` count, where some are given. What is wrong counts too, and is
+    refused by who reads the images: here it would end the whole call.
     """
+    rows: list[list[str | int]]
     if location.files:
-        rows = [[path.name, path.stat().st_size] for path in location.files]
+        rows = [[path.name, _size(path)] for path in location.files]
     else:
-        files = _files(location.path, "", frozenset(classes or ()))
-        rows = [[name, _size(entry)] for name, entry in files]
+        found = Folder(location.path, classes, measure=True)
+        rows = [[name, size] for name, size in zip(found.names, found.sizes, strict=True)]
+        rows += [[trouble] for trouble in found.troubles]
     return f"{derive(json.dumps(rows)):016x}"
 
 
-def _size(entry: os.DirEntry[str]) -> int:
+def _size(path: Path) -> int:
     try:
-        return entry.stat().st_size
+        return path.stat().st_size
     except OSError:
-        return -1  # a link to nothing; who reads the image names it
+        return -1

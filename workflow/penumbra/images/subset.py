@@ -41,7 +41,9 @@ def _slice(entries: Entries, spec: dict[str, Any], share: tuple, thin: int) -> E
         raise PenumbraError(f"image_sets.{name}.share: [{low}, {high}] is no part of [0, 1]")
     kept = []
     for label, members in _by_class(entries.labels()):
-        cls = "" if label == NO_LABEL else entries.classes[label]
+        # A set that is not labelled may have labels for balance, and no names.
+        named = label < len(entries.classes)
+        cls = "" if label == NO_LABEL else entries.classes[label] if named else str(label)
         key = (spec["dataset_name"], spec["split"], cls)
         chosen = _share(len(members), low, high, derive("share", *key))
         chosen &= _thinned(len(members), thin, derive("thin", *key))

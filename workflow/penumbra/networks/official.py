@@ -1,13 +1,6 @@
-"""The published checkpoint files: where they belong, how they are laid out, what they hold.
+"""The published checkpoint files: where they belong, how they are laid out, what they hold."""
 
-Files are read without executing anything that is pickled in them. `args` of RCG's files is an
-argparse.Namespace, the one class that is let through.
-"""
-
-import argparse
 import hashlib
-import pickle
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +10,7 @@ import torch
 from torch import Tensor
 
 from penumbra.errors import PenumbraError, unknown
+from penumbra.networks.pickled import opened
 from penumbra.networks.states import State, listed, shape, under
 
 WEIGHTS = Path("weights")
@@ -30,6 +24,10 @@ RENAMED = {
     "blocks.14.norm14.": "blocks.14.norm2.",
     "blocks.14.mlp.fc14.": "blocks.14.mlp.fc2.",
 }
+
+
+# Of one or several processes; then of a linear probe, or of the encoder alone.
+MOCO_PREFIXES = ("module.base_encoder.", "base_encoder.", "module.", "")
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def read(path: Path, kind: str) -> dict[str, Tensor]:
     if lacking:
         raise PenumbraError(
             f"{path}: not {layout.what}: no tensor is named {listed(lacking)}…; "
-            f"it holds {listed(sorted(state))}"
+            f"it holds {listed(sorted(state)) or 'no tensor'}. Expected is {_expected(path, kind)}"
         )
     return state
 
@@ -168,21 +166,7 @@ def _content(path: Path, kind: str) -> Any:
             f"{path}: missing; expected is {what}. Put the published file there, or let the "
             f"workflow train this part"
         )
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            # Mapped, so that the optimiser's tensors, twice the network's, are never read.
-            mapped = zipfile.is_zipfile(path)
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
-        if "GLOBAL" in str(error):
-            raise PenumbraError(
-                f"{path}: refused, as it holds pickled code, which no published file of this kind "
-                f"does; {what} is expected there. Do not use it, download it again"
-            ) from error
-        raise PenumbraError(
-            f"{path}: not a readable checkpoint, truncated or damaged "
-            f"({path.stat().st_size:,} bytes); download it again: {what}"
-        ) from error
+    return opened(path, what)
 
 
 def _entry(content: Any, key: str, path: Path) -> dict[str, Tensor]:
@@ -201,7 +185,15 @@ def _tensors(state: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
 
 
 def _moco(content: Any, path: Path) -> dict[str, Tensor]:
-    state = under(_entry(content, "state_dict", path), "module.base_encoder.")
+    whole = _bare(content, path)
+    found = (under(whole, prefix) for prefix in MOCO_PREFIXES)
+    state = next(filter(None, found), {})
+    if "head.weight" in state:
+        raise PenumbraError(
+            f"{path}: a linear probe of MoCo-v3; its head.weight is a classifier, and the "
+            "projector that gives representations is not in it. Take the checkpoint that the "
+            "probe was trained from"
+        )
     for wrong, right in RENAMED.items():
         state = {name.replace(wrong, right): value for name, value in state.items()}
     return state

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from penumbra.audit.artifacts import read_checkpoint
+from penumbra.audit.artifacts import provenance_of, read_checkpoint
 from penumbra.columns import column
 from penumbra.errors import PenumbraError
 from penumbra.images.entries import NO_LABEL
+from penumbra.images.names import quoted
 from penumbra.images.shards import ImageSet, classes_of, part, part_sizes
 from penumbra.networks.inference import Reader, perturbation, restore
 from penumbra.stages.common import Job
@@ -93,18 +94,57 @@ def roles(config: dict) -> dict[str, str]:
 
 
 def known_classes(job: Job) -> list[str]:
-    """Names of the classes that the job's model tells apart: those of its training images."""
-    return classes_of(image_path(job, job.config["train"]))
+    """Names of the classes that the job's model tells apart: those of its training images.
+
+    Raises:
+        PenumbraError: an ID image set has no class of these; or the model is of this very
+            benchmark, and its held-out or test images have a class beside these.
+    """
+    config = job.config
+    classes = classes_of(image_path(job, config["train"]))
+    tested = [config[role] for role in ("heldout", "test") if config.get(role)]
+    for name in (*tested, *config["shifted"]):
+        given = classes_of(image_path(job, name))
+        _check_known(name, given, classes)
+        strange = [c for c in given if c not in classes]
+        if strange and name in tested and _is_own(job):
+            raise PenumbraError(
+                f"image set {name}: its classes {quoted(strange)} are not among those that the "
+                f"model was trained on, {quoted(classes)} (image set {config['train']}); keep "
+                f"those by image_sets.{name}.classes, or where all are meant, read them in a "
+                "benchmark with `models_of`"
+            )
+    return classes
+
+
+def _is_own(job: Job) -> bool:
+    """Whether the model was trained on the benchmark that it reads; other ones say `models_of`."""
+    trained = provenance_of(job.input("model")).get("wildcards", {}).get("benchmark")
+    return trained == job.wildcards["benchmark"]
+
+
+def _check_known(name: str, given: list[str], classes: list[str]) -> None:
+    if given and set(given).isdisjoint(classes):
+        raise PenumbraError(
+            f"image set {name}: none of its classes {quoted(given)} is among those that the model "
+            f"was trained on, {quoted(classes)}; classes are matched by name, so give both data "
+            "sets the same names (a Parquet file states them in its metadata `classes`, a folder "
+            "by its folders)"
+        )
 
 
 def as_known(part: Part, role: str, classes: list[str]) -> Part:
     """Labels of ID images as places in the model's `classes`, matched by name.
 
     -1 stands for a class that it never saw; OOD images keep their own labels.
+
+    Raises:
+        PenumbraError: none of the classes is known.
     """
     images = part.images
     if role == "ood" or images.classes == classes:
         return part
+    _check_known(part.name, images.classes, classes)
     found = [classes.index(c) if c in classes else NO_LABEL for c in images.classes]
     places = np.array([*found, NO_LABEL])  # an image without a label, -1, keeps none
     known = dataclasses.replace(images, labels=places[images.labels])

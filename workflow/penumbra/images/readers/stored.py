@@ -12,13 +12,25 @@ import numpy as np
 from PIL import Image
 
 from penumbra.errors import PenumbraError
+from penumbra.images import pieces
 from penumbra.images.classes import choose
+from penumbra.images.decode import rgb
 from penumbra.images.encoded import Encoded, listed
 from penumbra.images.entries import NO_LABEL, Entries, Entry
 from penumbra.images.fit import FITS
-from penumbra.images.layout import SUFFIXES, Location, files_below, locate, missing
+from penumbra.images.folders import Folder
+from penumbra.images.layout import Location, locate, missing
+from penumbra.images.names import (
+    check_classes,
+    check_text,
+    in_order,
+    is_left_out,
+    quoted,
+    readable,
+)
 
 Stored = Path | np.ndarray | Encoded  # a file, uint8 (H, W, 3), or a row of a Parquet file
+PLAIN = ("images", "image", "imgs", "img", "jpegimages")  # between a class folder and its images
 Rows = Sequence[tuple[str, Stored, int]]  # origin, image, label
 
 
@@ -35,48 +47,102 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
         location = _download(name, dataset, split, root)
     if location is None:
         raise missing(name, dataset, split, root)
-    found = _list(location, dataset, split, spec["size"])
-    if "class_list" in dataset:
-        file = f"config/classes/{dataset['classes_file']}.txt"
-        found = choose(found, dataset["class_list"], f"data set {name} in {location.path}, {file}")
-    found = _sample(found, dataset["splits"][split])
+    found, more = _list(location, dataset, split, spec["size"])
+    where = readable(str(location.path))
+    if more:
+        print(f"data set {name} in {where}: {more}", flush=True)
+    found = _classes(found, dataset, f"data set {name} in {where}")
+    if dataset["labelled"]:
+        found.check(spec["name"])
+    found = _sample(found, dataset, split)
     if spec["count"] not in (None, len(found)):
         raise PenumbraError(
-            f"image set {spec['name']}: {len(found)} images in {location.path}, expected "
-            f"{spec['count']}; complete the data set, or state the number that you mean as "
-            f"image_sets.{spec['name']}.count"
+            f"image set {spec['name']}: {len(found)} images in {where}{', ' * bool(more)}{more}, "
+            f"expected {spec['count']}; complete the data set, or state the number that you mean "
+            f"as image_sets.{spec['name']}.count"
         )
     return found
 
 
-def _list(location: Location, dataset: dict[str, Any], split: str, size: int) -> Entries:
+def _list(
+    location: Location, dataset: dict[str, Any], split: str, size: int
+) -> tuple[Entries, str]:
+    """All images as they are found, and in words what was left out."""
     rows: Rows
+    more = ""
     if location.layout == "parquet":
-        rows, classes = listed(location.files)
+        pieces.check(location.files, split)
+        rows, classes = listed(location.files, dataset["labelled"])
     elif location.layout == "official" and "files" in dataset["official"]:
         rows, classes = _torchvision_rows(location.path.parent, dataset, split)
     else:
-        rows, classes = _folder_rows(location.path, dataset.get("class_list"))
+        folder = Folder(location.path, dataset.get("class_list"))
+        folder.check()
+        rows, classes = _folder_rows(folder)
+        more = folder.left_out()
     fit = FITS[dataset.get("fit", "squash")]
     found = [
         Entry(origin, label, functools.partial(_pixels, origin, image, fit, size), place)
         for place, (origin, image, label) in enumerate(rows)
     ]
-    return Entries(found, classes or [str(i) for i in range(dataset.get("classes", 0))])
+    return Entries(found, classes or [str(i) for i in range(dataset.get("classes", 0))]), more
 
 
-def _folder_rows(folder: Path, class_list: list[str] | None) -> tuple[Rows, list[str]]:
+def _folder_rows(folder: Folder) -> tuple[Rows, list[str]]:
     """Images by path; the folder that holds an image is its class."""
-    names = [n for n in files_below(folder, class_list) if Path(n).suffix.lower() in SUFFIXES]
-    holders = [os.path.dirname(name) for name in names]
-    found = {os.path.basename(holder) for holder in holders if holder}
-    if class_list is not None:  # so that an error knows the names of the folders left out
-        found |= {path.name for path in folder.iterdir() if path.is_dir()}
-    by_number = all(name.isdecimal() for name in found)
-    classes = sorted(found, key=int if by_number else str)
+    check_text(folder.names, folder.path)
+    held = [_class_of(name) for name in folder.names]
+    found = set(filter(None, held))
+    check_classes(sorted(found), folder.path)
+    if folder.kept:  # so that an error knows the names of the folders left out
+        beside = (path for path in folder.path.iterdir() if path.is_dir())
+        found |= {path.name for path in beside if not is_left_out(path.name)}
+    classes = in_order(found)
     index = {name: i for i, name in enumerate(classes)}
-    labels = (index.get(os.path.basename(holder), NO_LABEL) for holder in holders)
-    return [(name, folder / name, y) for name, y in zip(names, labels, strict=True)], classes
+    rows = [
+        (name, folder.path / name, index.get(holder, NO_LABEL))
+        for name, holder in zip(folder.names, held, strict=True)
+    ]
+    return rows, classes
+
+
+def _class_of(name: str) -> str:
+    """The innermost folder of a path; where it only says `images`, the one that it lies in."""
+    *outer, holder = os.path.dirname(name).rsplit("/", 2)
+    return outer[-1] if outer and holder.lower() in PLAIN else holder
+
+
+def _classes(found: Entries, dataset: dict[str, Any], where: str) -> Entries:
+    """The classes that the catalogue states, by their names; none is missing or too many.
+
+    Raises:
+        PenumbraError: naming the classes that were found.
+    """
+    if "class_list" in dataset:
+        file = f"config/classes/{dataset['classes_file']}.txt"
+        return choose(found, dataset["class_list"], f"{where}, {file}")
+    if not dataset["labelled"]:
+        return found
+    if not found.rows:  # the image set's own check says so
+        return found
+    without = [row.origin for row in found.rows if row.label == NO_LABEL]
+    names, wanted = found.classes, dataset.get("classes")
+    if len(without) == len(found):
+        names = []
+    if wanted not in (None, len(names)) or not names:
+        has = f"{len(names)} classes, {quoted(names)}," if names else "no classes (0)"
+        raise PenumbraError(
+            f"{where}: it has {has} and the catalogue states {wanted or 'no number of them'}; put "
+            "one folder a class there (or the class names into the Parquet file's metadata), or "
+            "state the right number as `classes`"
+        )
+    if without:
+        raise PenumbraError(
+            f"{where}: {quoted(without)} without a class among classes; put every image into the "
+            "folder of its class"
+        )
+    numbers = [str(number) for number in range(len(names))]
+    return Entries(found.rows, dataset.get("class_names", names)) if names == numbers else found
 
 
 def _torchvision_rows(folder: Path, dataset: dict[str, Any], split: str) -> tuple[Rows, list[str]]:
@@ -101,7 +167,7 @@ def _torchvision(dataset: dict[str, Any], split: str, folder: Path, download: bo
     try:
         # Verifies checksums before it unpickles anything.
         return published(folder, download=download, **dataset["official"]["arguments"][split])
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise PenumbraError(f"{dataset['title']} in {folder}: {error}") from error
 
 
@@ -112,11 +178,12 @@ def _download(name: str, dataset: dict[str, Any], split: str, root: Path) -> Loc
     return locate(name, dataset, split, root)
 
 
-def _sample(found: Entries, split: dict[str, Any]) -> Entries:
+def _sample(found: Entries, dataset: dict[str, Any], split: str) -> Entries:
     """The draw that FN's code makes from the sorted listing (random.seed(0); random.sample)."""
-    if "sample" not in split or len(found) <= split["sample"]:
+    count = dataset["splits"][split].get("sample", len(found))
+    if len(found) <= count:
         return found
-    return Entries(random.Random(0).sample(found.rows, split["sample"]), found.classes)
+    return Entries(random.Random(0).sample(found.rows, count), found.classes)
 
 
 def _pixels(
@@ -129,14 +196,14 @@ def _pixels(
     """
     try:
         if isinstance(image, np.ndarray):
-            opened = Image.fromarray(image)
+            opened = Image.fromarray(image).convert("RGB")
         else:
-            file = image if isinstance(image, Path) else io.BytesIO(image.encoded())
-            opened = Image.open(file)
-        rgb = opened.convert("RGB")
-    except (OSError, ValueError, SyntaxError) as error:
+            opened = rgb(image if isinstance(image, Path) else io.BytesIO(image.encoded()))
+        return np.asarray(fit(opened, size)).transpose(2, 0, 1)
+    except Exception as error:  # decoders raise anything where bytes are damaged
         path = image if isinstance(image, Path) else origin
+        inside = f" {image.group.file}" if isinstance(image, Encoded) else ""
         raise PenumbraError(
-            f"unreadable image {path}: {error}; replace the file, then call snakemake again"
+            f"unreadable image {path}: {str(error) or type(error).__name__}; replace the file"
+            f"{inside}, then call snakemake again"
         ) from error
-    return np.asarray(fit(rgb, size)).transpose(2, 0, 1)
