@@ -28,7 +28,6 @@ from penumbra.planning import (
     starter,
     synthesis,
     synthesis_specs,
-    wakeups,
 )
 from penumbra.planning.paths import pattern
 from penumbra.planning.setup import require_executor, set_up
@@ -71,7 +70,10 @@ onstart:
     require_executor(workflow)
     CALL.note(executor=workflow.executor_plugin.name)
     attend(workflow, starter.start(workflow, BASE, CALL))
-    wakeups.settle(workflow)
+    # Its timers multiply with every job, until they wake the scheduler a thousand times a second
+    # (pull request 3744 of Snakemake). Local jobs need no limit of their rate.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
     FAILURES.watch(workflow)
 
 

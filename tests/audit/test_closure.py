@@ -99,3 +99,21 @@ def test_a_module_outside_the_closure_is_found():
     strays = closure.strays(["penumbra.stages.metrics"])
     assert "penumbra.scores.msp" in strays
     assert "penumbra.evaluation.metrics" not in strays
+
+
+def test_plumbing_is_in_no_digest_and_yet_no_stray():
+    code = closure.code_of(["penumbra.stages.models", "penumbra.training.standard"])
+    modules = closure.closure(("penumbra.stages.models", "penumbra.training.standard"))[0]
+    carried = {"penumbra.errors", "penumbra.files", "penumbra.audit.seals"}
+    assert carried <= set(modules)
+    assert not carried & set(code["modules"])
+    assert "penumbra.columns" in code["modules"]
+    assert not [name for name in code["modules"] if closure.is_plumbing(name)]
+    named = {f"penumbra.{name}" for name in closure.PLUMBING}
+    assert all(closure._exists(name) for name in named)
+
+
+def test_the_format_is_in_every_digest(monkeypatch):
+    before = closure.code_of(["penumbra.stages.metrics"])["digest"]
+    monkeypatch.setattr(closure, "FORMAT", closure.FORMAT + 1)
+    assert closure.code_of(["penumbra.stages.metrics"])["digest"] != before

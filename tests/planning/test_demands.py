@@ -78,8 +78,6 @@ def test_more_epochs_images_and_retries_ask_for_more(world):
         assert ask(small, "models", wc, 3) == 3 * ask(small, "models", wc, 1)
     assert demands.minutes(longer, "models", wc, 10_000) == small.config["compute"]["longest"]
     assert demands.mem_mb(longer, "models", wc, 10_000) == small.config["compute"]["memory"]
-    both = world({"compute": {"processes": 2}})
-    assert demands.mem_mb(both, "models", wc, 1) == 2 * demands.mem_mb(small, "models", wc, 1)
     scored = world({"image_sets": {"digits-test": {"count": 5_000_000}}})
     of_scorer = wildcards(scorer="knn")
     more, less = (demands.minutes(made, "arrays", of_scorer, 1) for made in (scored, small))
@@ -113,7 +111,7 @@ def planned(tmp_path_factory):
     from tests.conftest import Checkout
 
     made = Checkout(tmp_path_factory.mktemp("planned"))
-    (made.folder / "gpu.yaml").write_text("compute: {device: cuda, gpus: 1, processes: 2}\n")
+    (made.folder / "gpu.yaml").write_text("compute: {device: cuda, gpus: 1}\n")
     found = {}
     for name, config in (("cpu", ()), ("gpu", ("--configfile", "gpu.yaml"))):
         text = made.snakemake("all_tables", "all_figures", "-n", *config).output
@@ -142,7 +140,7 @@ def test_only_jobs_with_a_network_ask_for_a_gpu(planned):
         *("outputs", "norms", "channels", "latency", "fits_network", "scores_network"),
     }
     for rule, asked in planned["gpu"].items():
-        wanted = "2" if rule == "models" else "1" if rule in with_gpu else None
+        wanted = "1" if rule in with_gpu else None
         assert {job.get("gpu") for job in asked} == {wanted}, rule
     for asked in planned["cpu"].values():
         assert {job.get("gpu", "0") for job in asked} == {"0"}

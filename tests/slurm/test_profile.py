@@ -37,8 +37,6 @@ def test_trainings_are_told_before_their_time_is_over(table):
     for job in jobs:
         told = "--signal=TERM@60" in job["SubmitLine"]
         assert told == (kind(job) == "models"), job["SubmitLine"]
-        if told:
-            assert "--nodes=1" in job["SubmitLine"]
 
 
 def test_small_jobs_travel_together(table):

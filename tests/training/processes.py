@@ -114,7 +114,7 @@ class Training:
         return said
 
 
-def model(folder, method, backbone=None, count=203, processes=1, **changes):
+def model(folder, method, backbone=None, count=203, **changes):
     """A classifier's training; 203 images leave an odd last batch of 3."""
     recipe = RECIPE | {"method": method, "options": METHODS[method], "lr": 0.01, "epochs": 4}
     recipe |= {"augment": {"flip": False, "crop_padding": 2}, **changes}
@@ -125,7 +125,6 @@ def model(folder, method, backbone=None, count=203, processes=1, **changes):
         "outliers": {"fold": None} if method == "energy" else None,
         "compile": False,
         "graphs": False,
-        "processes": processes,
     }
     roots = [f"penumbra.networks.{network['network']}", f"penumbra.training.{method}"]
     roots += ["penumbra.training.pool"] if method == "energy" else []

@@ -23,6 +23,21 @@ def test_nothing_to_do_twice(again):
     assert again.planned() == set()
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("files.py", "no space is left to write it", "there is no space left to write it"),
+        ("audit/seals.py", "damaged, or not of this project", "damaged or none of this project's"),
+        ("stages/common.py", "the code changed after", "the code was changed after"),
+        ("training/resume.py", "starting from scratch", "starting anew"),
+    ],
+)
+def test_plumbing(again, file, old, new):
+    """A message of what only carries results."""
+    again.edit(f"workflow/penumbra/{file}", old, new)
+    assert again.planned() == set()
+
+
 def test_a_scorer(again):
     """CCFN's scores, their metrics and the tables that show them; no training, no other scorer."""
     again.edit("workflow/penumbra/scores/ccfn.py", "return norm.mean(1)", "return norm.sum(1)")

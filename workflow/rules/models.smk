@@ -21,13 +21,12 @@ rule models:
         recipe=of.recipes_that(WORLD, are_zero_shot=False),
     conda:
         "../../envs/penumbra.yaml"
-    threads: demands.training_threads(WORLD)
+    threads: WORLD.config["compute"]["threads"]["models"]
     resources:
-        gpu=demands.training_gpus(WORLD),
+        gpu=WORLD.config["compute"]["gpus"],
         mem_mb=partial(demands.mem_mb, WORLD, "models"),
         runtime=partial(demands.minutes, WORLD, "models"),
         slurm_extra=demands.WARNING,
-        nodes=1,
     params:
         spec=lambda wc: specs.models(WORLD, wc),
     shell:

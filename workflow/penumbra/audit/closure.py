@@ -15,6 +15,13 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 NAME = PACKAGE.name
+# How bytes lie on disk. Whoever changes that on purpose, in the modules of PLUMBING above all,
+# raises it, and all is computed anew (tests/workflow/test_bytes.py notices).
+FORMAT = 1
+# What carries results without deciding them: messages, files, seals, the frame of a stage, saved
+# states. An edit there reruns nothing.
+PLUMBING = ("errors", "files", "plugins", "audit", "stages.common", "stages.resuming")
+PLUMBING += ("training.resume",)
 
 
 @functools.cache
@@ -109,17 +116,32 @@ def package_versions(packages: tuple[str, ...]) -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in names}
 
 
+def is_plumbing(module: str) -> bool:
+    """Whether an edit of a first-party module reruns nothing."""
+    inside = module.removeprefix(f"{NAME}.")
+    return any(inside == name or inside.startswith(f"{name}.") for name in PLUMBING)
+
+
 def code_of(roots: Iterable[str]) -> dict[str, object]:
     """What `roots` would run: one digest, each module's digest, and package versions."""
     modules, packages = closure(tuple(sorted(roots)))
-    digests = {module: module_digest(module) for module in modules}
+    digests = {module: module_digest(module) for module in modules if not is_plumbing(module)}
     versions = package_versions(packages)
-    whole = json.dumps([digests, versions], sort_keys=True)
+    whole = json.dumps([FORMAT, digests, versions], sort_keys=True)
     return {
+        "format": FORMAT,
         "digest": hashlib.sha256(whole.encode()).hexdigest()[:16],
         "modules": digests,
         "packages": versions,
     }
+
+
+def everything() -> str:
+    """One digest of all that stages and the planner do, plumbing left out."""
+    files = (f.relative_to(PACKAGE.parent).with_suffix("") for f in PACKAGE.rglob("*.py"))
+    names = sorted(".".join(f.parts).removesuffix(".__init__") for f in files)
+    digests = {name: module_digest(name) for name in names if not is_plumbing(name)}
+    return hashlib.sha256(json.dumps([FORMAT, digests]).encode()).hexdigest()
 
 
 def strays(roots: Iterable[str]) -> list[str]:

@@ -11,7 +11,6 @@ from torch import Tensor
 from penumbra.errors import PenumbraError
 
 TRIES = 10  # boxes drawn for a random resized crop before all that fits is taken
-ALL = slice(None)  # of a batch
 LOG_RATIO = math.log(4 / 3)  # a box is at most so much wider than high, or higher than wide
 
 
@@ -60,21 +59,15 @@ class Feeder:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(
-        self, rows: Tensor, generator: torch.Generator, part: slice = ALL
-    ) -> tuple[Tensor, Tensor]:
-        """Normalised float32 inputs (n, C, H, W) and labels (n,) of the rows, newly augmented.
-
-        Of a `part`, only those are made; their augmentation is drawn along with the others'.
-        """
+    def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Normalised float32 inputs (n, C, H, W) and labels (n,) of the rows, newly augmented."""
         padded = self.crop_scale is None
         draw = self._offsets if padded else self._boxes
         crop = self._padded_crop if padded else self._resized_crop
         drawn = draw(len(rows), generator)
         if self.flip:
             drawn += (torch.rand(len(rows), generator=generator, device=self.device) < 0.5,)
-        rows = rows[part]
-        patches = crop(rows, *(each[part] for each in drawn))
+        patches = crop(rows, *drawn)
         inputs = (patches * self.scale + self.shift).permute(0, 3, 1, 2)
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         return inputs.contiguous(memory_format=layout), self.labels[rows]

@@ -46,21 +46,7 @@ def mem_mb(world: World, rule: str, wildcards: Any, attempt: int) -> int:
     compute = world.config["compute"]
     load = LOADS[rule](world, wildcards)
     process = TORCH[compute["device"]] if load.torch else ARRAYS
-    processes = compute["processes"] if rule == "models" else 1
-    need = processes * math.ceil(process + load.held / 1e6)
-    return min(attempt * need, compute["memory"])
-
-
-def training_gpus(world: World) -> int:
-    """GPUs of a training job, which share its batches; none where the world computes on CPUs."""
-    compute = world.config["compute"]
-    return compute["gpus"] * compute["processes"]
-
-
-def training_threads(world: World) -> int:
-    """CPU threads of a training job, all processes together."""
-    compute = world.config["compute"]
-    return compute["threads"]["models"] * compute["processes"]
+    return min(attempt * math.ceil(process + load.held / 1e6), compute["memory"])
 
 
 def _images(world: World, wc: Any) -> Load:

@@ -16,12 +16,6 @@ def require(world: World) -> None:
     Raises:
         PenumbraError: all that is missing: which files are expected where, and how to get them.
     """
-    compute = world.config["compute"]
-    if compute["graphs"] and compute["processes"] > 1:
-        raise PenumbraError(
-            f"compute.processes is {compute['processes']}, and CUDA graphs hold one process; set "
-            "compute.graphs: false"
-        )
     absent = {
         source: missing(source[0], world.datasets[source[0]], source[1], world.root)
         for image_set in sorted(_image_sets(world))

@@ -1,6 +1,7 @@
 """What the Snakefile does before it has rules: read the world, or end with one clear message."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from penumbra.audit.artifacts import COMMIT, dumps
+from penumbra.audit.closure import everything
 from penumbra.errors import PenumbraError
 from penumbra.planning.requirements import require
 from penumbra.planning.world import World
@@ -44,12 +46,16 @@ def _hold_to_plan(base: Path, world: World, is_planner: bool) -> None:
 
     A job reads both anew on its node, and would take an edit made in between for its plan.
     """
-    digest = hashlib.sha256(dumps(world.config).encode())
+    config = hashlib.sha256(dumps(world.config).encode()).hexdigest()
+    text = hashlib.sha256()
     for file in sorted((base / "workflow").rglob("*.py")):
-        digest.update(file.read_bytes())
+        text.update(file.read_bytes())
     if is_planner:
-        os.environ[PLAN] = digest.hexdigest()
-    elif os.environ.get(PLAN) != digest.hexdigest():
+        os.environ[PLAN] = dumps([config, text.hexdigest(), everything()])
+        return
+    planned = json.loads(os.environ.get(PLAN, "[null, null, null]"))
+    is_same_text = planned[1] == text.hexdigest()  # quick; else a comment may have changed
+    if planned[0] != config or not (is_same_text or planned[2] == everything()):
         print(
             "error: the code or the config changed after the jobs were planned; call snakemake "
             "again",
@@ -62,7 +68,8 @@ def _set_environment(base: Path, world: World) -> None:
     """Stages run with this interpreter and this checkout, however Snakemake was called."""
     found = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), found])
-    os.environ["PYTHONPATH"] = str(base / "workflow")
+    given = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(base / "workflow"), given]))
     os.environ["PYTHONUTF8"] = "1"  # their logs and file names do not depend on the locale
     if commit := _commit(base):
         os.environ[COMMIT] = commit

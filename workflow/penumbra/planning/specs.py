@@ -100,7 +100,6 @@ def models(world: World, names: Mapping[str, str]) -> str:
         "outliers": found and {"set": found["set"], "fold": found.get("fold")},
         "normalisation": world.config["benchmarks"][names["benchmark"]]["normalisation"],
         "device": compute["device"],
-        "processes": compute["processes"],
         "channels_last": compute["channels_last"],
         "compile": compute["compile"],
         "graphs": compute["graphs"],

@@ -1,8 +1,5 @@
 """Model: training images and a recipe -> checkpoint and history."""
 
-import sys
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
@@ -16,31 +13,21 @@ from penumbra.seeds import derive
 from penumbra.stages.common import Job, main, seeded
 from penumbra.stages.resuming import resume_of
 from penumbra.training.determinism import determinism, pick_device
-from penumbra.training.launch import launch, started
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Setting
-from penumbra.training.team import Team, assemble
 
 
 def run(job: Job) -> None:
     """Train, resuming where a run of the same identity was stopped or killed."""
     config, names = job.config, job.wildcards
     determinism(config["threads"], config["compile"])
-    device, processes = pick_device(config["device"]), config["processes"]
-    if processes > 1 and started() == 1:
-        launch("penumbra.stages.models", sys.argv[1:], processes, device)
-        return
-    team, device = assemble(processes, device)
-    report = job.report if team.first else _nothing
+    device = pick_device(config["device"])
     # The recipe is left out: runs that differ only in it share initial weights and data order.
     seed = derive("model", names["benchmark"], names["backbone"], names["seed"])
-    trainer = make_trainer(job, seed, device, team, report)
+    trainer = make_trainer(job, seed, device)
     provenance = seeded(job.provenance(), seed)
     resume = resume_of(job, provenance, device)
-    history = trainer.run(resume, report)
-    team.leave()
-    if not team.first:
-        return
+    history = trainer.run(resume, job.report)
     tensors = {f"model.{k}": v for k, v in trainer.model.state_dict().items()}
     write_parquet(job.outputs["history"], table(history), provenance)
     write_checkpoint(job.outputs["model"], tensors | trainer.method.artifacts(), provenance)
@@ -48,9 +35,7 @@ def run(job: Job) -> None:
     resume.discard()
 
 
-def make_trainer(
-    job: Job, seed: int, device: torch.device, team: Team, report: Callable[[str], None]
-) -> Trainer:
+def make_trainer(job: Job, seed: int, device: torch.device) -> Trainer:
     """Network, images on the device, method and loop, as the job's config says."""
     config, recipe = job.config, job.config["recipe"]
     images = from_table(read_parquet(job.input("train")))
@@ -58,15 +43,14 @@ def make_trainer(
     model = build(config["backbone"], len(images.classes)).to(device)
     if config["channels_last"]:
         model = model.to(memory_format=torch.channels_last)
-    team.adopt(model)
     feeder = make_feeder(config, images.pixels, images.labels, device)
     mean, std = (
         torch.tensor(config["normalisation"][key], device=device).reshape(1, -1, 1, 1)
         for key in ("mean", "std")
     )
-    outliers = outlier_feeder(job, images.pixels.shape[-1], device, report)
+    outliers = outlier_feeder(job, images.pixels.shape[-1], device)
     setting = Setting(
-        model, images.pixels.shape[1:], mean, std, seed, device, outliers, team,
+        model, images.pixels.shape[1:], mean, std, seed, device, outliers,
         lowered=recipe["precision"] == "bfloat16",
         graphs=config["graphs"] and device.type == "cuda",
     )  # fmt: skip
@@ -88,9 +72,7 @@ def make_feeder(
     )
 
 
-def outlier_feeder(
-    job: Job, size: int, device: torch.device, report: Callable[[str], None]
-) -> Feeder | None:
+def outlier_feeder(job: Job, size: int, device: torch.device) -> Feeder | None:
     """The outliers that the job trains on, at the size of the ID images; None where it has none."""
     chosen = job.config["outliers"]
     if chosen is None:
@@ -101,12 +83,8 @@ def outlier_feeder(
         selection = read_parquet(job.input("selection"), ["outlier", "kept"])
     pool = load("training", "pool")
     pixels = pool.outlier_pixels(shards, selection, chosen["fold"], size)
-    report(f"{len(pixels)} outliers of {sum(map(len, shards))}")
+    job.report(f"{len(pixels)} outliers of {sum(map(len, shards))}")
     return make_feeder(job.config, pixels, np.zeros(len(pixels), np.int64), device)
-
-
-def _nothing(text: str) -> None:
-    """What the processes say that do not speak for the others."""
 
 
 def _device_name(device: torch.device) -> str:

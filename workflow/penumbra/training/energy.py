@@ -56,8 +56,7 @@ class EnergyRegularised(Method):
 
     def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:
         """x followed by a batch of outliers."""
-        part = self.setting.team.part(self.options.outlier_batch)
-        return torch.cat([x, self.outliers.batch(batch.step, part)]), None
+        return torch.cat([x, self.outliers.batch(batch.step)]), None
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         """Cross-entropy of the ID part + beta · uncertainty of both parts."""
@@ -66,11 +65,11 @@ class EnergyRegularised(Method):
         with torch.autocast(logits.device.type, enabled=False):
             uncertainty = self.uncertainty(logits.float().logsumexp(1), count)
         self.latest.copy_(uncertainty.detach())
-        cross_entropy = self.setting.team.cross_entropy(logits[:count], y)
+        cross_entropy = F.cross_entropy(logits[:count], y)
         return cross_entropy + self.options.beta * uncertainty
 
     def uncertainty(self, lse: Tensor, count: int) -> Tensor:
-        """This process's share () of the uncertainty loss of lse (n,), the first `count` of ID.
+        """The uncertainty loss () of lse (n,), the first `count` of ID.
 
         `concat_mean` is the mean over all, as the code of VOS and Dream-OOD; `separate_means` the
         sum of ID's and the outliers' mean, as Eq. 4 is printed: twice that for equal halves.
@@ -78,10 +77,9 @@ class EnergyRegularised(Method):
         outlier = torch.arange(len(lse), device=lse.device) >= count
         target = torch.where(outlier, 1 - phi.ID, phi.ID)
         losses = F.cross_entropy(self.phi(lse[:, None]), target, reduction="none")
-        team, outliers = self.setting.team, self.options.outlier_batch
         if self.options.reduction == "separate_means":
-            return team.mean(losses[:count], team.count) + team.mean(losses[count:], outliers)
-        return team.mean(losses, team.count + outliers)
+            return losses[:count].mean() + losses[count:].mean()
+        return losses.mean()
 
     def after(self, x: Tensor, y: Tensor, batch: Batch) -> None:
         """Note the uncertainty loss; keep phi monotone, if it shall be."""
@@ -91,29 +89,24 @@ class EnergyRegularised(Method):
 
     def record(self) -> dict[str, float]:
         """The epoch's mean uncertainty loss, beta left out."""
-        mean = self._whole_uncertainties().mean().item()
+        mean = torch.stack(self.uncertainties).mean().item()
         self.uncertainties.clear()
         return {"uncertainty": mean}
 
     def state(self) -> dict[str, Tensor]:
         """phi and the epoch's losses so far; the outliers' order follows from the step."""
         state = self.artifacts()
-        return state | {"losses": self._whole_uncertainties()} if self.uncertainties else state
+        return state | {"losses": torch.stack(self.uncertainties)} if self.uncertainties else state
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from a saved state."""
         self.phi.load_state_dict(under(state, "phi."))
         if "losses" in state:
-            losses = state["losses"].to(self.setting.device)
-            self.uncertainties = list(self.setting.team.share(losses))
+            self.uncertainties = list(state["losses"].to(self.setting.device))
 
     def artifacts(self) -> dict[str, Tensor]:
         """phi, read by `penumbra.networks.phi.phi_logit`."""
         return {f"phi.{name}": tensor for name, tensor in self.phi.state_dict().items()}
-
-    def _whole_uncertainties(self) -> Tensor:
-        """The epoch's losses (steps,) so far, each that of the whole batch."""
-        return self.setting.team.summed(torch.stack(self.uncertainties))
 
 
 def _outliers(setting: Setting) -> Feeder:

@@ -12,7 +12,6 @@ from penumbra.networks.graphs import side_stream
 from penumbra.networks.states import under
 from penumbra.training.progress import Extent, Progress
 from penumbra.training.resume import Record, Resume
-from penumbra.training.team import Team
 
 UNDER_WAY = "epoch."
 
@@ -20,11 +19,8 @@ UNDER_WAY = "epoch."
 class Loop(ABC):
     """Steps of one kind over epochs of numbered samples; a subclass says what a step is."""
 
-    def __init__(
-        self, module: nn.Module, extent: Extent, seed: int, device: torch.device, team: Team
-    ):
-        self.module, self.extent, self.seed = module, extent, seed
-        self.device, self.team = device, team
+    def __init__(self, module: nn.Module, extent: Extent, seed: int, device: torch.device):
+        self.module, self.extent, self.seed, self.device = module, extent, seed, device
         self.under_way: Progress | None = None
         self.stopping = False
 
@@ -67,7 +63,7 @@ class Loop(ABC):
             if resume:
                 self._save(resume, history)
                 if self.stopping and len(history) < self.extent.epochs:
-                    raise self.team.common(self._stopped(history))
+                    raise self._stopped(history)
             # What reads the lines may be gone by the signal that this process is yet to get.
             with suppress(BrokenPipeError):
                 report(self.line(history[-1]))
@@ -82,10 +78,10 @@ class Loop(ABC):
         self.module.train()
         for rows in progress.rest():
             progress.finish(self.advance(rows, progress))
-            self.stopping = self.team.poll(resume is not None and resume.asked)
+            self.stopping = resume is not None and resume.asked
             if self.stopping:
                 break
-        losses = progress.whole_losses()
+        losses = progress.losses_so_far()
         self._check(losses, epoch)
         self.under_way = progress if progress.done < self.extent.batches else None
         return None if self.under_way else self.record(progress, losses.mean().item())
@@ -95,7 +91,7 @@ class Loop(ABC):
         return f"epoch {record['epoch'] + 1}/{self.extent.epochs}  loss {record['loss']:.4f}"
 
     def _begin(self, epoch: int) -> Progress:
-        return Progress(epoch, self.extent, self.seed, self.device, self.team)
+        return Progress(epoch, self.extent, self.seed, self.device)
 
     def _take_up(self, resume: Resume, report: Callable[[str], None]) -> list[Record]:
         tensors, history = resume.read(report)
@@ -112,7 +108,7 @@ class Loop(ABC):
         state = self.state()
         if self.under_way:
             state |= {UNDER_WAY + name: t for name, t in self.under_way.state().items()}
-        self.team.by_first(lambda: resume.write(state, history))
+        resume.write(state, history)
 
     def _stopped(self, history: list[Record]) -> PenumbraError:
         return PenumbraError(
@@ -131,5 +127,4 @@ class Loop(ABC):
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             step = int(bad[0])
-            message = self.diverged(losses[step].item(), epoch, step)
-            raise self.team.common(PenumbraError(message))
+            raise PenumbraError(self.diverged(losses[step].item(), epoch, step))

@@ -20,11 +20,7 @@ from penumbra.training.sgd import Sgd
 
 
 class Trainer(Loop):
-    """Trains one classifier by one recipe on images that lie on the device.
-
-    Several processes share every batch and end with the weights of one, up to rounding; only
-    dropout draws other masks.
-    """
+    """Trains one classifier by one recipe on images that lie on the device."""
 
     def __init__(
         self,
@@ -39,7 +35,7 @@ class Trainer(Loop):
         full, rest = divmod(len(feeder), recipe["batch_size"])
         batches = full + (rest > 1 or not full)
         extent = Extent(len(feeder), recipe["batch_size"], batches, recipe["epochs"])
-        super().__init__(model, extent, seed, feeder.device, method.setting.team)
+        super().__init__(model, extent, seed, feeder.device)
         self.model, self.feeder, self.method, self.recipe = model, feeder, method, recipe
         self.rate: float = recipe["lr"]
         static = torch.zeros((), device=feeder.device) if method.setting.graphs else None
@@ -49,14 +45,12 @@ class Trainer(Loop):
         self.updates: dict[str | None, Graphed] = {}  # by the step that a map is added to
 
     def advance(self, rows: Tensor, progress: Progress) -> Tensor:
-        """One optimiser step on newly augmented images; this process's share of the loss ()."""
+        """One optimiser step on newly augmented images; the loss ()."""
         epoch, index = progress.epoch, progress.done
         batch = Batch(epoch, index, epoch * self.extent.batches + index)
         self.rate = self._rate(batch)
         self.optimiser.set_rate(self.rate)
-        self.team.count = len(rows)
-        part = self.team.part(len(rows))
-        loss, right = self.step(*self.feeder.batch(rows, progress.generator, part), batch)
+        loss, right = self.step(*self.feeder.batch(rows, progress.generator), batch)
         progress.correct += right
         return loss
 
@@ -80,7 +74,6 @@ class Trainer(Loop):
             loss = self.method.loss(logits, y)
         self.optimiser.zero_grad()
         loss.backward()
-        self.team.reduce(self.optimiser.parameters)
         self.optimiser.step()
         return loss.detach(), (logits[: len(y)].detach().argmax(1) == y).sum()
 
@@ -91,7 +84,7 @@ class Trainer(Loop):
             "epoch": progress.epoch,
             "lr": self.rate,
             "loss": loss,
-            "accuracy": self.team.summed(progress.correct).item() / images,
+            "accuracy": progress.correct.item() / images,
             **self.method.record(),
         }
 

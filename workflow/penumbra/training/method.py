@@ -1,15 +1,15 @@
 """What a training method may add to the loop; standard training adds nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from penumbra.images.augment import Feeder
 from penumbra.networks.base import Classifier
-from penumbra.training.team import Team
 
 Perturb = tuple[str, Tensor] | None
 
@@ -28,9 +28,8 @@ class Setting:
     """What a method may need of the run that it takes part in.
 
     `shape` is (C, H, W) of the inputs; `mean` and `std` (1, C, 1, 1) are the normalisation.
-    `outliers` serves the images that a method holds against those of the classes. Under a `team`
-    of several processes, a method is given this one's part of every batch. `lowered` trains in
-    bfloat16, `graphs` replays work of fixed shapes as CUDA graphs.
+    `outliers` serves the images that a method holds against those of the classes. `lowered` trains
+    in bfloat16, `graphs` replays work of fixed shapes as CUDA graphs.
     """
 
     model: Classifier
@@ -40,7 +39,6 @@ class Setting:
     seed: int
     device: torch.device
     outliers: Feeder | None = None
-    team: Team = field(default_factory=Team)
     lowered: bool = False
     graphs: bool = False
 
@@ -67,12 +65,12 @@ class Method:
         return x, None
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
-        """This process's share () of the loss; logits (n or more, K) of those inputs, y (n,).
+        """The loss (); logits (n or more, K) of those inputs, y (n,).
 
         A step may be replayed as a CUDA graph: what else is to be known of the loss is written into
         tensors that stay, for `after` to read.
         """
-        return self.setting.team.cross_entropy(logits, y)
+        return F.cross_entropy(logits, y)
 
     def after(self, x: Tensor, y: Tensor, batch: Batch) -> None:
         """Called after the optimiser step, with the clean batch."""
@@ -82,7 +80,7 @@ class Method:
         return {}
 
     def state(self) -> dict[str, Tensor]:
-        """Tensors that a resumed run needs, the same from every process of the team."""
+        """Tensors that a resumed run needs."""
         return {}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:

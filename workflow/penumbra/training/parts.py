@@ -15,7 +15,6 @@ from penumbra.training.epochs import Loop
 from penumbra.training.objective import Objective
 from penumbra.training.progress import Extent, Progress
 from penumbra.training.resume import Record, Resume
-from penumbra.training.team import Team
 
 SCHEDULES = ("constant", "cosine")
 PRECISIONS = ("float32", "bfloat16")
@@ -84,11 +83,7 @@ def fit(
 
 
 class _Run(Loop):
-    """An objective, its optimiser, and the epochs of one seed.
-
-    It is for one process: a contrastive loss sets every sample against the whole batch, and the
-    tokenizer's codes start anew from vectors of the whole batch.
-    """
+    """An objective, its optimiser, and the epochs of one seed."""
 
     def __init__(self, objective: Objective, recipe: Recipe, seed: int):
         if not len(objective):
@@ -97,7 +92,7 @@ class _Run(Loop):
         # A last batch that is not full is left out, as published; another epoch has its samples.
         batches = max(1, len(objective) // recipe.batch_size)
         extent = Extent(len(objective), recipe.batch_size, batches, recipe.epochs)
-        super().__init__(objective.module, extent, seed, parameters[0].device, Team())
+        super().__init__(objective.module, extent, seed, parameters[0].device)
         self.objective, self.recipe = objective, recipe
         self.optimiser = AdamW(parameters, recipe.weight_decay, recipe.betas)
 

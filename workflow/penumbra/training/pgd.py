@@ -45,7 +45,7 @@ class PerSample(Method):
         if self.options.random_start:
             generator = torch.Generator(s.device)
             generator.manual_seed(derive(s.seed, "attack", batch.epoch, batch.index))
-            noise = (s.team.noise(x, generator) * 2 - 1,)
+            noise = (torch.rand(x.shape, generator=generator, device=x.device) * 2 - 1,)
         return self.climb(x, y, *noise)[0]
 
     def _climb(self, x: Tensor, y: Tensor, noise: Tensor | None = None) -> tuple[Tensor]:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from penumbra.images.augment import ALL, Feeder
+from penumbra.images.augment import Feeder
 from penumbra.seeds import derive
 
 
@@ -19,13 +19,10 @@ class Stream:
         self.seed, self.name = seed, name
         self.orders: dict[int, Tensor] = {}
 
-    def batch(self, step: int, part: slice = ALL) -> Tensor:
-        """Newly augmented, normalised inputs (n, C, H, W) of a step, counted from 0.
-
-        All of the batch, or the part that a process takes of it.
-        """
+    def batch(self, step: int) -> Tensor:
+        """Newly augmented, normalised inputs (n, C, H, W) of a step, counted from 0."""
         generator = self._generator("augmentation", step)
-        return self.feeder.batch(self.rows(step), generator, part)[0]
+        return self.feeder.batch(self.rows(step), generator)[0]
 
     def rows(self, step: int) -> Tensor:
         """The rows (batch size,) of a step's batch."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from penumbra.networks.base import INPUT
@@ -43,7 +44,6 @@ class Options:
 class Universal(Method):
     """Holds the map L (1, C, H, W) as a buffer: no momentum, no weight decay, no gradient.
 
-    Processes of a team hold the same map, since all draw alike and add up their gradients.
 
     With update `pgd`, L = alpha · unit · delta with delta in [-1, 1]; unit is 1 in normalised
     space, 1/std in pixel space, and inside the network the activation's deviation over the
@@ -110,12 +110,11 @@ class Universal(Method):
 
     def _gradient(self, x: Tensor, y: Tensor, at: Tensor) -> Tensor:
         at = at.detach().requires_grad_(True)
-        team = self.setting.team
         with self.setting.autocast():
-            loss = team.cross_entropy(self.setting.model(x, (self.where, at)), y)
+            loss = F.cross_entropy(self.setting.model(x, (self.where, at)), y)
         # grad(), not backward(): nothing may stay on the weights for the next optimiser step.
         (gradient,) = torch.autograd.grad(loss, at)
-        return team.summed(gradient)
+        return gradient
 
     def _counter(self, batch: Batch) -> int:
         return batch.index if self.options.index == "epoch" else batch.step
@@ -135,8 +134,7 @@ class Universal(Method):
     def _measure(self, x: Tensor) -> None:
         with frozen(self.setting.model):
             inside = self.setting.model.maps(x, (self.where,))[self.where]
-        deviation = self.setting.team.deviation
-        self.unit = (deviation(inside) / deviation(x)).reshape(1, 1, 1, 1)
+        self.unit = (inside.std() / x.std()).reshape(1, 1, 1, 1)
 
     def _bounded(self, delta: Tensor) -> Tensor:
         assert self.unit is not None, "the map's unit is measured on the first batch"
