@@ -29,7 +29,6 @@ from penumbra.planning import (
     synthesis,
     synthesis_specs,
 )
-from penumbra.planning.paths import pattern
 from penumbra.planning.setup import require_executor, set_up
 
 # What Snakemake itself begins a job's shell with, so that a job fails where its stage does: a
@@ -81,39 +80,43 @@ onerror:
     FAILURES.tell_at_exit()
 
 
-TABLES = f"results/{WORLD.name}/tables"
-FIGURES = f"results/{WORLD.name}/figures"
+# Paths below results/<world> and logs/<world>.
+results, logs = WORLD.results, WORLD.logs
 
 
 # What a user names: all tables (also without a name), all figures, one table, one figure.
 rule all_tables:
+    """All tables of the world; also what a call without a target makes."""
     default_target: True
     input:
-        [f"{TABLES}/{table}.parquet" for table in WORLD.config["tables"]],
+        [results(f"tables/{table}.parquet") for table in WORLD.config["tables"]],
 
 
 rule all_figures:
+    """All figures of the world."""
     input:
-        [f"{FIGURES}/{figure}.png" for figure in WORLD.config["figures"]],
+        [results(f"figures/{figure}.png") for figure in WORLD.config["figures"]],
 
 
 for folder, names, suffix in (
-    (TABLES, WORLD.config["tables"], "parquet"),
-    (FIGURES, WORLD.config["figures"], "png"),
+    ("tables", WORLD.config["tables"], "parquet"),
+    ("figures", WORLD.config["figures"], "png"),
 ):
     for target in names:
 
         rule:
+            """One table or figure, and what it needs."""
             name:
                 target
             input:
-                f"{folder}/{target}.{suffix}",
+                results(f"{folder}/{target}.{suffix}"),
 
 
 # Called by name, what this world does not have says so.
 for target in of.undeclared(WORLD):
 
     rule:
+        """Not of this world; says why."""
         name:
             target
         input:

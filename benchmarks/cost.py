@@ -39,7 +39,7 @@ CORES = 2
 
 # Which estimate a rule's resources come from, where it is not that of its own name.
 ESTIMATES = {
-    **dict.fromkeys(("norms", "channels"), "blockwise"),
+    "statistics": "blockwise",
     **dict.fromkeys(("fits", "scores"), "arrays"),
     **dict.fromkeys(("energies", "categories"), "detected"),
     **dict.fromkeys(("metrics", "accuracy", "selections", "calibrations"), "small"),
@@ -52,7 +52,7 @@ STAGES = {
     "representations": ("representations",),
     "outlier embeddings": ("embeddings",),
     "outlier images": ("outliers",),
-    "readings": ("outputs", "norms", "channels", "energies", "categories", "latency"),
+    "readings": ("outputs", "statistics", "energies", "categories", "latency"),
     "scorers of the network": ("fits_network", "scores_network"),
 }
 ON_ARRAYS = "images, arrays, tables (no GPU)"

@@ -36,11 +36,11 @@ READING = f"{MODEL}/clean"
 STAGES = {
     "images": "images/scale-test.parquet",
     "outputs": f"outputs/{READING}.parquet",
-    "norms": f"norms/{READING}/selected.parquet",
+    "statistics": f"statistics/{READING}/selected.parquet",
     "accuracy": f"accuracy/{READING}.parquet",
     **{f"scores of {s}": f"scores/{READING}/{s}.parquet" for s in ("energy", "knn", "vim", "fn")},
     "scores of odin, of the network": f"scores/{READING}/odin.parquet",
-    "metrics of energy": f"metrics/{READING}/energy.parquet",
+    "metrics": f"metrics/{READING}.parquet",
 }
 IMAGENET, WIDTH = 1_281_167, 2_048  # training images of ImageNet-1k, features of ResNet-50
 

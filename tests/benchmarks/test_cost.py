@@ -6,7 +6,7 @@ from benchmarks import cost
 from penumbra.planning import demands
 
 
-@pytest.mark.parametrize("rule", ["outputs", "norms", "channels", "scores_network"])
+@pytest.mark.parametrize("rule", ["outputs", "statistics", "scores_network"])
 def test_a_shard_is_estimated_as_its_rule(rule):
     assert cost.estimate(f"{rule}_shard") == cost.estimate(rule)
     assert cost.estimate(rule) in demands.LOADS

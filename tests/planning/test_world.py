@@ -223,9 +223,9 @@ def test_needs_of_scorers(config):
         return needs.stage(needs.needs(config["scorers"][name]))
 
     assert stage("msp") == "outputs"
-    assert stage("fn") == "norms"
+    assert stage("fn") == "statistics"
     assert needs.needs(config["scorers"]["ccfn"]) == ("l2", "max")
-    assert stage("ccfn-mean") == "channels"
+    assert stage("ccfn-mean") == "statistics"
     assert stage("odin") == "network"
     with pytest.raises(PenumbraError, match="unknown calibration 'maximum'"):
         needs.needs({"module": "ccfn", "options": {"calibration": "maximum"}})

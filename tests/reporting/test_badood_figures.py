@@ -303,7 +303,7 @@ def test_detection_bars_are_means_over_sets_and_seeds(drawn):
     for axis, metric in zip(figure.axes, ("fpr95", "auroc"), strict=True):
         expected = []
         for recipe in ("detector-config1", "detector-config2", "detector"):
-            files = [chain.place("metrics", recipe=recipe, scorer="energy", seed=s) for s in (0, 1)]
+            files = [chain.place("metrics", recipe=recipe, seed=s) for s in (0, 1)]
             means = [100 * numbers(read_parquet(file)[metric]).mean() for file in files]
             expected.append((np.mean(means), np.std(means, ddof=1)))
         assert heights(axis) == pytest.approx([mean for mean, _ in expected])

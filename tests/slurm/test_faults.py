@@ -18,7 +18,7 @@ from tests.slurm.worlds import ON_CLUSTER, OnCluster
 
 MODEL = "results/tiny/models/digits/resnet18/standard/seed0/model.safetensors"
 IMAGES = "results/tiny/images/faces.parquet"
-LOG = "logs/models/digits/resnet18/standard/seed0.log"
+LOG = "logs/tiny/models/digits/resnet18/standard/seed0.log"
 EPOCHS = 40
 
 

@@ -96,5 +96,5 @@ def test_a_terminal_without_unicode_ends_no_job(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "24 images of" in (made.folder / "logs/images/faces.log").read_text("utf-8")
+    assert "24 images of" in (made.folder / "logs/tiny/images/faces.log").read_text("utf-8")
     assert (made.folder / (images("faces") + ".run.json")).is_file()

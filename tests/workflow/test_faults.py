@@ -91,9 +91,8 @@ def test_code_edited_while_a_job_waits_is_not_run(tmp_path):
     plan = made.run(IMAGES, "-n", "-p").output
     command = next(line for line in plan.splitlines() if "penumbra.stages.images" in line)
     made.edit("workflow/penumbra/images/shards.py", "PART = 64 * 2**20", "PART = 65 * 2**20")
-    python = (
-        f'PATH="{Path(sys.executable).parent}:$PATH" PYTHONPATH=workflow; mkdir -p logs/images;'
-    )
+    path = Path(sys.executable).parent
+    python = f'PATH="{path}:$PATH" PYTHONPATH=workflow; mkdir -p logs/tiny/images;'
     done = subprocess.run(
         [
             "bash",

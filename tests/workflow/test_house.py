@@ -25,6 +25,7 @@ def test_rules_call_stages_by_module_and_log(root):
             body = block.split("\nfor ")[0]
             assert f"python -m penumbra.stages.{rule} " in body
             assert "    log:\n" in body
+            assert re.match(r'rule \w+:\n    """[A-Z].*\."""\n', block), rule
             assert "| keep {log:q}" in body
             assert body.count("spec=lambda") == 1
             assert not re.search(r"\n    (run|script|message):", body)

@@ -217,3 +217,13 @@ def test_a_copy_with_new_times_reruns_nothing(tmp_path):
 
 IMAGES = "images/digits-train.parquet"
 MODEL = "models/digits/resnet18/standard/seed0/model.safetensors"
+
+
+def test_two_worlds_in_one_folder_keep_their_logs_apart(tmp_path):
+    made = Tiny(tmp_path)
+    other = made.folder / "other.yaml"
+    other.write_text((made.folder / "tiny.yaml").read_text().replace("world: tiny", "world: other"))
+    made.run("results/tiny/images/faces.parquet")
+    made.snakemake("results/other/images/faces.parquet", "--configfile", other.name, "--cores", "1")
+    for world in ("tiny", "other"):
+        assert "24 images" in (made.folder / f"logs/{world}/images/faces.log").read_text("utf-8")

@@ -6,8 +6,8 @@ from tests.workflow.conftest import TINY, Tiny
 
 READINGS = (
     "results/tiny/outputs/digits/resnet18/standard/seed0/clean.parquet",
-    "results/tiny/channels/digits/resnet18/standard/seed0/clean/selected.parquet",
-    "results/tiny/norms/digits/resnet18/standard/seed0/clean/selected.blocks.parquet",
+    "results/tiny/statistics/digits/resnet18/standard/seed0/clean/selected.parquet",
+    "results/tiny/statistics/digits/resnet18/standard/seed0/clean/selected.blocks.parquet",
     "results/tiny/scores/digits/resnet18/standard/seed0/clean/rankfeat.parquet",
 )
 
@@ -19,8 +19,8 @@ def test_a_sharded_world_gives_the_same_bytes(tmp_path):
     sharded = Tiny(tmp_path / "sharded", TINY + "compute: {shards: 5}\n")
     sharded.run(*READINGS)
     ours, theirs = calm.results(), sharded.results()
-    assert len([name for name in theirs if name.startswith("shards/")]) == 5 * 6
-    assert (sharded.folder / "logs/gather/outputs").is_dir()
+    assert len([name for name in theirs if name.startswith("shards/")]) == 5 * 4
+    assert (sharded.folder / "logs/tiny/gather/outputs").is_dir()
     whole = {name: theirs[name] for name in theirs if not name.startswith("shards/")}
     assert {name.removeprefix("results/tiny/") for name in READINGS} <= whole.keys()
     assert [name for name in whole if ours[name] != whole[name]] == []
@@ -49,9 +49,9 @@ def test_shards_do_not_travel_in_one_submission(tmp_path):
     made = Tiny(tmp_path, TINY + "compute: {shards: 2}\n")
     grouped = yaml.safe_load((made.folder / "slurm/config.yaml").read_text())["groups"]
     names = {entry.partition("=")[0] for entry in grouped}
-    assert {"outputs", "norms", "channels", "scores_network"} <= names
+    assert {"outputs", "statistics", "scores_network"} <= names
     planned = {rule for rule, _ in made.planned(*READINGS)}
-    shards = {"outputs_shard", "norms_shard", "channels_shard", "scores_network_shard"}
+    shards = {"outputs_shard", "statistics_shard", "scores_network_shard"}
     assert shards <= planned
     assert not names & shards
-    assert not {"outputs", "norms", "channels", "scores_network"} & planned
+    assert not {"outputs", "statistics", "scores_network"} & planned

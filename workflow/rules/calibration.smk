@@ -6,14 +6,15 @@ OUTPUTS: results/<world>/{energies,calibrations,selections}/<model>…
 
 
 rule energies:
+    """Score held-out ID, calibration OOD and outliers by a detector."""
     input:
         model=lambda wc: of.model(WORLD, wc),
         images=lambda wc: synthesis.energies_images(WORLD, wc),
         outliers=lambda wc: synthesis.detector_inputs(WORLD, wc)["outliers"],
     output:
-        energies=pattern(WORLD.name, "energies"),
+        energies=results("energies/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
     log:
-        "logs/energies/{benchmark}/{backbone}/{recipe}/seed{seed}.log",
+        logs("energies/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
@@ -30,17 +31,20 @@ rule energies:
 
 
 rule calibrations:
+    """Fit the map from a detector's energies to P(ID)."""
     input:
-        energies=pattern(WORLD.name, "energies"),
+        energies=results("energies/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
     output:
-        calibration=pattern(WORLD.name, "calibrations"),
+        calibration=results(
+            "calibrations/{benchmark}/{backbone}/{recipe}/seed{seed}/{calibration}.parquet"
+        ),
         diagram=report(
-            pattern(WORLD.name, "reliability"),
+            results("calibrations/{benchmark}/{backbone}/{recipe}/seed{seed}/{calibration}.png"),
             category="Reliability",
             labels={"model": "{recipe}, seed {seed}", "calibration": "{calibration}"},
         ),
     log:
-        "logs/calibrations/{benchmark}/{backbone}/{recipe}/seed{seed}/{calibration}.log",
+        logs("calibrations/{benchmark}/{backbone}/{recipe}/seed{seed}/{calibration}.log"),
     conda:
         "../../envs/penumbra.yaml"
     resources:
@@ -55,12 +59,13 @@ rule calibrations:
 
 
 rule selections:
+    """Choose the outliers that a filter keeps."""
     input:
         scored=lambda wc: synthesis.selection_inputs(WORLD, wc),
     output:
-        selection=pattern(WORLD.name, "selections"),
+        selection=results("selections/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
     log:
-        "logs/selections/{benchmark}/{backbone}/{recipe}/seed{seed}.log",
+        logs("selections/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
     conda:
         "../../envs/penumbra.yaml"
     resources:

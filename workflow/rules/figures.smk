@@ -6,17 +6,18 @@ OUTPUTS: results/<world>/figures/<figure>.{png,svg}
 
 
 rule figures:
+    """A figure as PNG and SVG."""
     input:
         files=lambda wc: of.figure_files(WORLD, wc.figure),
     output:
         png=report(
-            f"{FIGURES}/{{figure}}.png",
+            results("figures/{figure}.png"),
             category="Figures",
             labels={"figure": "{figure}", "format": "PNG"},
         ),
-        svg=f"{FIGURES}/{{figure}}.svg",
+        svg=results("figures/{figure}.svg"),
     log:
-        "logs/figures/{figure}.log",
+        logs("figures/{figure}.log"),
     conda:
         "../../envs/penumbra.yaml"
     resources:

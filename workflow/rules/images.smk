@@ -6,10 +6,11 @@ OUTPUTS: results/<world>/images/<image set>.parquet
 
 
 rule images:
+    """Decode a data set's files once: pixels, labels and origins of an image set."""
     output:
-        images=pattern(WORLD.name, "images"),
+        images=results("images/{image_set}.parquet"),
     log:
-        "logs/images/{image_set}.log",
+        logs("images/{image_set}.log"),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]

@@ -7,16 +7,17 @@ OUTPUTS: results/<world>/models/<benchmark>/<backbone>/<recipe>/seed<seed>/
 
 
 rule models:
+    """Train a classifier or detector; goes on where a run of the same identity was stopped."""
     input:
         train=lambda wc: of.images_of(WORLD, wc, "train"),
         outliers=lambda wc: synthesis.detector_inputs(WORLD, wc)["outliers"],
         selection=lambda wc: synthesis.detector_inputs(WORLD, wc)["selection"],
     output:
-        model=pattern(WORLD.name, "models"),
-        run=pattern(WORLD.name, "training-run"),
-        history=pattern(WORLD.name, "history"),
+        model=results("models/{benchmark}/{backbone}/{recipe}/seed{seed}/model.safetensors"),
+        run=results("models/{benchmark}/{backbone}/{recipe}/seed{seed}/model.safetensors.run.json"),
+        history=results("models/{benchmark}/{backbone}/{recipe}/seed{seed}/history.parquet"),
     log:
-        "logs/models/{benchmark}/{backbone}/{recipe}/seed{seed}.log",
+        logs("models/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
     wildcard_constraints:
         recipe=of.recipes_that(WORLD, are_zero_shot=False),
     conda:
@@ -36,13 +37,14 @@ rule models:
 
 
 rule zero_shot:
+    """Make a classifier of CLIP's image encoder and the names of the classes."""
     input:
         train=lambda wc: of.images_of(WORLD, wc, "train"),
         clip=lambda wc: of.clip_files(WORLD, wc),
     output:
-        model=pattern(WORLD.name, "models"),
+        model=results("models/{benchmark}/{backbone}/{recipe}/seed{seed}/model.safetensors"),
     log:
-        "logs/models/{benchmark}/{backbone}/{recipe}/seed{seed}.log",
+        logs("models/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
     wildcard_constraints:
         recipe=of.recipes_that(WORLD, are_zero_shot=True),
     conda:

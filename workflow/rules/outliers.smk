@@ -6,6 +6,7 @@ OUTPUTS: results/<world>/{parts,representations,embeddings,outliers,categories}/
 
 
 rule parts:
+    """Train a generative part on its images, or load its published checkpoint."""
     input:
         weights=lambda wc: synthesis.part_inputs(WORLD, wc.part, "weights"),
         images=lambda wc: synthesis.part_inputs(WORLD, wc.part, "images"),
@@ -13,10 +14,10 @@ rule parts:
         tokenizer=lambda wc: synthesis.part_inputs(WORLD, wc.part, "tokenizer"),
         representations=lambda wc: synthesis.part_inputs(WORLD, wc.part, "representations"),
     output:
-        model=pattern(WORLD.name, "parts"),
-        history=pattern(WORLD.name, "part-history"),
+        model=results("parts/{part}/model.safetensors"),
+        history=results("parts/{part}/history.parquet"),
     log:
-        "logs/parts/{part}.log",
+        logs("parts/{part}.log"),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["models"]
@@ -35,14 +36,15 @@ rule parts:
 
 
 rule representations:
+    """Apply an encoder to an image set."""
     input:
-        encoder=pattern(WORLD.name, "parts"),
-        images=pattern(WORLD.name, "images"),
+        encoder=results("parts/{part}/model.safetensors"),
+        images=results("images/{image_set}.parquet"),
     output:
-        representations=pattern(WORLD.name, "representations"),
-        run=pattern(WORLD.name, "representations-run"),
+        representations=results("representations/{part}/{image_set}.parquet"),
+        run=results("representations/{part}/{image_set}.parquet.run.json"),
     log:
-        "logs/representations/{part}/{image_set}.log",
+        logs("representations/{part}/{image_set}.log"),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
@@ -59,14 +61,15 @@ rule representations:
 
 
 rule embeddings:
+    """Sample outlier embeddings around training images by minority guidance."""
     input:
         representations=lambda wc: of.outlier_parts(WORLD, wc)["representations"],
         rdm=lambda wc: of.outlier_parts(WORLD, wc)["rdm"],
     output:
-        embeddings=pattern(WORLD.name, "embeddings"),
-        run=pattern(WORLD.name, "embeddings-run"),
+        embeddings=results("embeddings/{benchmark}/{outliers}/{shard}.parquet"),
+        run=results("embeddings/{benchmark}/{outliers}/{shard}.parquet.run.json"),
     log:
-        "logs/embeddings/{benchmark}/{outliers}/{shard}.log",
+        logs("embeddings/{benchmark}/{outliers}/{shard}.log"),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
@@ -83,14 +86,15 @@ rule embeddings:
 
 
 rule outliers:
+    """Turn outlier embeddings into images."""
     input:
-        embeddings=pattern(WORLD.name, "embeddings"),
+        embeddings=results("embeddings/{benchmark}/{outliers}/{shard}.parquet"),
         generator=lambda wc: of.outlier_parts(WORLD, wc)["generator"],
     output:
-        outliers=pattern(WORLD.name, "outliers"),
-        run=pattern(WORLD.name, "outliers-run"),
+        outliers=results("outliers/{benchmark}/{outliers}/{shard}.parquet"),
+        run=results("outliers/{benchmark}/{outliers}/{shard}.parquet.run.json"),
     log:
-        "logs/outliers/{benchmark}/{outliers}/{shard}.log",
+        logs("outliers/{benchmark}/{outliers}/{shard}.log"),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
@@ -107,15 +111,16 @@ rule outliers:
 
 
 rule categories:
+    """Sort a detector's outliers into categories, before and after the filter."""
     input:
         outliers=lambda wc: synthesis.detector_inputs(WORLD, wc)["outliers"],
-        selection=pattern(WORLD.name, "selections"),
+        selection=results("selections/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
         train=lambda wc: of.images_of(WORLD, wc, "train"),
         judge=lambda wc: of.category_judge(WORLD, wc),
     output:
-        categories=pattern(WORLD.name, "categories"),
+        categories=results("categories/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
     log:
-        "logs/categories/{benchmark}/{backbone}/{recipe}/seed{seed}.log",
+        logs("categories/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]

@@ -1,11 +1,12 @@
 """Readings of a model: its outputs, and statistics of its feature maps.
 
 REQUIRED INPUTS: a model, the benchmark's images, for x + L the model that learned the map.
-OUTPUTS: results/<world>/{outputs,norms,channels,accuracy,latency}/<model>/<input>…
+OUTPUTS: results/<world>/{outputs,statistics,accuracy,latency}/<model>/<input>…
 """
 
 
 rule outputs:
+    """Logits and features of training, held-out, test and OOD images."""
     name:
         sharding.job(WORLD, "outputs")
     input:
@@ -32,18 +33,19 @@ rule outputs:
         " --out outputs={output.outputs:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
-rule norms:
+rule statistics:
+    """Statistics of one block's channels on test and OOD images."""
     name:
-        sharding.job(WORLD, "norms")
+        sharding.job(WORLD, "statistics")
     input:
         model=lambda wc: of.model(WORLD, wc),
         map=lambda wc: of.universal_map(WORLD, wc),
         images=lambda wc: of.all_images(WORLD, wc),
     output:
-        statistics=sharding.made(WORLD, "norms"),
+        statistics=sharding.made(WORLD, "statistics"),
         blocks=sharding.made(WORLD, "blocks"),
     log:
-        sharding.log(WORLD, "norms"),
+        sharding.log(WORLD, "statistics"),
     conda:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
@@ -53,48 +55,21 @@ rule norms:
         runtime=partial(demands.minutes, WORLD, "blockwise"),
         share=100,
     params:
-        spec=lambda wc: specs.reading(WORLD, "norms", wc),
+        spec=lambda wc: specs.reading(WORLD, "statistics", wc),
     shell:
-        "python -m penumbra.stages.norms"
-        " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " --out statistics={output.statistics:q} blocks={output.blocks:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
-
-
-rule channels:
-    name:
-        sharding.job(WORLD, "channels")
-    input:
-        model=lambda wc: of.model(WORLD, wc),
-        map=lambda wc: of.universal_map(WORLD, wc),
-        images=lambda wc: of.all_images(WORLD, wc),
-    output:
-        statistics=sharding.made(WORLD, "channels"),
-        blocks=sharding.made(WORLD, "channels-blocks"),
-    log:
-        sharding.log(WORLD, "channels"),
-    conda:
-        "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["features"]
-    resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "blockwise"),
-        runtime=partial(demands.minutes, WORLD, "blockwise"),
-        share=100,
-    params:
-        spec=lambda wc: specs.reading(WORLD, "channels", wc),
-    shell:
-        "python -m penumbra.stages.channels"
+        "python -m penumbra.stages.statistics"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
         " --out statistics={output.statistics:q} blocks={output.blocks:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule accuracy:
+    """Share of right predictions by image set."""
     input:
-        outputs=pattern(WORLD.name, "outputs"),
+        outputs=results("outputs/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.parquet"),
     output:
-        accuracy=pattern(WORLD.name, "accuracy"),
+        accuracy=results("accuracy/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.parquet"),
     log:
-        "logs/accuracy/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.log",
+        logs("accuracy/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.log"),
     conda:
         "../../envs/penumbra.yaml"
     resources:
@@ -109,15 +84,18 @@ rule accuracy:
 
 
 rule latency:
+    """Seconds per image of a scorer of a block, from pixels to score."""
     input:
         model=lambda wc: of.model(WORLD, wc),
         map=lambda wc: of.universal_map(WORLD, wc),
         blocks=lambda wc: of.blocks(WORLD, wc),
         test=lambda wc: of.images_of(WORLD, wc, "test"),
     output:
-        latency=pattern(WORLD.name, "latency"),
+        latency=results(
+            "latency/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.parquet"
+        ),
     log:
-        "logs/latency/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+        logs("latency/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log"),
     conda:
         "../../envs/penumbra.yaml"
     # All cores, so that no other job runs beside the clock.
@@ -138,14 +116,15 @@ rule latency:
 for kind in sharding.gathered(WORLD):
 
     rule:
+        """Put the shards of a reading together, as one job would have written them."""
         name:
             f"gather_{kind.replace('-', '_')}"
         input:
             shards=partial(sharding.shards, WORLD, kind),
         output:
-            whole=pattern(WORLD.name, kind),
+            whole=sharding.whole(WORLD, kind),
         log:
-            sharding.gather_log(kind),
+            sharding.gather_log(WORLD, kind),
         wildcard_constraints:
             scorer=of.scorers_that(WORLD, of_network=True),
         conda:

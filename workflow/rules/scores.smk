@@ -6,13 +6,16 @@ OUTPUTS: results/<world>/{fits,scores,metrics}/<model>/<input>/<scorer>…
 
 
 rule fits:
+    """Fit a scorer on outputs of ID images."""
     input:
-        outputs=pattern(WORLD.name, "outputs"),
+        outputs=results("outputs/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.parquet"),
         head=lambda wc: scorers.fit_head(WORLD, wc),
     output:
-        fitted=pattern(WORLD.name, "fits"),
+        fitted=results(
+            "fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.safetensors"
+        ),
     log:
-        "logs/fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+        logs("fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log"),
     wildcard_constraints:
         scorer=of.fitted_scorers(WORLD, through_network=False),
     conda:
@@ -30,14 +33,17 @@ rule fits:
 
 
 rule fits_network:
+    """Fit a scorer through the network on ID images."""
     input:
         model=lambda wc: of.model(WORLD, wc),
         map=lambda wc: of.universal_map(WORLD, wc),
         images=lambda wc: of.fit_images(WORLD, wc),
     output:
-        fitted=pattern(WORLD.name, "fits"),
+        fitted=results(
+            "fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.safetensors"
+        ),
     log:
-        "logs/fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+        logs("fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log"),
     wildcard_constraints:
         scorer=of.fitted_scorers(WORLD, through_network=True),
     conda:
@@ -57,14 +63,15 @@ rule fits_network:
 
 
 rule scores:
+    """Score test and OOD images by arrays alone; larger means more ID."""
     input:
         features=lambda wc: scorers.features(WORLD, wc),
         head=lambda wc: scorers.head(WORLD, wc),
         fitted=lambda wc: scorers.fitted(WORLD, wc),
     output:
-        scores=pattern(WORLD.name, "scores"),
+        scores=results("scores/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.parquet"),
     log:
-        "logs/scores/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+        logs("scores/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log"),
     wildcard_constraints:
         scorer=of.scorers_that(WORLD, of_network=False),
     conda:
@@ -82,6 +89,7 @@ rule scores:
 
 
 rule scores_network:
+    """Score test and OOD images through the network; larger means more ID."""
     name:
         sharding.job(WORLD, "scores_network")
     input:
@@ -112,12 +120,13 @@ rule scores_network:
 
 
 rule metrics:
+    """Detection metrics of all scorers that the world shows of one model and input."""
     input:
-        scores=pattern(WORLD.name, "scores"),
+        scores=lambda wc: of.scores(WORLD, wc),
     output:
-        metrics=pattern(WORLD.name, "metrics"),
+        metrics=results("metrics/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.parquet"),
     log:
-        "logs/metrics/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log",
+        logs("metrics/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.log"),
     conda:
         "../../envs/penumbra.yaml"
     resources:
@@ -127,5 +136,5 @@ rule metrics:
     params:
         spec=lambda wc: specs.spec("metrics", {}, [], wc),
     shell:
-        "python -m penumbra.stages.metrics"
-        " --in scores={input.scores:q} --out metrics={output.metrics:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
+        "python -m penumbra.stages.metrics --in scores={input.scores:q}"
+        " --out metrics={output.metrics:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

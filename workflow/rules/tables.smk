@@ -6,27 +6,28 @@ OUTPUTS: results/<world>/tables/<table>.{parquet,csv,md,tex,html}
 
 
 rule tables:
+    """A table in every format, from the artifacts behind its cells."""
     input:
         cells=lambda wc: of.cells(WORLD, wc.table),
         images=lambda wc: report_specs.described_sets(WORLD, wc.table),
         selections=lambda wc: report_specs.selections(WORLD, wc.table),
         reported=lambda wc: of.reported(WORLD, wc.table),
     output:
-        table=f"{TABLES}/{{table}}.parquet",
+        table=results("tables/{table}.parquet"),
         csv=report(
-            f"{TABLES}/{{table}}.csv",
+            results("tables/{table}.csv"),
             category="Tables",
             labels={"table": "{table}", "format": "CSV"},
         ),
-        md=f"{TABLES}/{{table}}.md",
-        tex=f"{TABLES}/{{table}}.tex",
+        md=results("tables/{table}.md"),
+        tex=results("tables/{table}.tex"),
         html=report(
-            f"{TABLES}/{{table}}.html",
+            results("tables/{table}.html"),
             category="Tables",
             labels={"table": "{table}", "format": "page"},
         ),
     log:
-        "logs/tables/{table}.log",
+        logs("tables/{table}.log"),
     conda:
         "../../envs/penumbra.yaml"
     resources:

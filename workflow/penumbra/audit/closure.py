@@ -20,8 +20,10 @@ NAME = PACKAGE.name
 FORMAT = 1
 # What carries results without deciding them: messages, files, seals, the frame of a stage, saved
 # states. An edit there reruns nothing.
-PLUMBING = ("errors", "files", "plugins", "audit", "stages.common", "stages.resuming")
-PLUMBING += ("training.resume",)
+PLUMBING = (
+    *("errors", "files", "plugins", "audit"),
+    *("stages.common", "stages.resuming", "training.resume"),
+)
 
 
 @functools.cache

@@ -18,10 +18,8 @@ from penumbra.errors import PenumbraError, unknown
 OUTPUTS = ("logits", "features", "head")
 LABELLED = (*OUTPUTS, "labels")  # of the images that are fitted on
 NETWORK = ("maps", "gradients")
-STATISTICS = {
-    "norms": ("l2", "max"),
-    "channels": ("l2", "max", "mean", "var", "var_unbiased", "min"),
-}
+STATISTICS = ("l2", "max", "mean", "var", "var_unbiased", "min")
+OFFERS = {"outputs": LABELLED, "statistics": STATISTICS, "network": NETWORK}
 ROLES = ("train", "heldout")
 
 
@@ -79,7 +77,7 @@ def needs(scorer: Mapping[str, Any]) -> tuple[str, ...]:
         if value not in choices:
             raise unknown(option, value, choices, f"scorer module {module}")
         wanted = choices[value]
-    return _offered(module, tuple(wanted), {"outputs": OUTPUTS, **STATISTICS, "network": NETWORK})
+    return _offered(module, tuple(wanted), {**OFFERS, "outputs": OUTPUTS})
 
 
 def fit_needs(scorer: Mapping[str, Any]) -> tuple[str, ...]:
@@ -114,9 +112,8 @@ def _offered(
 
 
 def stage(wanted: tuple[str, ...]) -> str:
-    """What offers all that is wanted: outputs, norms, channels or network."""
-    offers = {"outputs": LABELLED, **STATISTICS, "network": NETWORK}
-    return next(name for name, offered in offers.items() if set(wanted) <= set(offered))
+    """What offers all that is wanted: outputs, statistics or network."""
+    return next(name for name, offered in OFFERS.items() if set(wanted) <= set(offered))
 
 
 def of_network(wanted: tuple[str, ...]) -> bool:
@@ -126,4 +123,4 @@ def of_network(wanted: tuple[str, ...]) -> bool:
 
 def of_block(wanted: tuple[str, ...]) -> bool:
     """Whether statistics of a block's map are wanted."""
-    return stage(wanted) in STATISTICS
+    return stage(wanted) == "statistics"

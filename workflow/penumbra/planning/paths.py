@@ -22,19 +22,15 @@ TEMPLATES = {
     "selections": f"selections/{MODEL}.parquet",
     "categories": f"categories/{MODEL}.parquet",
     "outputs": f"outputs/{READING}.parquet",
-    "norms": f"norms/{READING}/{{block}}.parquet",
-    "blocks": f"norms/{READING}/{{block}}.blocks.parquet",
-    "channels-blocks": f"channels/{READING}/{{block}}.blocks.parquet",
-    "channels": f"channels/{READING}/{{block}}.parquet",
+    "statistics": f"statistics/{READING}/{{block}}.parquet",
+    "blocks": f"statistics/{READING}/{{block}}.blocks.parquet",
     "outputs-shard": f"shards/outputs/{READING}/{{shard}}.parquet",
-    "norms-shard": f"shards/norms/{READING}/{{block}}/{{shard}}.parquet",
-    "blocks-shard": f"shards/norms/{READING}/{{block}}/{{shard}}.blocks.parquet",
-    "channels-shard": f"shards/channels/{READING}/{{block}}/{{shard}}.parquet",
-    "channels-blocks-shard": f"shards/channels/{READING}/{{block}}/{{shard}}.blocks.parquet",
+    "statistics-shard": f"shards/statistics/{READING}/{{block}}/{{shard}}.parquet",
+    "blocks-shard": f"shards/statistics/{READING}/{{block}}/{{shard}}.blocks.parquet",
     "scores-shard": f"shards/scores/{READING}/{{scorer}}/{{shard}}.parquet",
     "fits": f"fits/{READING}/{{scorer}}.safetensors",
     "scores": f"scores/{READING}/{{scorer}}.parquet",
-    "metrics": f"metrics/{READING}/{{scorer}}.parquet",
+    "metrics": f"metrics/{READING}.parquet",
     "accuracy": f"accuracy/{READING}.parquet",
     "latency": f"latency/{READING}/{{scorer}}.parquet",
     "tables": "tables/{table}.parquet",
@@ -50,8 +46,3 @@ def path(world: str, kind: str, **wildcards: object) -> str:
 def run_record(artifact: str) -> str:
     """What differs from run to run, beside an artifact."""
     return artifact + ".run.json"
-
-
-def pattern(world: str, kind: str) -> str:
-    """The path with Snakemake's wildcards in it."""
-    return f"results/{world}/{TEMPLATES[kind]}"

@@ -1,5 +1,7 @@
 """The one param of the rules that report, tables and figures (see `specs`), and their inputs."""
 
+import functools
+from collections import defaultdict
 from typing import Any
 
 from penumbra.errors import PenumbraError
@@ -100,6 +102,7 @@ def figures(world: World, name: str) -> str:
         "labels": {k: e["label"] for k, e in figure["inputs"].items() if "label" in e},
         "inputs": figure_inputs(world, name),
         "networks": networks,
+        "scorers": {k: e["scorer"] for k, e in figure["inputs"].items() if "scorer" in e},
     }
     return spec("figures", config, roots, {"figure": name})
 
@@ -108,6 +111,28 @@ def figure_inputs(world: World, name: str) -> dict[str, list[str]]:
     """The artifacts that a figure's YAML names, by their role in it."""
     entries = world.table(name)["inputs"].items()
     return {role: _artifacts(world, e) for role, e in entries if "missing" not in e}
+
+
+MODEL_AND_INPUT = ("benchmark", "backbone", "recipe", "seed", "input")
+
+
+@functools.cache  # one world a process
+def shown_scorers(world: World) -> dict[tuple[str, ...], list[str]]:
+    """By model and input, the scorers whose metrics tables and figures of the world show."""
+    named: set[tuple[tuple[str, ...], str, str]] = set()
+    for cell in world.all_cells():
+        if cell.model and cell.input and cell.scorer:
+            named.add((tuple(cell.model.values()), cell.input, cell.scorer))
+    for entry in world.figure_entries():
+        if entry["kind"] == "metrics":
+            model = tuple(world.model(entry).values())
+            named.add((model, world.input_of(entry), world.scorer_of(entry)))
+    order = list(world.config["scorers"])
+    shown: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for model, given, scorer in sorted(named, key=lambda entry: order.index(entry[2])):
+        for seed in world.config["seeds"]:
+            shown[(*model, str(seed), given)].append(scorer)
+    return shown
 
 
 def _artifacts(world: World, entry: dict[str, Any]) -> list[str]:

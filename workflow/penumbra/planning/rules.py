@@ -11,7 +11,7 @@ from penumbra.errors import PenumbraError
 from penumbra.planning import needs, scorers, synthesis
 from penumbra.planning.config import extended, load_yaml, resolve_recipe
 from penumbra.planning.paths import path
-from penumbra.planning.report_specs import figure_inputs
+from penumbra.planning.report_specs import MODEL_AND_INPUT, figure_inputs, shown_scorers
 from penumbra.planning.specs import network
 from penumbra.planning.tables import CLEAN, inputs
 from penumbra.planning.world import World
@@ -73,6 +73,22 @@ def recipes_that(world: World, are_zero_shot: bool) -> str:
     recipes = world.config["recipes"]
     methods = {name: extended("recipe", recipes, name).get("method") for name in recipes}
     return one_of(n for n, method in methods.items() if (method == "zero_shot") == are_zero_shot)
+
+
+def scores(world: World, wc: Any) -> list[str]:
+    """The scores that tables and figures show of one model and input, each once.
+
+    Raises:
+        WorkflowError: they show none.
+    """
+    names = {**synthesis.model_of(wc), "input": wc.input}
+    shown = shown_scorers(world).get(tuple(names[key] for key in MODEL_AND_INPUT), [])
+    if not shown:
+        raise WorkflowError(
+            f"no table or figure of the world {world.name} shows a metric of this model; add a row "
+            "to one, or ask for its scores: results/<world>/scores/…"
+        )
+    return [path(world.name, "scores", **names, scorer=scorer) for scorer in shown]
 
 
 def clip_files(world: World, wc: Any) -> list[str]:

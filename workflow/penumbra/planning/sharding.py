@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from penumbra.planning.paths import TEMPLATES, path, pattern
+from penumbra.planning.paths import TEMPLATES, path
 from penumbra.planning.specs import spec
 from penumbra.planning.world import World
 
 # What a sharded job makes: rows of its images, or the same in every shard.
-ROWS = ("outputs", "norms", "channels", "scores")
-SAME = ("blocks", "channels-blocks")
+ROWS = ("outputs", "statistics", "scores")
+SAME = ("blocks",)
 
 
 def gathered(world: World) -> tuple[str, ...]:
@@ -18,7 +18,12 @@ def gathered(world: World) -> tuple[str, ...]:
 
 def made(world: World, kind: str) -> str:
     """The pattern of what a reading job writes: a shard, or the whole."""
-    return pattern(world.name, _kind(world, kind))
+    return world.results(TEMPLATES[_kind(world, kind)])
+
+
+def whole(world: World, kind: str) -> str:
+    """The pattern of what shards are put together to."""
+    return world.results(TEMPLATES[kind])
 
 
 def job(world: World, rule: str) -> str:
@@ -28,16 +33,16 @@ def job(world: World, rule: str) -> str:
 
 def log(world: World, kind: str) -> str:
     """The log of that job."""
-    return _log(_kind(world, kind))
+    return world.logs(_log(_kind(world, kind)))
 
 
-def gather_log(kind: str) -> str:
+def gather_log(world: World, kind: str) -> str:
     """The log of the job that puts shards of a kind together."""
-    return f"logs/gather/{_log(kind).removeprefix('logs/')}"
+    return world.logs(f"gather/{_log(kind)}")
 
 
 def _log(kind: str) -> str:
-    return "logs/" + TEMPLATES[kind].removeprefix("shards/").removesuffix(".parquet") + ".log"
+    return TEMPLATES[kind].removeprefix("shards/").removesuffix(".parquet") + ".log"
 
 
 def shards(world: World, kind: str, wc: Any) -> list[str]:

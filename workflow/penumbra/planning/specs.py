@@ -14,7 +14,6 @@ from penumbra.audit.closure import code_of
 from penumbra.errors import unknown
 from penumbra.images.classes import class_list
 from penumbra.images.layout import listing
-from penumbra.planning import needs
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.world import World
 
@@ -157,7 +156,6 @@ def reading(world: World, rule: str, names: Mapping[str, str]) -> str:
     config |= image_roles(world, names["benchmark"])
     if rule == "outputs":
         config["heldout"] = world.config["benchmarks"][names["benchmark"]].get("heldout")
-    if rule in needs.STATISTICS:
-        config["statistics"] = needs.STATISTICS[rule]
+    if rule == "statistics":
         config["selection_images"] = world.config["block_selection"]["images"]
     return spec(rule, config, roots, names)

@@ -35,8 +35,9 @@ class Cell:
     """One cell of a table: where it stands and, per seed, which file its value is read from.
 
     `model` are benchmark, backbone and recipe behind it. `sets` are the OOD image sets whose mean
-    is taken within a seed; empty for a metric of a model alone. `part` is the share of the
-    outliers that a count is about. `missing` says why a cell cannot be computed.
+    is taken within a seed; empty for a metric of a model alone. `scorer` and `input` are those of a
+    metric of scores. `part` is the share of the outliers that a count is about. `missing` says why
+    a cell cannot be computed.
     """
 
     row: int
@@ -51,10 +52,12 @@ class Cell:
     part: str | None
     benchmark: str
     model: Mapping[str, str] | None
+    scorer: str | None
+    input: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for a rule's param: what decides the cell's value and place."""
-        return {k: v for k, v in asdict(self).items() if k not in ("benchmark", "model")}
+        return {k: v for k, v in asdict(self).items() if k not in ("benchmark", "model", "input")}
 
 
 def expand(table: Mapping[str, Any], world: Any) -> list[Cell]:
@@ -80,9 +83,19 @@ def expand(table: Mapping[str, Any], world: Any) -> list[Cell]:
                         cell.get("part"),
                         world.benchmark_of(cell),
                         world.model(cell) if files and "recipe" in cell else None,
+                        *_scored(cell, metric, files, world),
                     )
                 )
     return cells
+
+
+def _scored(
+    cell: Mapping[str, Any], metric: str, files: tuple[str, ...], world: Any
+) -> tuple[str | None, str | None]:
+    """Scorer and input of a cell whose value is a metric of scores."""
+    if not files or SOURCES[metric] != "metrics":
+        return None, None
+    return world.scorer_of(cell), world.input_of(cell)
 
 
 def _columns(table: Mapping[str, Any], world: Any) -> Iterator[tuple[str, dict, list[str]]]:

@@ -50,6 +50,14 @@ class World:
         self.root = Path(root) if root else None
         self._check_names()
 
+    def results(self, path: str) -> str:
+        """Where an artifact lies, from its path inside the world; wildcards stay."""
+        return f"results/{self.name}/{path}"
+
+    def logs(self, path: str) -> str:
+        """Where a job's log lies, from its path inside the world; wildcards stay."""
+        return f"logs/{self.name}/{path}"
+
     def _check_names(self) -> None:
         c = self.config
         for name, entry in c["image_sets"].items():

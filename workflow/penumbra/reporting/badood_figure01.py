@@ -25,6 +25,7 @@ from penumbra.reporting.drawing import STYLE
 from penumbra.reporting.flowchart import flowchart
 from penumbra.reporting.lineage import Node, lineage
 from penumbra.reporting.reliability import NAMES
+from penumbra.reporting.values import of_scorer
 
 BINS = 40
 KEPT = "#4d9221"
@@ -37,7 +38,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     texts = {
         node.role: (
             config["labels"].get(node.role, node.role),
-            [_origin(node), *facts(node, files)],
+            [_origin(node), *facts(node, files, config["scorers"])],
         )
         for node in nodes
     }
@@ -59,8 +60,10 @@ def _origin(node: Node) -> str:
     return f"{node.rule}: {node.name}"
 
 
-def facts(node: Node, files: dict[str, list[Path]]) -> list[str]:
+def facts(node: Node, files: dict[str, list[Path]], scorers: dict[str, str]) -> list[str]:
     """What the artifacts of a node hold, in a few lines."""
+    if node.rule == "metrics":
+        return _metrics(of_scorer(files[node.role][0], scorers[node.role]))
     return FACTS[node.rule](files[node.role])
 
 
@@ -116,9 +119,8 @@ def _read(files: Sequence[Path]) -> list[str]:
     return [f"{len(rows):,} images", f"{count['ood']} OOD sets"]
 
 
-def _metrics(files: Sequence[Path]) -> list[str]:
-    rows = read_parquet(files[0], ["fpr95", "auroc"])
-    fpr, auroc = (100 * numbers(rows[key]).mean() for key in ("fpr95", "auroc"))
+def _metrics(rows: list[dict[str, Any]]) -> list[str]:
+    fpr, auroc = (100 * np.mean([row[key] for row in rows]) for key in ("fpr95", "auroc"))
     return [f"FPR95 {fpr:.2f} %", f"AUROC {auroc:.2f} %", f"mean of {len(rows)} OOD sets"]
 
 
@@ -132,7 +134,6 @@ FACTS: dict[str, Callable[[Sequence[Path]], list[str]]] = {
     "selections": _selections,
     "outputs": _read,
     "scores": _read,
-    "metrics": _metrics,
 }
 
 

@@ -39,9 +39,19 @@ def _rows(file: str) -> list[dict[str, Any]]:
     return read_parquet(file).to_pylist()
 
 
-def _of_metrics(file: str, metric: str, sets: Iterable[str]) -> float:
-    wanted = set(sets)
-    found = [row[metric] for row in _rows(file) if row["image_set"] in wanted]
+def of_scorer(file: str | Path, scorer: str) -> list[dict[str, Any]]:
+    """The rows of a file of metrics that are about one scorer, one an OOD image set."""
+    return [row for row in _rows(str(file)) if row["scorer"] == scorer]
+
+
+def _shown(cell: Mapping[str, Any], file: str) -> list[dict[str, Any]]:
+    """The rows of a file of metrics that a cell is about."""
+    rows = of_scorer(file, cell["scorer"])
+    return [row for row in rows if row["image_set"] in cell["sets"]]
+
+
+def _of_metrics(cell: Mapping[str, Any], file: str) -> float:
+    found = [row[cell["metric"]] for row in _shown(cell, file)]
     return math.nan if None in found or not np.isfinite(found).all() else statistics.fmean(found)
 
 
@@ -141,8 +151,9 @@ def _values(cell: Mapping[str, Any]) -> list[float]:
         return [_per_hundred(files)] if files else []
     if metric in CATEGORIES:
         return [_of_categories(file, metric, cell["part"]) for file in files]
-    read = READERS.get(metric, _of_metrics)
-    return [read(file, metric, cell["sets"]) for file in files]
+    if metric not in READERS:
+        return [_of_metrics(cell, file) for file in files]
+    return [READERS[metric](file, metric, cell["sets"]) for file in files]
 
 
 def _equal(cell: Mapping[str, Any]) -> float | None:
@@ -150,8 +161,7 @@ def _equal(cell: Mapping[str, Any]) -> float | None:
     metric = cell["metric"]
     if metric in READERS or metric in CATEGORIES or metric == "synthesis_seconds":
         return None
-    rows = [row for file in cell["files"] for row in _rows(file)]
-    return equal_share([row for row in rows if row["image_set"] in cell["sets"]], metric)
+    return equal_share([row for file in cell["files"] for row in _shown(cell, file)], metric)
 
 
 def _printed(cell: Mapping[str, Any], reported: list[dict[str, str]]) -> dict[str, str] | None:

@@ -1,8 +1,4 @@
-"""Statistics of one block's channels, and how the block was chosen.
-
-The stages `norms` (what FN and CCFN need) and `channels` (what Table 13's variants need besides)
-differ in the statistics that their config lists.
-"""
+"""Statistics: of one block's channels on test and OOD images, and how the block was chosen."""
 
 import pyarrow as pa
 
@@ -10,7 +6,8 @@ from penumbra.audit.artifacts import write_parquet
 from penumbra.columns import table, vectors
 from penumbra.evaluation.norms import choose, norm_ratios
 from penumbra.images.shards import evenly, part_sizes, pixels_at
-from penumbra.stages.common import Job
+from penumbra.networks.inference import STATISTICS
+from penumbra.stages.common import Job, main
 from penumbra.stages.reading import image_parts, image_path, open_reader, roles
 
 
@@ -32,7 +29,7 @@ def run(job: Job) -> None:
 
     def tables():
         for part in image_parts(job, list(listed)):
-            found = reader.channels(part.images.pixels, block, tuple(config["statistics"]))
+            found = reader.channels(part.images.pixels, block, STATISTICS)
             columns = part.identified(listed[part.name])
             yield pa.table(columns | {key: vectors(value) for key, value in found.items()})
 
@@ -40,3 +37,7 @@ def run(job: Job) -> None:
     rows = [{"block": b, "norm_ratio": r, "chosen": b == block} for b, r in ratios.items()]
     write_parquet(job.outputs["blocks"], table(rows), provenance)
     job.record(job.outputs["statistics"])
+
+
+if __name__ == "__main__":
+    main(run)
