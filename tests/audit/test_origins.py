@@ -10,6 +10,7 @@ import pytest
 
 from penumbra.audit import origins, seals
 from penumbra.audit.artifacts import ARTIFACT, place, provenance_of, write_arrays, write_parquet
+from penumbra.audit.verification import verify
 from penumbra.errors import PenumbraError
 
 SCORES = "results/w/scores/m/{}.parquet"
@@ -37,7 +38,7 @@ def test_an_artifact_says_where_it_was_written(world):
         assert provenance_of(path)[ARTIFACT] == path
         assert place(world / path) == path
     assert place(world / "elsewhere/x.parquet") is None
-    assert "3 artifacts" in origins.verify(world / "results")
+    assert "3 artifacts" in verify(world / "results")
 
 
 def test_a_copy_under_another_name_is_refused_whatever_its_time(world):
@@ -47,7 +48,7 @@ def test_a_copy_under_another_name_is_refused_whatever_its_time(world):
     with pytest.raises(PenumbraError, match=r"is not what its path says: rule scores .*energy"):
         origins.check(target)
     with pytest.raises(PenumbraError, match=r"1 of 3 artifacts\n.*msp.parquet"):
-        origins.verify(world / "results")
+        verify(world / "results")
 
 
 def test_an_artifact_of_another_world_or_of_none_is_refused(world):
@@ -64,7 +65,7 @@ def test_inputs_that_have_changed_since_are_told(world):
     with pytest.raises(PenumbraError, match=rf"msp.parquet: was made from {MODEL} when its"):
         origins.check(world / SCORES.format("msp"))
     with pytest.raises(PenumbraError, match="2 of 3 artifacts"):
-        origins.verify(world / "results")
+        verify(world / "results")
 
 
 def test_inputs_that_are_gone_are_not_missed(world):
@@ -81,4 +82,4 @@ def test_an_unsealed_input_is_compared_by_its_bytes_where_all_is_verified(world)
     file.write_bytes(b"other")
     origins.check(world / part)
     with pytest.raises(PenumbraError, match=r"was made from weights.pth"):
-        origins.verify(world / "results")
+        verify(world / "results")

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.workflow.conftest import FLAGS, Tiny
 
@@ -125,3 +126,29 @@ def test_two_calls_on_one_folder(tmp_path):
     first.communicate()
     assert first.returncode == 0
     assert (made.folder / MODEL).is_file()
+
+
+def test_images_that_changed_without_a_sign_are_found(tmp_path, capsys):
+    """Of equal size and under the same name, a picture reruns nothing; `verify --data` sees it."""
+    from penumbra.__main__ import main
+
+    made, data = Tiny(tmp_path / "world"), tmp_path / "data"
+    picture = data / "mine/test/a.bmp"
+    picture.parent.mkdir(parents=True)
+    Image.new("RGB", (32, 32), "grey").save(picture)
+    entry = "{title: Mine, reader: stored, licence: none, source: here, labelled: false, size: 32, "
+    (made.folder / "tiny.yaml").write_text(
+        "world: tiny\ntables: []\nfigures: []\n"
+        "image_sets:\n  mine: {dataset: mine, split: test}\n"
+        f"datasets:\n  mine: {entry} splits: {{test: {{}}}}}}\n"
+    )
+    call = ("results/tiny/images/mine.parquet", IMAGES, "--config", f"data_root={data}")
+    made.run(*call)
+    results = ("verify", str(made.folder / "results"), "--data", str(data))
+    assert main([*results]) == 0
+    Image.new("RGB", (32, 32), "black").save(picture)
+    assert "Nothing to be done" in made.run(*call).output
+    assert main([*results]) == 1
+    told = capsys.readouterr().err
+    assert "mine.parquet: the files of data set mine have changed" in told
+    assert "1 of 2 artifacts" in told

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from penumbra.audit import origins
 from penumbra.audit.artifacts import provenance_of
+from penumbra.audit.verification import verify
 from penumbra.errors import PenumbraError
 from penumbra.reporting.stored import as_markdown, is_table, one_cell
 
@@ -108,12 +108,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     command = commands.add_parser("verify", help="whether an artifact of a folder is damaged")
     command.add_argument("folder", type=Path, nargs="?", default=Path("results"))
+    command.add_argument(
+        "--data",
+        type=Path,
+        nargs="?",
+        const=Path(),
+        metavar="DIR",
+        help="decode every image set anew from the data sets in DIR, and compare",
+    )
     return parser
 
 
 def _answer(arguments: argparse.Namespace) -> str:
     if arguments.command == "verify":
-        return origins.verify(arguments.folder)
+        return verify(arguments.folder, arguments.data is not None, arguments.data)
     if arguments.cell:
         return one_cell(arguments.file, *arguments.cell)
     if arguments.reported:

@@ -28,6 +28,7 @@ from penumbra.files import atomic
 
 KEY = "penumbra"
 COMMIT = "PENUMBRA_COMMIT"  # in the environment: of the checkout that a call was made in
+DATA = "data"  # in the provenance of image sets: a digest of the images as they were decoded
 ARTIFACT = "artifact"  # in the provenance: where the file was written
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from penumbra.audit import seals
 from penumbra.audit.artifacts import ARTIFACT, place, provenance_of
 from penumbra.errors import PenumbraError
-from penumbra.files import sha256
 
 
 def check(path: Path, digest_of: Callable[[Path], str | None] = seals.sealed) -> None:
@@ -27,7 +26,7 @@ def check(path: Path, digest_of: Callable[[Path], str | None] = seals.sealed) ->
     """
     made = provenance_of(path)
     root = _root(path, made)
-    for name, recorded in made["inputs"].items():
+    for name, recorded in made.get("inputs", {}).items():
         file = root / name
         there = digest_of(file) if file.is_file() else None
         if there not in (None, recorded):
@@ -51,40 +50,3 @@ def _root(path: Path, made: Mapping[str, Any]) -> Path:
             f"{written or 'a file outside results'} ({names}); {seals.remake(path)}"
         )
     return Path(whole[: -len(written)])
-
-
-def whole_digest(path: Path) -> str | None:
-    """The digest that an input is recorded by: its seal, else that of all its bytes.
-
-    None for a damaged artifact, of which its own check tells.
-    """
-    is_ours = path.suffix in (seals.PARQUET, seals.CHECKPOINT) and place(path)
-    return seals.sealed(path) or (None if is_ours else sha256(path))
-
-
-def verify(folder: Path) -> str:
-    """Check the seal, the place and the inputs of every artifact below a folder.
-
-    Raises:
-        PenumbraError: names all that must not be used, and what remakes each.
-    """
-    suffixes = (seals.PARQUET, seals.CHECKPOINT)
-    files = [file for file in sorted(folder.rglob("*")) if file.suffix in suffixes]
-    if not files:
-        raise PenumbraError(f"{folder}: holds no artifacts")
-    refused = [error for file in files if (error := _refusal(file))]
-    if refused:
-        raise PenumbraError(f"{len(refused)} of {len(files)} artifacts\n" + "\n".join(refused))
-    return (
-        f"{folder}: {len(files)} artifacts, all as they were written, where they were written, "
-        "from the inputs that are there"
-    )
-
-
-def _refusal(file: Path) -> str | None:
-    try:
-        seals.check(file, ours=True)
-        check(file, whole_digest)
-    except PenumbraError as error:
-        return str(error)
-    return None

@@ -1,0 +1,75 @@
+"""Whether all artifacts of a folder may be used: whole, in their place, and of what they say."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from penumbra.audit import origins, seals
+from penumbra.audit.artifacts import DATA, place, provenance_of
+from penumbra.errors import PenumbraError
+from penumbra.files import sha256
+from penumbra.images.chosen import Digest, chosen
+from penumbra.images.shards import decoded
+
+
+def whole_digest(path: Path) -> str | None:
+    """The digest that an input is recorded by: its seal, else that of all its bytes.
+
+    None for a damaged artifact, of which its own check tells.
+    """
+    is_ours = path.suffix in (seals.PARQUET, seals.CHECKPOINT) and place(path)
+    return seals.sealed(path) or (None if is_ours else sha256(path))
+
+
+def verify(folder: Path, is_with_data: bool = False, root: Path | None = None) -> str:
+    """Check the seal, the place and the inputs of every artifact below a folder.
+
+    With data, every image set is decoded anew from the data sets in `root`, and compared.
+
+    Raises:
+        PenumbraError: names all that must not be used, and what remakes each.
+    """
+    suffixes = (seals.PARQUET, seals.CHECKPOINT)
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix in suffixes]
+    if not files:
+        raise PenumbraError(f"{folder}: holds no artifacts")
+    refused = [error for file in files if (error := _refusal(file, _checks(is_with_data, root)))]
+    if refused:
+        raise PenumbraError(f"{len(refused)} of {len(files)} artifacts\n" + "\n".join(refused))
+    return (
+        f"{folder}: {len(files)} artifacts, all as they were written, where they were written, "
+        "from the inputs that are there"
+    )
+
+
+def _checks(is_with_data: bool, root: Path | None) -> list[Callable[[Path], object]]:
+    data = [partial(check_data, root=root)] if is_with_data else []
+    return [partial(seals.check, ours=True), partial(origins.check, digest_of=whole_digest), *data]
+
+
+def _refusal(file: Path, checks: list[Callable[[Path], object]]) -> str | None:
+    try:
+        for check_one in checks:
+            check_one(file)
+    except PenumbraError as error:
+        return str(error)
+    return None
+
+
+def check_data(path: Path, root: Path | None) -> None:
+    """Decode an image set anew and compare; artifacts of other rules are passed over.
+
+    Raises:
+        PenumbraError: the data set's files are others than those that were read, or not there.
+    """
+    made = provenance_of(path)
+    if made["rule"] != "images":
+        return
+    digest = Digest()
+    for _ in digest.over(decoded(chosen(made["config"], root))):
+        pass
+    if digest.hex() != made[DATA]:
+        raise PenumbraError(
+            f"{path}: the files of data set {made['config']['dataset_name']} have changed since "
+            f"they were read; {seals.remake(path)}"
+        )
