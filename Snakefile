@@ -9,10 +9,13 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-configfile: "config/config.yaml"
+# The folder of this file, wherever it is called from, and also where it is used as a module.
+BASE = Path(str(workflow.current_basedir))
 
 
-BASE = Path(workflow.basedir)
+configfile: str(BASE / "config/config.yaml")
+
+
 sys.path.insert(0, str(BASE / "workflow"))
 from penumbra.calls.failures import Failures
 from penumbra.calls.records import begin
@@ -29,7 +32,7 @@ from penumbra.planning import (
     synthesis,
     synthesis_specs,
 )
-from penumbra.planning.setup import require_executor, set_up
+from penumbra.planning.setup import require_executor, set_up, share_gpus
 
 # What Snakemake itself begins a job's shell with, so that a job fails where its stage does: a
 # prefix of one's own replaces it. A job that is ended gets SIGTERM or SIGINT, and so do all
@@ -67,6 +70,7 @@ wildcard_constraints:
 
 onstart:
     require_executor(workflow)
+    share_gpus(workflow)
     CALL.note(executor=workflow.executor_plugin.name)
     attend(workflow, starter.start(workflow, BASE, CALL))
     # Its timers multiply with every job, until they wake the scheduler a thousand times a second

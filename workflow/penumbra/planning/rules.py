@@ -1,5 +1,6 @@
 """What the rule files ask of a world: paths of inputs by wildcards."""
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -176,8 +177,8 @@ def cells(world: World, table: str) -> list[str]:
 
 def reported(world: World, table: str) -> list[str]:
     """The paper's printed numbers for a table, if the paper has that table."""
-    file = f"config/reported/{table}.csv"
-    return [file] if (world.folder / "reported" / f"{table}.csv").is_file() else []
+    file = world.folder / "reported" / f"{table}.csv"
+    return [os.path.relpath(file)] if file.is_file() else []
 
 
 def figure_files(world: World, figure: str) -> list[str]:

@@ -16,8 +16,10 @@ from snakemake.logging import logger
 from penumbra.audit.artifacts import COMMIT, dumps
 from penumbra.audit.closure import everything
 from penumbra.errors import PenumbraError
+from penumbra.planning.config import load_yaml, merge
 from penumbra.planning.requirements import require
 from penumbra.planning.world import World
+from penumbra.training.gpus import GPUS, VISIBLE
 
 PLAN = "PENUMBRA_PLAN"  # Slurm hands the environment of a call on to its jobs
 
@@ -29,7 +31,8 @@ def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
         logger.info("Reading the config, and looking for the data that it names.")
     try:
         files = [base / "config/config.yaml", *map(Path, workflow.overwrite_configfiles or [])]
-        world = World(config, base / "config", files)
+        # Used as a module of another workflow, this one is given what that one's config says.
+        world = World(merge(load_yaml(files[0]), config), base / "config", files)
         require(world)
     except PenumbraError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -85,6 +88,14 @@ def _commit(base: Path) -> str:
     command = [git, "-C", str(base), "describe", "--always", "--dirty", "--abbrev=40"]
     told = subprocess.run([*command, "--exclude=*"], capture_output=True, text=True, check=False)
     return told.stdout.strip()
+
+
+def share_gpus(workflow: Any) -> None:
+    """Let the jobs of a local call on several GPUs (`--resources gpu=4`) take one each."""
+    count = workflow.resource_settings.resources.get("gpu").value
+    if workflow.local_exec and isinstance(count, int) and count > 1:
+        visible = os.environ.get(VISIBLE) or ",".join(map(str, range(count)))
+        os.environ[GPUS] = ",".join(visible.split(",")[:count])
 
 
 def require_executor(workflow: Any) -> None:

@@ -25,6 +25,8 @@ ORDER = (
     *("part", "image_set", "benchmark", "outliers", "shard", "backbone", "recipe", "seed"),
     *("input", "block", "scorer", "calibration", "table", "figure"),
 )
+# What a run record tells of the environment, where it is there.
+TOLD = {"commit": COMMIT, "gpu": "CUDA_VISIBLE_DEVICES"}
 
 
 class Job:
@@ -83,7 +85,7 @@ class Job:
             "peak_memory_mib": round(peak, 1),
             "host": socket.gethostname(),
             "machine": platform.machine(),
-            **({"commit": os.environ[COMMIT]} if COMMIT in os.environ else {}),
+            **{key: os.environ[name] for key, name in TOLD.items() if name in os.environ},
             **more,
         }
         write_text(artifact.with_name(artifact.name + ".run.json"), dumps(run) + "\n")

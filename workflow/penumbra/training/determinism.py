@@ -5,6 +5,7 @@ import os
 import torch
 
 from penumbra.errors import PenumbraError
+from penumbra.training.gpus import take_one
 
 
 def determinism(threads: int, compiled: bool = False) -> None:
@@ -31,6 +32,8 @@ def pick_device(name: str) -> torch.device:
     Raises:
         PenumbraError: a GPU is asked for and none is visible.
     """
+    if name != "cpu":
+        take_one()
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
