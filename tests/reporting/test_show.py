@@ -22,13 +22,14 @@ def planned(folder):
     for i, (row, (fpr, auroc)) in enumerate([*ROWS.items(), ("DHM", (0, 0))]):
         files = []
         for seed in (0, 4) if row in ROWS else ():
-            found = [{"image_set": "faces", "fpr95": fpr, "auroc": auroc}]
+            found = [{"scorer": "s", "image_set": "faces", "fpr95": fpr, "auroc": auroc}]
             files.append(str(folder / f"{row}-{seed}.parquet"))
             write_parquet(files[-1], pa.Table.from_pylist(found), {})
         cells += [
             {
                 "row": i, "row_label": row, "column": 0, "column_label": "Faces", "metric": metric,
-                "sets": ["faces"], "files": files, "missing": None if files else "no code",
+                "scorer": "s", "sets": ["faces"],
+                "files": files, "missing": None if files else "no code",
                 "reported": None, "part": None,
             }
             for metric in ("fpr95", "auroc")

@@ -18,7 +18,7 @@ PRINTED = [
 
 
 def metrics_file(folder, name, **by_set):
-    rows = [{"image_set": s, "fpr95": f, "auroc": a} for s, (f, a) in by_set.items()]
+    rows = [{"scorer": "s", "image_set": s, "fpr95": f, "auroc": a} for s, (f, a) in by_set.items()]
     write_parquet(folder / name, pa.Table.from_pylist(rows), {})
     return str(folder / name)
 
@@ -38,7 +38,8 @@ def cells(tmp_path):
     listed = [
         {
             "row": i, "row_label": row, "column": 0, "column_label": "Average", "metric": metric,
-            "sets": ["x", "y"], "files": read, "missing": None if read else "no code was released",
+            "scorer": "s", "sets": ["x", "y"],
+            "files": read, "missing": None if read else "no code was released",
             "reported": {"method": row[:1], "ood_dataset": "average"},
         }
         for i, (row, read) in enumerate(files.items())
@@ -118,7 +119,7 @@ def evaluated(tmp_path, **rows):
         listed += [
             {
                 "row": i, "row_label": row, "column": 0, "column_label": "X", "metric": metric,
-                "sets": ["x"], "files": files, "missing": None, "reported": None,
+                "scorer": "s", "sets": ["x"], "files": files, "missing": None, "reported": None,
             }
             for metric in ("fpr95", "auroc")
         ]  # fmt: skip
@@ -166,7 +167,13 @@ def test_what_is_not_finite_is_told_and_has_no_rank(tmp_path, value):
     listed = []
     for i, ratio in enumerate((value, 1.5, 1.25)):
         found = [
-            {"image_set": "x", "fpr95": 0.5, "auroc": 0.5 + 0.1 * i, "norm_ratio": number}
+            {
+                "scorer": "s",
+                "image_set": "x",
+                "fpr95": 0.5,
+                "auroc": 0.5 + 0.1 * i,
+                "norm_ratio": number,
+            }
             for number in (ratio, 1.0)
         ]
         files = [str(tmp_path / f"{i}{seed}.parquet") for seed in (0, 1)]
@@ -175,7 +182,7 @@ def test_what_is_not_finite_is_told_and_has_no_rank(tmp_path, value):
         listed += [
             {
                 "row": i, "row_label": f"r{i}", "column": 0, "column_label": "X", "metric": metric,
-                "sets": ["x"], "files": files, "missing": None, "reported": None,
+                "scorer": "s", "sets": ["x"], "files": files, "missing": None, "reported": None,
             }
             for metric in ("norm_ratio", "auroc")
         ]  # fmt: skip

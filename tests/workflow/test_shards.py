@@ -29,7 +29,7 @@ def test_a_sharded_world_gives_the_same_bytes(tmp_path):
 def test_shards_of_different_runs_are_not_put_together(tmp_path):
     made = Tiny(tmp_path, TINY + "compute: {shards: 2}\n")
     made.run(READINGS[0])
-    made.edit("tiny.yaml", "epochs: 1,", "epochs: 2,")
+    made.edit("tiny.yaml", "compute: {shards: 2}", "compute: {shards: 2, batch_size: 100}")
     shard = (
         READINGS[0]
         .replace("results/tiny/", "results/tiny/shards/")

@@ -63,6 +63,7 @@ def one_cell(file: Path, row: str, column: str) -> str:
         f"column     {at_column + 1}  {columns[at_column][0]}",
         f"metric     {cell['metric']}",
     ]
+    lines += [f"scorer     {planned['scorer']}"] if planned["scorer"] else []
     lines += [f"image sets {', '.join(planned['sets'])}"] if planned["sets"] else []
     lines += _numbers(cell, planned["files"], config["seeds"])
     return "\n".join(lines)
