@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -144,6 +145,39 @@ def test_a_job_does_not_outlive_its_client(served):
     process.wait()
     until(lambda: gone(job))
     assert served.run("well")[0] == 0
+
+
+def test_a_connection_that_sends_nothing_holds_up_no_other_for_long(served):
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(served.socket)
+        assert served.run("well")[0] == 0
+
+
+def test_a_job_whose_reader_is_gone_ends_alone(served):
+    """Its last words cannot be written; the other jobs and the server's folder stay."""
+    process, job = served.waiting("wait")
+    reader = served.start("well")
+    reader.stdout.close()
+    reader.stderr.close()
+    assert reader.wait(timeout=30) != 0
+    assert process.poll() is None
+    assert not gone(job)
+    assert Path(served.socket).exists()
+    process.kill()
+
+
+def test_a_call_ends_although_its_server_is_stopped(tmp_path):
+    code = (
+        "import subprocess, sys; from penumbra.planning import starter; starter.PATIENCE = 1;"
+        "server = subprocess.Popen(['sleep', '60'], stdin=subprocess.PIPE);"
+        "server.send_signal(19); starter._stop(server, sys.argv[1]); print(server.wait())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "left")],
+        env={**os.environ, "PYTHONPATH": str(STARTER.parent)},
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "-9"
 
 
 def test_nothing_outlives_the_call(tmp_path):

@@ -29,6 +29,7 @@ import traceback
 from typing import TextIO
 
 LENGTH = 8  # bytes of a request's length
+PATIENCE = 5  # seconds that a client may take to send its request
 DEATH_SIGNAL = 1  # Linux: what prctl() sets, the signal that a process gets at its parent's end
 
 
@@ -140,9 +141,17 @@ class Server:
         except BaseException:
             traceback.print_exc()
         finally:
+            self.end(code)
+
+    def end(self, code: int) -> None:
+        """End the job's process, whatever its streams say: nothing of the server may run in it."""
+        try:
             threading._shutdown()  # type: ignore[attr-defined]
             for stream in (sys.stdout, sys.stderr):
                 stream.flush()
+        except BaseException:  # who reads the stream is gone
+            code = code or 1
+        finally:
             os._exit(code)
 
 
@@ -153,7 +162,21 @@ def writing(stream: int) -> TextIO:
 
 
 def receive(connection: socket.socket) -> tuple[dict | None, list[int]]:
-    """A client's request with its three streams; None from one that left before it was whole."""
+    """A client's request with its three streams; None from one that left before it was whole.
+
+    A client sends at once; one that does not, stopped perhaps, holds up no other.
+    """
+    connection.settimeout(PATIENCE)
+    try:
+        return whole_request(connection)
+    except TimeoutError:
+        return None, []
+    finally:
+        connection.settimeout(None)
+
+
+def whole_request(connection: socket.socket) -> tuple[dict | None, list[int]]:
+    """The same, without patience."""
     head, streams, _, _ = socket.recv_fds(connection, LENGTH, 3)
     if len(head) < LENGTH or len(streams) < 3:
         return None, streams

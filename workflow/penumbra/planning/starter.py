@@ -26,6 +26,7 @@ PREFIX = (
     f'if [ -n "${{{{{SOCKET}:-}}}}" ] && [ "${{{{OMP_NUM_THREADS:-}}}}" = 1 ]; then '
     f'python() {{{{ command python -I -S "${SOCKET}_CLIENT" "${SOCKET}" "$@"; }}}}; fi; '
 )
+PATIENCE = 10  # seconds that the process may take to end
 LONGEST = 80  # bytes of a folder's name below which a socket's path is not too long
 
 
@@ -61,7 +62,10 @@ def start(workflow: Any, base: Path, record: Record) -> list[int]:
 def _stop(server: subprocess.Popen, folder: str) -> None:
     assert server.stdin is not None
     server.stdin.close()
-    server.wait()
+    try:
+        server.wait(PATIENCE)
+    except subprocess.TimeoutExpired:  # it is stopped, perhaps
+        server.kill()
     shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
 
 
