@@ -32,7 +32,7 @@ from penumbra.planning import (
     synthesis,
     synthesis_specs,
 )
-from penumbra.planning.setup import require_executor, set_up, share_gpus
+from penumbra.planning.setup import hand_on_plan, require_executor, set_up, share_gpus
 
 # What Snakemake itself begins a job's shell with, so that a job fails where its stage does: a
 # prefix of one's own replaces it. A job that is ended gets SIGTERM or SIGINT, and so do all
@@ -71,6 +71,7 @@ wildcard_constraints:
 onstart:
     require_executor(workflow)
     share_gpus(workflow)
+    hand_on_plan(BASE, WORLD, workflow)
     CALL.note(executor=workflow.executor_plugin.name)
     attend(workflow, starter.start(workflow, BASE, CALL))
     # Its timers multiply with every job, until they wake the scheduler a thousand times a second

@@ -38,33 +38,45 @@ def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     _set_environment(base, world)
-    _hold_to_plan(base, world, is_planner)
     if is_planner:
         logger.info(f"World {world.name}: planning its jobs.")
+    else:
+        _hold_to_plan(base, world)
     return world
 
 
-def _hold_to_plan(base: Path, world: World, is_planner: bool) -> None:
+def hand_on_plan(base: Path, world: World, workflow: Any) -> None:
+    """Let the jobs of a call on a cluster know which code and config they were planned with."""
+    if not workflow.local_exec:
+        os.environ[PLAN] = dumps([_config(world), _text(base), everything()])
+
+
+def _hold_to_plan(base: Path, world: World) -> None:
     """End a cluster's job whose code or config is not that of the call that submitted it.
 
     A job reads both anew on its node, and would take an edit made in between for its plan.
     """
-    config = hashlib.sha256(dumps(world.config).encode()).hexdigest()
-    text = hashlib.sha256()
-    for file in sorted((base / "workflow").rglob("*.py")):
-        text.update(file.read_bytes())
-    if is_planner:
-        os.environ[PLAN] = dumps([config, text.hexdigest(), everything()])
-        return
-    planned = json.loads(os.environ.get(PLAN, "[null, null, null]"))
-    is_same_text = planned[1] == text.hexdigest()  # quick; else a comment may have changed
-    if planned[0] != config or not (is_same_text or planned[2] == everything()):
+    config, text, code = json.loads(os.environ.get(PLAN, "[null, null, null]"))
+    is_same_code = text == _text(base) or code == everything()  # the first is quick to see
+    if config != _config(world) or not is_same_code:
         print(
             "error: the code or the config changed after the jobs were planned; call snakemake "
             "again",
             file=sys.stderr,
         )
         sys.exit(1)
+
+
+def _config(world: World) -> str:
+    return hashlib.sha256(dumps(world.config).encode()).hexdigest()
+
+
+def _text(base: Path) -> str:
+    """A digest of the modules as they are written, comments and all."""
+    digest = hashlib.sha256()
+    for file in sorted((base / "workflow").rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def _set_environment(base: Path, world: World) -> None:
