@@ -1,5 +1,10 @@
 """Where every artifact lies: results/<world>/<stage>/…"""
 
+import re
+from collections.abc import Iterable
+
+CLEAN = "clean"  # the input without a map
+
 MODEL = "{benchmark}/{backbone}/{recipe}/seed{seed}"
 READING = MODEL + "/{input}"
 
@@ -46,3 +51,8 @@ def path(world: str, kind: str, **wildcards: object) -> str:
 def run_record(artifact: str) -> str:
     """What differs from run to run, beside an artifact."""
     return artifact + ".run.json"
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A wildcard constraint: exactly one of the names; nothing at all where there are none."""
+    return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from penumbra.errors import PenumbraError
 from penumbra.images.layout import missing
-from penumbra.planning import synthesis
+from penumbra.planning.detectors import detector
+from penumbra.planning.parts import USES, outlier_set, part, weights_file
+from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
 from penumbra.reporting.values import CATEGORIES
 
@@ -28,7 +30,7 @@ def require(world: World) -> None:
 
 def benchmarks(world: World) -> set[str]:
     """The benchmarks that the world's tables and figures read, and train on."""
-    read = {cell.benchmark for cell in world.all_cells() if cell.files}
+    read = {cell.benchmark for cell in tables.all_cells() if cell.files}
     read |= {world.benchmark_of(entry) for entry in world.figure_entries()}
     return read | {world.trained_on(benchmark) for benchmark in read}
 
@@ -36,20 +38,20 @@ def benchmarks(world: World) -> set[str]:
 def parts(world: World) -> set[str]:
     """The parts of the synthesis chain behind the world's tables and figures."""
     found: set[str] = set()
-    queue = [part for name in _outlier_sets(world) for part in synthesis.parts_of(world, name)]
+    queue = [part for name in _outlier_sets(world) for part in _parts_of(world, name)]
     while queue:
         name = queue.pop()
         found.add(name)
-        entry = synthesis.part(world, name)
-        queue += [entry[role] for role in synthesis.USES[entry["kind"]]]
+        entry = part(world, name)
+        queue += [entry[role] for role in USES[entry["kind"]]]
     return found
 
 
 def _outlier_sets(world: World) -> set[str]:
     entries = world.figure_entries()
-    recipes = {cell.model["recipe"] for cell in world.all_cells() if cell.model}
+    recipes = {cell.model["recipe"] for cell in tables.all_cells() if cell.model}
     recipes |= {entry["recipe"] for entry in entries if "recipe" in entry}
-    detectors = (synthesis.detector(world, recipe) for recipe in recipes)
+    detectors = (detector(world, recipe) for recipe in recipes)
     of_recipes = {detector["set"] for detector in detectors if detector}
     return of_recipes | {entry["outliers"] for entry in entries if "outliers" in entry}
 
@@ -62,15 +64,15 @@ def _image_sets(world: World) -> set[str]:
         needed.update(world.own(benchmark))
         if entry["missing"] == "error":
             needed.update(name for group in entry["ood"].values() for name in group)
-    entries = (synthesis.part(world, name) for name in parts(world))
+    entries = (part(world, name) for name in parts(world))
     return needed | {entry["images"] for entry in entries if entry.get("training") is not None}
 
 
 def _missing_weights(world: World) -> Iterator[str]:
     for name in sorted(parts(world)):
-        entry = synthesis.part(world, name)
+        entry = part(world, name)
         if entry.get("weights") is not None:
-            file = synthesis.weights_file(world, entry)
+            file = weights_file(world, entry)
             if not file.is_file():
                 yield (
                     f"parts.{name}: {file} is missing; put the published file there, name another "
@@ -81,7 +83,7 @@ def _missing_weights(world: World) -> Iterator[str]:
 def _missing_clip(world: World) -> Iterator[str]:
     """Tables and figures of categories want CLIP where the world names it as their judge."""
     entry = world.config["categories"]
-    in_tables = any(c.metric in CATEGORIES and c.files for c in world.all_cells())
+    in_tables = any(c.metric in CATEGORIES and c.files for c in tables.all_cells())
     in_figures = any(e["kind"] == "categories" for e in world.figure_entries())
     if entry["judge"] != "clip" or not (in_tables or in_figures):
         return

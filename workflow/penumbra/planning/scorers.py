@@ -1,20 +1,20 @@
-"""A scorer as a benchmark and a backbone have it: options, inputs, and what it is fitted on."""
+"""A scorer as a benchmark and a backbone have it, and whether it can be fitted and read there."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from penumbra.errors import PenumbraError, unknown
 from penumbra.planning import needs
 from penumbra.planning.config import merge
-from penumbra.planning.paths import path
+from penumbra.planning.parts import weights_file
+from penumbra.planning.world import World
 
 OWN = ("module", "block", "options", "fit", "weights")
 # Keys of `fit` that choose the images; the others are arguments of the scorer's fit().
 CHOICE = ("role", "images")
 
 
-def scorer(world: Any, names: Mapping[str, str]) -> dict[str, Any]:
+def scorer(world: World, names: Mapping[str, str]) -> dict[str, Any]:
     """The entry of `names["scorer"]` with what it has of its own for benchmark and backbone.
 
     The benchmark is the one that the model was trained on: a parameter belongs to ID data.
@@ -27,7 +27,7 @@ def scorer(world: Any, names: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-def check(world: Any, names: Mapping[str, str]) -> None:
+def check(world: World, names: Mapping[str, str]) -> None:
     """Refuse a scorer that could not be fitted or read.
 
     Raises:
@@ -70,7 +70,7 @@ def _check_arguments(name: str, entry: Mapping[str, Any]) -> None:
                 raise unknown(kind, option, valid, f"scorer {name}, {function}()")
 
 
-def _check_head(world: Any, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
+def _check_head(world: World, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
     """A head of GODIN's is no linear layer, and GODIN's score is of no other."""
     has_head = "head" in world.backbone(names["backbone"])
     is_godin = entry["module"] == "godin"
@@ -85,68 +85,6 @@ def _check_head(world: Any, entry: Mapping[str, Any], names: Mapping[str, str]) 
             f"scorer {names['scorer']}: it reads a linear last layer, and backbone "
             f"{names['backbone']} has a head of its own"
         )
-
-
-def features(world: Any, names: Mapping[str, str]) -> list[str]:
-    """The reading of the model that a scorer of arrays scores."""
-    entry = scorer(world, names)
-    kind = needs.stage(needs.needs(entry))
-    return [path(world.name, kind, **names, block=entry.get("block"))]
-
-
-def head(world: Any, names: Mapping[str, str]) -> list[str]:
-    """The checkpoint that a scorer of arrays reads the last layer from, where it wants it."""
-    return _head(world, needs.needs(scorer(world, names)), names)
-
-
-def fit_head(world: Any, names: Mapping[str, str]) -> list[str]:
-    """The same for its fit."""
-    return _head(world, needs.fit_needs(scorer(world, names)), names)
-
-
-def _head(world: Any, wanted: tuple[str, ...], names: Mapping[str, str]) -> list[str]:
-    """The checkpoint that the last layer is read from, where it is wanted."""
-    trained = {**names, "benchmark": world.trained_on(names["benchmark"])}
-    return [path(world.name, "models", **trained)] if "head" in wanted else []
-
-
-def fitted(world: Any, names: Mapping[str, str]) -> list[str]:
-    """What the scorer was fitted to, or the file of weights that the config gives it."""
-    entry = scorer(world, names)
-    if "weights" in entry:
-        return [str(weights_file(world, entry))]
-    if not needs.fit_needs(entry):
-        return []
-    trained = {**names, "benchmark": world.trained_on(names["benchmark"])}
-    return [path(world.name, "fits", **{**trained, "scorer": _first_alike(world, trained)})]
-
-
-def _first_alike(world: Any, names: Mapping[str, str]) -> str:
-    """The first scorer of the config with the same fit: what several need is fitted once."""
-    wanted = _fit_identity(world, names)
-    scorers = world.config["scorers"]
-    alike = (s for s in scorers if _fit_identity(world, {**names, "scorer": s}) == wanted)
-    return next(alike)
-
-
-def _fit_identity(world: Any, names: Mapping[str, str]) -> tuple[str, Any]:
-    entry = scorer(world, names)
-    return entry["module"], entry.get("fit", {})
-
-
-def weights_file(world: Any, entry: Mapping[str, Any]) -> Path:
-    """Where a scorer's file of weights lies."""
-    return Path(world.config["weights_root"]) / entry["weights"]
-
-
-def is_of_network(world: Any, name: str) -> bool:
-    """Whether a configured scorer is given the network and the images."""
-    return needs.of_network(needs.needs(world.config["scorers"][name]))
-
-
-def is_fitted_through_network(world: Any, name: str) -> bool:
-    """Whether a configured scorer's fit() is given the network and the images."""
-    return needs.of_network(needs.fit_needs(world.config["scorers"][name]))
 
 
 def fit_options(entry: Mapping[str, Any]) -> dict[str, Any]:

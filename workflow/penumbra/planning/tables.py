@@ -1,177 +1,129 @@
-"""From a table's YAML to its cells, and from cells to the artifacts that they are read from."""
+"""Tables: what their rule asks of a world."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+import functools
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from penumbra.errors import PenumbraError, unknown
-from penumbra.planning import scorers, synthesis
-from penumbra.planning.paths import path, run_record
-from penumbra.reporting.values import CATEGORIES
+from penumbra.errors import PenumbraError
+from penumbra.planning.cells import Cell, expand
+from penumbra.planning.detectors import detector, trained
+from penumbra.planning.paths import path
+from penumbra.planning.spec import spec
+from penumbra.planning.world import World
 
-# Metrics by the artifact that holds them.
-OF_SCORES = ("fpr95", "auroc", "aupr_id", "aupr_ood", "fpr95_ood_positive")
-OF_FULL = ("full_fpr95", "full_auroc")
-OF_NORMS = ("norm_id", "norm_ood", "norm_ratio")
-OF_ACCURACY = (
-    *("train_accuracy", "heldout_accuracy", "test_accuracy", "shifted_accuracy"),
-    *("test_matched_accuracy", "shifted_matched_accuracy"),
-)
-SOURCES = {
-    **dict.fromkeys((*OF_SCORES, *OF_FULL, *OF_NORMS), "metrics"),
-    **dict.fromkeys(OF_ACCURACY, "accuracy"),
-    **dict.fromkeys(CATEGORIES, "categories"),
-    "running_accuracy": "history",
-    "train_seconds": "training-run",
-    "latency": "latency",
-    "synthesis_seconds": "outliers",
-}
-AVERAGE = "average"
-CLEAN = "clean"
+ROLES = ("train", "test", "shifted", "ood")
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One cell of a table: where it stands and, per seed, which file its value is read from.
+class Tables:
+    """The rule `tables`."""
 
-    `model` are benchmark, backbone and recipe behind it. `sets` are the OOD image sets whose mean
-    is taken within a seed; empty for a metric of a model alone. `scorer` and `input` are those of a
-    metric of scores. `part` is the share of the outliers that a count is about. `missing` says why
-    a cell cannot be computed.
-    """
+    def __init__(self, world: World):
+        self._world = world
+        self.of = functools.cache(self._expanded)
 
-    row: int
-    row_label: str
-    column: int
-    column_label: str
-    metric: str
-    sets: tuple[str, ...]
-    files: tuple[str, ...]
-    missing: str | None
-    reported: Mapping[str, str] | None
-    part: str | None
-    benchmark: str
-    model: Mapping[str, str] | None
-    scorer: str | None
-    input: str | None
+    def _expanded(self, name: str) -> list[Cell]:
+        try:
+            return expand(self._world.table(name), self._world)
+        except PenumbraError as error:
+            raise PenumbraError(f"config/tables/{name}.yaml: {error}") from error
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data for a rule's param: what decides the cell's value and place."""
-        return {k: v for k, v in asdict(self).items() if k not in ("benchmark", "model", "input")}
+    def all_cells(self) -> list[Cell]:
+        """The cells of all tables of the world."""
+        return [cell for name in self._world.config["tables"] for cell in self.of(name)]
 
+    @functools.cached_property
+    def _shown(self) -> dict[tuple[str, ...], list[str]]:
+        named: set[tuple[tuple[str, ...], str, str]] = set()
+        for cell in self.all_cells():
+            if cell.model and cell.input and cell.scorer:
+                named.add((tuple(cell.model.values()), cell.input, cell.scorer))
+        for entry in self._world.figure_entries():
+            if entry["kind"] == "metrics":
+                model = tuple(self._world.model(entry).values())
+                named.add((model, self._world.input_of(entry), self._world.scorer_of(entry)))
+        order = list(self._world.config["scorers"])
+        shown: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for model, given, scorer in sorted(named, key=lambda entry: order.index(entry[2])):
+            for seed in self._world.config["seeds"]:
+                shown[(*model, str(seed), given)].append(scorer)
+        return shown
 
-def expand(table: Mapping[str, Any], world: Any) -> list[Cell]:
-    """All cells of a table in one world, row by row."""
-    cells = []
-    for i, row in enumerate(table["rows"]):
-        for j, (label, column, sets) in enumerate(_columns(table, world)):
-            cell = {**{k: table[k] for k in ("benchmark", "backbone") if k in table}, **row}
-            cell |= column.get("with", {})
-            for metric in column["metrics"]:
-                files, missing = _files(cell, metric, sets, world)
-                cells.append(
-                    Cell(
-                        i,
-                        row["label"],
-                        j,
-                        label,
-                        metric,
-                        tuple(sets),
-                        files,
-                        missing,
-                        _reported(table, row, cell, column, sets, world),
-                        cell.get("part"),
-                        world.benchmark_of(cell),
-                        world.model(cell) if files and "recipe" in cell else None,
-                        *_scored(cell, metric, files, world),
-                    )
-                )
-    return cells
+    def shown_scorers(self) -> Mapping[tuple[str, ...], list[str]]:
+        """By (benchmark, backbone, recipe, seed, input): the scorers whose metrics are shown."""
+        return self._shown
 
+    def cells(self, names: Mapping[str, str]) -> list[str]:
+        """What a table's cells are read from."""
+        return _each_once(file for cell in self.of(names["table"]) for file in cell.files)
 
-def _scored(
-    cell: Mapping[str, Any], metric: str, files: tuple[str, ...], world: Any
-) -> tuple[str | None, str | None]:
-    """Scorer and input of a cell whose value is a metric of scores."""
-    if not files or SOURCES[metric] != "metrics":
-        return None, None
-    return world.scorer_of(cell), world.input_of(cell)
+    def images(self, names: Mapping[str, str]) -> list[str]:
+        """The image sets whose sizes a table's caption states."""
+        described = map(self._described, self._benchmarks(names["table"]))
+        return _each_once(file for d in described for role in ROLES for _, file in d[role])
 
+    def selections(self, names: Mapping[str, str]) -> list[str]:
+        """The selections that detectors of a table were trained on: a fall-back is told in it."""
+        by_row = self._selections(names["table"]).values()
+        return _each_once(file for files in by_row for file in files)
 
-def _columns(table: Mapping[str, Any], world: Any) -> Iterator[tuple[str, dict, list[str]]]:
-    """Label, definition and OOD sets of every column that this world has."""
-    for column in table["columns"]:
-        with_ = column.get("with", {})
-        benchmark = world.benchmark_of({**table, **with_})
-        found = world.ood(benchmark, column["group"]) if "group" in column else []
-        if column.get("sets") == "each":
-            for name in found:
-                yield world.label(name), column, [name]
-        else:
-            backbone = world.backbone(with_.get("backbone", table.get("backbone", "resnet18")))
-            names = {"benchmark": world.config["benchmarks"][benchmark]["label"]}
-            label = column.get("label", "Average" if found else "").format(
-                **names, backbone=backbone["label"]
-            )
-            yield label, column, found
+    def reported(self, names: Mapping[str, str]) -> list[str]:
+        """The paper's printed numbers for a table, if the paper has that table."""
+        file = self._world.folder / "reported" / f"{names['table']}.csv"
+        return [os.path.relpath(file)] if file.is_file() else []
 
+    def spec(self, names: Mapping[str, str]) -> str:
+        """Reads: the table's cells, seeds, and the words of its caption."""
+        world, name = self._world, names["table"]
+        table = world.table(name)
+        config = {
+            "title": table["title"],
+            "notes": table.get("notes", []),
+            "cells": [cell.as_dict() for cell in self.of(name)],
+            "selections": self._selections(name),
+            "world": world.name,
+            "seeds": world.config["seeds"],
+            "benchmarks": {used: self._described(used) for used in self._benchmarks(name)},
+        }
+        return spec("tables", config, [], {"table": name})
 
-def _files(
-    cell: Mapping[str, Any], metric: str, sets: list[str], world: Any
-) -> tuple[tuple[str, ...], str | None]:
-    if "missing" in cell:
-        return (), cell["missing"]
-    if cell.get("if_defined") and cell["recipe"] not in world.config["recipes"]:
-        return (), f"this world does not define the recipe {cell['recipe']}"
-    if metric not in SOURCES:
-        raise unknown("metric", metric, SOURCES, f"row {cell['label']}")
-    kind = SOURCES[metric]
-    if kind == "outliers":
-        return _timed(cell, world), None
-    if kind == "metrics" and not sets:
-        return (), "this world has no such OOD image set"
-    if kind == "categories" and "part" not in cell:
-        raise PenumbraError(f"row {cell['label']}: say which `part` of the outliers is counted")
-    names = world.model(cell)
-    if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
-        names |= {"input": CLEAN}
-    if kind in ("metrics", "latency"):
-        names |= {"input": world.input_of(cell), "scorer": world.scorer_of(cell)}
-        scorers.check(world, names)
-    seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
-    return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
+    def _benchmarks(self, name: str) -> list[str]:
+        return sorted({cell.benchmark for cell in self.of(name) if cell.files})
+
+    def _described(self, benchmark: str) -> dict[str, Any]:
+        world = self._world
+        entry = world.config["benchmarks"][benchmark]
+
+        def listed(names: list[str]) -> list[list[str]]:
+            return [[world.label(s), *world.images([s])] for s in names]
+
+        return {
+            "label": entry["label"],
+            "train": listed([entry["train"]]),
+            "test": listed([entry["test"]]),
+            "shifted": listed(entry.get("shifted", [])),
+            "ood": listed(world.all_ood(benchmark)),
+            "absent": world.absent(benchmark),
+        }
+
+    def _selections(self, name: str) -> dict[str, list[str]]:
+        """Per row label, the selections behind its models."""
+        found: dict[str, list[str]] = {}
+        for cell in self.of(name):
+            names = cell.model
+            if not cell.files or names is None:
+                continue
+            chosen = detector(self._world, names["recipe"], names["backbone"])
+            if chosen is None or chosen.get("filter") is None:
+                continue
+            listed = found.setdefault(cell.row_label, [])
+            for seed in self._world.config["seeds"]:
+                of = trained(self._world, {**names, "seed": seed})
+                file = path(self._world.name, "selections", **of)
+                listed += [file] if file not in listed else []
+        return found
 
 
-def _timed(cell: Mapping[str, Any], world: Any) -> tuple[str, ...]:
-    """Run records of all that made a detector's outliers from its training images."""
-    names = world.model(cell)
-    benchmark = world.trained_on(names["benchmark"])
-    found = synthesis.detector(world, names["recipe"])
-    if found is None:
-        raise PenumbraError(f"row {cell['label']}: recipe {names['recipe']} has no outliers")
-    artifacts = [synthesis.anchors(world, benchmark, found["set"])]
-    for kind in ("embeddings", "outliers"):
-        artifacts += synthesis.shard_files(world, kind, benchmark, found["set"])
-    return tuple(run_record(artifact) for artifact in artifacts)
-
-
-def _reported(
-    table: Mapping, row: Mapping, cell: Mapping, column: Mapping, sets: list[str], world: Any
-) -> dict[str, str] | None:
-    """The printed cell that corresponds, if the paper has one."""
-    if "reported" not in row:
-        return None
-    wanted = {"table": table["name"], **row["reported"], **column.get("reported", {})}
-    if column.get("sets") == "each":
-        name = world.image_set(sets[0]).get("reported")
-        if name is None:
-            return None
-        wanted["ood_dataset"] = name
-    elif "group" in column:
-        wanted.setdefault("ood_dataset", AVERAGE)
-    return wanted
-
-
-def inputs(cells: list[Cell]) -> list[str]:
-    """The artifacts of all cells, each once, in order."""
-    return list(dict.fromkeys(file for cell in cells for file in cell.files))
+def _each_once(files: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(files))

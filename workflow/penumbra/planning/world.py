@@ -1,14 +1,13 @@
 """One complete configuration, checked: what its names mean and which of its data are there."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from penumbra.errors import PenumbraError, unknown
 from penumbra.images.classes import resolved
 from penumbra.images.layout import Location, locate
-from penumbra.planning import synthesis
 from penumbra.planning.config import (
     Files,
     from_command_line,
@@ -17,7 +16,7 @@ from penumbra.planning.config import (
     resolve_recipe,
     validate,
 )
-from penumbra.planning.tables import CLEAN, Cell, expand
+from penumbra.planning.paths import CLEAN, path
 
 
 def known(kind: str, name: str, valid: Any, where: str) -> None:
@@ -81,11 +80,6 @@ class World:
             for kind in ("benchmarks", "backbones"):
                 for given in scorer.get(kind, {}):
                     self._known(kind[:-1], given, c[kind], f"scorers.{name}.{kind}")
-        for name in c["parts"]:
-            synthesis.part(self, name)
-        for name in c["outliers"]:
-            synthesis.outlier_set(self, name)
-        synthesis.check_detectors(self)
 
     def _check_image_set(self, name: str, entry: Mapping[str, Any]) -> None:
         if "classes" in entry and "classes_file" in entry:
@@ -145,13 +139,13 @@ class World:
         base = self.table(data.pop("like")) if "like" in data else {}
         return {**base, **data, "name": name}
 
-    @functools.cache  # noqa: B019 - one world a process
-    def cells(self, name: str) -> list[Cell]:
-        """The cells of a table; a name in it that nothing answers to is an error with its file."""
-        try:
-            return expand(self.table(name), self)
-        except PenumbraError as error:
-            raise PenumbraError(f"config/tables/{name}.yaml: {error}") from error
+    def images(self, names: Iterable[str]) -> list[str]:
+        """Artifacts of image sets."""
+        return [path(self.name, "images", image_set=name) for name in names]
+
+    def images_of(self, benchmark: str, role: str) -> str:
+        """The training (`train`), test or held-out images of a benchmark."""
+        return self.images([self.config["benchmarks"][benchmark][role]])[0]
 
     def backbone(self, name: str) -> dict[str, Any]:
         """A backbone's config."""
@@ -269,14 +263,3 @@ class World:
         groups = self.config["benchmarks"][benchmark]["ood"].values()
         names = dict.fromkeys(name for group in groups for name in group)
         return [self.label(name) for name in names if not self.is_there(name)]
-
-    def all_cells(self) -> list[Cell]:
-        """The cells of all tables."""
-        return [cell for name in self.config["tables"] for cell in self.cells(name)]
-
-    def figure_entries(self) -> list[dict[str, Any]]:
-        """What all figures are drawn from, as their YAML says; without what is declared missing."""
-        entries = (
-            e for name in self.config["figures"] for e in self.table(name)["inputs"].values()
-        )
-        return [entry for entry in entries if "missing" not in entry]

@@ -1,0 +1,74 @@
+"""Calibration: what the rules from a detector's energies to kept outliers ask of a world."""
+
+from collections.abc import Mapping
+
+from penumbra.errors import PenumbraError
+from penumbra.planning.detectors import detector, model_of, outliers
+from penumbra.planning.networks import reader
+from penumbra.planning.paths import path
+from penumbra.planning.spec import spec
+from penumbra.planning.world import World
+
+
+class Calibration:
+    """The rules `energies`, `calibrations` and `selections`."""
+
+    def __init__(self, world: World):
+        self._world = world
+
+    def images(self, names: Mapping[str, str]) -> list[str]:
+        """Held-out ID and calibration OOD images of a benchmark.
+
+        Raises:
+            PenumbraError: the benchmark names none.
+        """
+        benchmark = self._world.config["benchmarks"][names["benchmark"]]
+        for key in ("heldout", "calibration_ood"):
+            if key not in benchmark:
+                raise PenumbraError(
+                    f"benchmarks.{names['benchmark']}: a calibrated detector needs `{key}`"
+                )
+        return self._world.images(benchmark[key] for key in ("heldout", "calibration_ood"))
+
+    def energies_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: backbone, normalisation, the image sets that calibrate, compute."""
+        config, roots = reader(self._world, names)
+        benchmark = self._world.config["benchmarks"][names["benchmark"]]
+        config |= {
+            "heldout": benchmark["heldout"],
+            "calibration_ood": benchmark["calibration_ood"],
+            "outliers": (detector(self._world, names["recipe"]) or {})["set"],
+        }
+        return spec("energies", config, roots, names)
+
+    def calibrations_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: the calibration."""
+        entry = self._world.config["calibrations"][names["calibration"]]
+        return spec("calibrations", entry, [f"penumbra.calibration.{entry['module']}"], names)
+
+    def scored(self, names: Mapping[str, str]) -> list[str]:
+        """What a filter reads: the judges' calibrated scores, or the outliers' names alone."""
+        found = detector(self._world, names["recipe"], names["backbone"]) or {}
+        judged = [
+            path(
+                self._world.name,
+                "calibrations",
+                **{**model_of(names), "recipe": judge},
+                calibration=found["calibration"],
+            )
+            for judge in found.get("judges", [])
+        ]
+        return judged or outliers(self._world, names)
+
+    def selections_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: the filter, and the fold that each judge did not train on."""
+        world = self._world
+        found = detector(world, names["recipe"], names["backbone"]) or {}
+        judges = found.get("judges", [])
+        config = {
+            "filter": found["filter"],
+            "options": world.config["filters"][found["filter"]],
+            "judges": {judge: (detector(world, judge) or {}).get("fold") for judge in judges},
+            "outliers": found["set"],
+        }
+        return spec("selections", config, [], names)

@@ -1,0 +1,174 @@
+"""From a table's YAML to its cells, and from cells to the artifacts that they are read from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from penumbra.errors import PenumbraError, unknown
+from penumbra.planning import scorers
+from penumbra.planning.detectors import detector, shard_files
+from penumbra.planning.parts import anchors
+from penumbra.planning.paths import CLEAN, path, run_record
+from penumbra.planning.world import World
+from penumbra.reporting.values import CATEGORIES
+
+# Metrics by the artifact that holds them.
+OF_SCORES = ("fpr95", "auroc", "aupr_id", "aupr_ood", "fpr95_ood_positive")
+OF_FULL = ("full_fpr95", "full_auroc")
+OF_NORMS = ("norm_id", "norm_ood", "norm_ratio")
+OF_ACCURACY = (
+    *("train_accuracy", "heldout_accuracy", "test_accuracy", "shifted_accuracy"),
+    *("test_matched_accuracy", "shifted_matched_accuracy"),
+)
+SOURCES = {
+    **dict.fromkeys((*OF_SCORES, *OF_FULL, *OF_NORMS), "metrics"),
+    **dict.fromkeys(OF_ACCURACY, "accuracy"),
+    **dict.fromkeys(CATEGORIES, "categories"),
+    "running_accuracy": "history",
+    "train_seconds": "training-run",
+    "latency": "latency",
+    "synthesis_seconds": "outliers",
+}
+AVERAGE = "average"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: where it stands and, per seed, which file its value is read from.
+
+    `model` are benchmark, backbone and recipe behind it. `sets` are the OOD image sets whose mean
+    is taken within a seed; empty for a metric of a model alone. `scorer` and `input` are those of a
+    metric of scores. `part` is the share of the outliers that a count is about. `missing` says why
+    a cell cannot be computed.
+    """
+
+    row: int
+    row_label: str
+    column: int
+    column_label: str
+    metric: str
+    sets: tuple[str, ...]
+    files: tuple[str, ...]
+    missing: str | None
+    reported: Mapping[str, str] | None
+    part: str | None
+    benchmark: str
+    model: Mapping[str, str] | None
+    scorer: str | None
+    input: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for a rule's param: what decides the cell's value and place."""
+        return {k: v for k, v in asdict(self).items() if k not in ("benchmark", "model", "input")}
+
+
+def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
+    """All cells of a table in one world, row by row."""
+    cells = []
+    for i, row in enumerate(table["rows"]):
+        for j, (label, column, sets) in enumerate(_columns(table, world)):
+            cell = {**{k: table[k] for k in ("benchmark", "backbone") if k in table}, **row}
+            cell |= column.get("with", {})
+            for metric in column["metrics"]:
+                files, missing = _files(cell, metric, sets, world)
+                cells.append(
+                    Cell(
+                        i,
+                        row["label"],
+                        j,
+                        label,
+                        metric,
+                        tuple(sets),
+                        files,
+                        missing,
+                        _reported(table, row, cell, column, sets, world),
+                        cell.get("part"),
+                        world.benchmark_of(cell),
+                        world.model(cell) if files and "recipe" in cell else None,
+                        *_scored(cell, metric, files, world),
+                    )
+                )
+    return cells
+
+
+def _scored(
+    cell: Mapping[str, Any], metric: str, files: tuple[str, ...], world: World
+) -> tuple[str | None, str | None]:
+    """Scorer and input of a cell whose value is a metric of scores."""
+    if not files or SOURCES[metric] != "metrics":
+        return None, None
+    return world.scorer_of(cell), world.input_of(cell)
+
+
+def _columns(table: Mapping[str, Any], world: World) -> Iterator[tuple[str, dict, list[str]]]:
+    """Label, definition and OOD sets of every column that this world has."""
+    for column in table["columns"]:
+        with_ = column.get("with", {})
+        benchmark = world.benchmark_of({**table, **with_})
+        found = world.ood(benchmark, column["group"]) if "group" in column else []
+        if column.get("sets") == "each":
+            for name in found:
+                yield world.label(name), column, [name]
+        else:
+            backbone = world.backbone(with_.get("backbone", table.get("backbone", "resnet18")))
+            names = {"benchmark": world.config["benchmarks"][benchmark]["label"]}
+            label = column.get("label", "Average" if found else "").format(
+                **names, backbone=backbone["label"]
+            )
+            yield label, column, found
+
+
+def _files(
+    cell: Mapping[str, Any], metric: str, sets: list[str], world: World
+) -> tuple[tuple[str, ...], str | None]:
+    if "missing" in cell:
+        return (), cell["missing"]
+    if cell.get("if_defined") and cell["recipe"] not in world.config["recipes"]:
+        return (), f"this world does not define the recipe {cell['recipe']}"
+    if metric not in SOURCES:
+        raise unknown("metric", metric, SOURCES, f"row {cell['label']}")
+    kind = SOURCES[metric]
+    if kind == "outliers":
+        return _timed(cell, world), None
+    if kind == "metrics" and not sets:
+        return (), "this world has no such OOD image set"
+    if kind == "categories" and "part" not in cell:
+        raise PenumbraError(f"row {cell['label']}: say which `part` of the outliers is counted")
+    names = world.model(cell)
+    if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
+        names |= {"input": CLEAN}
+    if kind in ("metrics", "latency"):
+        names |= {"input": world.input_of(cell), "scorer": world.scorer_of(cell)}
+        scorers.check(world, names)
+    seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
+    return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
+
+
+def _timed(cell: Mapping[str, Any], world: World) -> tuple[str, ...]:
+    """Run records of all that made a detector's outliers from its training images."""
+    names = world.model(cell)
+    benchmark = world.trained_on(names["benchmark"])
+    found = detector(world, names["recipe"])
+    if found is None:
+        raise PenumbraError(f"row {cell['label']}: recipe {names['recipe']} has no outliers")
+    artifacts = [anchors(world, benchmark, found["set"])]
+    for kind in ("embeddings", "outliers"):
+        artifacts += shard_files(world, kind, benchmark, found["set"])
+    return tuple(run_record(artifact) for artifact in artifacts)
+
+
+def _reported(
+    table: Mapping, row: Mapping, cell: Mapping, column: Mapping, sets: list[str], world: World
+) -> dict[str, str] | None:
+    """The printed cell that corresponds, if the paper has one."""
+    if "reported" not in row:
+        return None
+    wanted = {"table": table["name"], **row["reported"], **column.get("reported", {})}
+    if column.get("sets") == "each":
+        name = world.image_set(sets[0]).get("reported")
+        if name is None:
+            return None
+        wanted["ood_dataset"] = name
+    elif "group" in column:
+        wanted.setdefault("ood_dataset", AVERAGE)
+    return wanted

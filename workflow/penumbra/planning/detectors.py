@@ -1,0 +1,40 @@
+"""Detectors: which outliers a recipe trains on, who judges them, and the files of both."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from penumbra.planning.config import resolve_recipe
+from penumbra.planning.parts import outlier_set
+from penumbra.planning.paths import path
+from penumbra.planning.world import World
+
+
+def model_of(names: Mapping[str, str]) -> dict[str, str]:
+    """The wildcards that name a model."""
+    return {key: names[key] for key in ("benchmark", "backbone", "recipe", "seed")}
+
+
+def trained(world: World, names: Mapping[str, str]) -> dict[str, str]:
+    """The wildcards of a model that is read, on the benchmark that it was trained on."""
+    return {**model_of(names), "benchmark": world.trained_on(names["benchmark"])}
+
+
+def detector(world: World, recipe: str, backbone: str = "") -> dict[str, Any] | None:
+    """The `outliers` part of a resolved recipe, or None where it trains without outliers."""
+    resolved = resolve_recipe(world.config["recipes"], recipe, backbone)
+    return resolved.get("outliers") if resolved["method"] == "energy" else None
+
+
+def shard_files(world: World, kind: str, benchmark: str, name: str) -> list[str]:
+    """Embeddings or outliers of all shards of an outlier set, in order."""
+    count = outlier_set(world, name)["shards"]
+    shards = (f"{i}of{count}" for i in range(count))
+    return [
+        path(world.name, kind, benchmark=benchmark, outliers=name, shard=shard) for shard in shards
+    ]
+
+
+def outliers(world: World, names: Mapping[str, str]) -> list[str]:
+    """The shards of the outlier set that a detector trains on; none for another model."""
+    found = detector(world, names["recipe"], names["backbone"])
+    return [] if found is None else shard_files(world, "outliers", names["benchmark"], found["set"])

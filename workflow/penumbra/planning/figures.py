@@ -1,0 +1,103 @@
+"""Figures: what their rule asks of a world."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from penumbra.errors import PenumbraError
+from penumbra.planning import scorers
+from penumbra.planning.detectors import shard_files
+from penumbra.planning.networks import network
+from penumbra.planning.parts import anchors
+from penumbra.planning.paths import path
+from penumbra.planning.spec import spec
+from penumbra.planning.world import World
+
+# What is read from a model on a benchmark's images, which need not be those that it trained on.
+READINGS = ("outputs", "blocks", "scores", "metrics")
+
+
+class Figures:
+    """The rule `figures`."""
+
+    def __init__(self, world: World):
+        self._world = world
+
+    def files(self, names: Mapping[str, str]) -> list[str]:
+        """What a figure is drawn from."""
+        listed = self.inputs(names["figure"]).values()
+        return list(dict.fromkeys(file for files in listed for file in files))
+
+    def inputs(self, name: str) -> dict[str, list[str]]:
+        """The artifacts that a figure's YAML names, by their role in it."""
+        entries = self._world.table(name)["inputs"].items()
+        return {role: self._artifacts(e) for role, e in entries if "missing" not in e}
+
+    def spec(self, names: Mapping[str, str]) -> str:
+        """Reads: the figure's YAML."""
+        name = names["figure"]
+        figure = self._world.table(name)
+        networks, roots = self._modules(figure)
+        entries = figure["inputs"].items()
+        config = {
+            "title": figure["title"],
+            "module": figure.get("module", name),
+            "options": figure.get("options", {}),
+            "missing": {k: e["missing"] for k, e in entries if "missing" in e},
+            "labels": {k: e["label"] for k, e in entries if "label" in e},
+            "inputs": self.inputs(name),
+            "networks": networks,
+            "scorers": {k: e["scorer"] for k, e in entries if "scorer" in e},
+        }
+        roots = [f"penumbra.reporting.{figure.get('module', name)}", *roots]
+        return spec("figures", config, roots, {"figure": name})
+
+    def _modules(self, figure: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """Networks that a figure runs, by role, and the modules that its inputs name."""
+        networks: dict[str, Any] = {}
+        roots: list[str] = []
+        for role, entry in figure["inputs"].items():
+            if entry["kind"] == "models":
+                names = self._world.model(entry)
+                backbone, root = network(self._world, names["backbone"])
+                benchmark = self._world.config["benchmarks"][names["benchmark"]]
+                networks[role] = {
+                    "backbone": backbone,
+                    "normalisation": benchmark["normalisation"],
+                }
+                roots += root
+            elif entry["kind"] == "calibrations" and "missing" not in entry:
+                module = self._world.config["calibrations"][entry["calibration"]]["module"]
+                roots.append(f"penumbra.calibration.{module}")
+        return networks, roots
+
+    def _artifacts(self, entry: dict[str, Any]) -> list[str]:
+        """The files of one input of a figure: one, or all shards, or one a seed."""
+        world, kind = self._world, entry["kind"]
+        benchmark = world.benchmark_of(entry)
+        if kind == "images":
+            return world.images([self._image_set(benchmark, entry)])
+        if kind in ("embeddings", "outliers"):
+            return shard_files(world, kind, benchmark, entry["outliers"])
+        if kind == "representations":
+            return [anchors(world, benchmark, entry["outliers"])]
+        names = world.model(entry)
+        extra = {key: entry.get(key) for key in ("block", "calibration", "scorer")}
+        extra["input"] = world.input_of(entry)
+        seeds = world.config["seeds"] if entry.get("seeds") == "all" else world.config["seeds"][:1]
+        if kind == "scores":
+            scorers.check(world, {**names, "scorer": world.scorer_of(entry)})
+        if kind not in READINGS:
+            names["benchmark"] = world.trained_on(benchmark)
+        return [path(world.name, kind, **names, **extra, seed=seed) for seed in seeds]
+
+    def _image_set(self, benchmark: str, entry: dict[str, Any]) -> str:
+        chosen = entry["image_set"]
+        if not isinstance(chosen, int):
+            return self._world.config["benchmarks"][benchmark][chosen]
+        there = self._world.all_ood(benchmark)
+        if chosen >= len(there):
+            raise PenumbraError(
+                f"a figure shows OOD image set number {chosen} of {benchmark}, which has "
+                f"{', '.join(there) or 'none'} here"
+            )
+        return there[chosen]

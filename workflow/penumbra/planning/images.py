@@ -1,0 +1,59 @@
+"""Image sets: what their rule asks of a world."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from penumbra.errors import unknown
+from penumbra.images.classes import class_list
+from penumbra.images.layout import listing
+from penumbra.planning.spec import spec
+from penumbra.planning.world import World
+
+# Keys of an image set that choose among a split's images.
+SUBSETS = ("limit", "share", "thin", "semantic", "covariate")
+
+
+class Images:
+    """The rule `images`."""
+
+    def __init__(self, world: World):
+        self._world = world
+
+    def spec(self, names: Mapping[str, str]) -> str:
+        """Reads: the image set, its data set's entry without prose, the listing of its files.
+
+        Raises:
+            PenumbraError: the data set has no such split.
+        """
+        world, name = self._world, names["image_set"]
+        entry = world.image_set(name)
+        dataset, split = world.datasets[entry["dataset"]], entry["split"]
+        if split not in dataset["splits"]:
+            raise unknown("split", split, dataset["splits"], f"image_sets.{name}")
+        found = world.location(name) if dataset["reader"] == "stored" else None
+        listed = class_list(world.folder / "classes", entry.get("classes_file"))
+        config = {
+            "name": name,
+            "dataset_name": entry["dataset"],
+            "dataset": _without_prose(dataset),
+            "sources": {s: _without_prose(world.datasets[s]) for s in _sources(dataset)},
+            "split": split,
+            "size": world.size(name),
+            "classes": entry.get("classes") or listed,
+            "classes_file": entry.get("classes_file"),
+            "count": entry.get("count", dataset["splits"][split].get("count")),
+            **{key: entry.get(key) for key in SUBSETS},
+            "download": world.config["download"],
+            "listing": listing(found, dataset.get("class_list")) if found else None,
+        }
+        roots = [f"penumbra.images.readers.{dataset['reader']}"]
+        return spec("images", config, roots, {"image_set": name})
+
+
+def _without_prose(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in dataset.items() if k not in ("licence", "source")}
+
+
+def _sources(dataset: Mapping[str, Any]) -> list[str]:
+    """The data sets that another is made of."""
+    return [dataset["base"], dataset["other"]["dataset"]] if "base" in dataset else []

@@ -1,0 +1,100 @@
+"""Models: what the rules that make them ask of a world."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from penumbra.errors import PenumbraError
+from penumbra.planning import detectors
+from penumbra.planning.config import extended, load_yaml, resolve_recipe
+from penumbra.planning.networks import network
+from penumbra.planning.paths import one_of, path
+from penumbra.planning.spec import spec
+from penumbra.planning.world import World
+
+
+class Models:
+    """The rules `models` and `zero_shot`."""
+
+    def __init__(self, world: World):
+        self._world = world
+
+    def recipes(self, *, are_zero_shot: bool) -> str:
+        """A wildcard constraint: the recipes of CLIP's zero-shot classifiers, or those that train."""
+        recipes = self._world.config["recipes"]
+        methods = {name: extended("recipe", recipes, name).get("method") for name in recipes}
+        return one_of(n for n, m in methods.items() if (m == "zero_shot") == are_zero_shot)
+
+    def train(self, names: Mapping[str, str]) -> str:
+        """The training images."""
+        return self._world.images_of(names["benchmark"], "train")
+
+    def outliers(self, names: Mapping[str, str]) -> list[str]:
+        """The shards of the outlier set that a detector trains on."""
+        return detectors.outliers(self._world, names)
+
+    def selection(self, names: Mapping[str, str]) -> list[str]:
+        """Which of its outliers a filtered detector keeps."""
+        found = detectors.detector(self._world, names["recipe"], names["backbone"]) or {}
+        if found.get("filter") is None:
+            return []
+        return [path(self._world.name, "selections", **detectors.model_of(names))]
+
+    def spec(self, names: Mapping[str, str]) -> str:
+        """Reads: backbone, resolved recipe, normalisation, compute; which outliers it trains on."""
+        world = self._world
+        backbone, roots = network(world, names["backbone"])
+        recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
+        found = recipe.pop("outliers", None) if recipe["method"] == "energy" else None
+        compute = world.config["compute"]
+        config = {
+            "backbone": backbone,
+            "recipe": recipe,
+            "outliers": found and {"set": found["set"], "fold": found.get("fold")},
+            "normalisation": world.config["benchmarks"][names["benchmark"]]["normalisation"],
+            **{key: compute[key] for key in ("device", "channels_last", "compile", "graphs")},
+            "threads": compute["threads"]["models"],
+        }
+        roots += [f"penumbra.training.{recipe['method']}"]
+        roots += ["penumbra.training.pool"] if found else []
+        return spec("models", config, roots, names)
+
+    def zero_shot_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: backbone, the prompt, compute."""
+        world = self._world
+        backbone, roots = network(world, names["backbone"])
+        recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
+        compute = world.config["compute"]
+        config = {
+            "backbone": backbone,
+            "recipe": {"options": recipe["options"]},
+            "device": compute["device"],
+            "threads": compute["threads"]["models"],
+        }
+        return spec("zero_shot", config, roots, names)
+
+    def clip(self, names: Mapping[str, str]) -> list[str]:
+        """The files of a zero-shot classifier's CLIP.
+
+        Raises:
+            PenumbraError: the backbone has no such folder.
+        """
+        folder = Path(network(self._world, names["backbone"])[0].get("folder", ""))
+        if not (folder / "config.json").is_file():
+            raise PenumbraError(
+                f"backbones.{names['backbone']}: {folder} holds no CLIP for the recipe "
+                f"{names['recipe']}; save one there with transformers' save_pretrained()"
+            )
+        self._check_normalisation(names["benchmark"], folder / "preprocessor_config.json")
+        return sorted(str(file) for file in folder.iterdir() if file.is_file())
+
+    def _check_normalisation(self, benchmark: str, file: Path) -> None:
+        """CLIP's images are normalised by its own mean and std, which lie in `file`."""
+        given = self._world.config["benchmarks"][benchmark]["normalisation"]
+        wanted = load_yaml(file) if file.is_file() else {}  # JSON is YAML
+        for key in ("mean", "std"):
+            own = wanted.get(f"image_{key}", given[key])
+            if any(abs(a - b) > 1e-3 for a, b in zip(own, given[key], strict=True)):
+                raise PenumbraError(
+                    f"benchmarks.{benchmark}.normalisation.{key}: this CLIP wants {own}; make a "
+                    "benchmark for it that differs in its normalisation"
+                )

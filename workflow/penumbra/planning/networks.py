@@ -1,0 +1,47 @@
+"""What applies a network to images: what many rules read of a backbone, a model and compute."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from penumbra.planning.world import World
+
+
+def network(world: World, backbone: str) -> tuple[dict[str, Any], list[str]]:
+    """What a backbone's jobs read of it, and the module that it names."""
+    entry = world.backbone(backbone)
+    config = {"network": entry["network"], **entry["options"]}
+    if "folder" in config:
+        config["folder"] = str(Path(world.config["weights_root"]) / config["folder"])
+    roots = [f"penumbra.networks.{entry['network']}"]
+    if "head" in entry:
+        config["head"] = entry["head"]
+        roots.append("penumbra.networks.heads")
+    return config, roots
+
+
+def reader(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """What applies a model to images: backbone, normalisation, compute; the module it names."""
+    backbone, roots = network(world, names["backbone"])
+    compute = world.config["compute"]
+    config = {
+        "backbone": backbone,
+        "normalisation": world.config["benchmarks"][names["benchmark"]]["normalisation"],
+        "batch_size": compute["batch_size"],
+        "device": compute["device"],
+        "channels_last": compute["channels_last"],
+        "precision": compute["precision"]["features"],
+        "threads": compute["threads"]["features"],
+    }
+    return config, roots
+
+
+def image_roles(world: World, benchmark: str) -> dict[str, Any]:
+    """Which image sets of a benchmark play which role, as the stages that read them want it."""
+    entry = world.config["benchmarks"][benchmark]
+    return {
+        "train": entry["train"],
+        "test": entry["test"],
+        "shifted": entry.get("shifted", []),
+        "ood": world.all_ood(benchmark),
+    }

@@ -1,0 +1,163 @@
+"""Outliers: what the rules of the synthesis chain ask of a world."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from penumbra.images.classes import class_list
+from penumbra.planning.detectors import model_of
+from penumbra.planning.networks import network
+from penumbra.planning.parts import USES, anchors, outlier_set, part, representations, weights_file
+from penumbra.planning.paths import path
+from penumbra.planning.spec import spec
+from penumbra.planning.world import World
+
+
+class Outliers:
+    """The rules `parts`, `representations`, `embeddings`, `outliers` and `categories`."""
+
+    def __init__(self, world: World):
+        self._world = world
+
+    def weights(self, names: Mapping[str, str]) -> list[str]:
+        """The published file that a part is loaded from; none for one that is trained here."""
+        entry = part(self._world, names["part"])
+        return [] if entry.get("weights") is None else [str(weights_file(self._world, entry))]
+
+    def images(self, names: Mapping[str, str]) -> list[str]:
+        """The images that a part is trained on."""
+        entry = part(self._world, names["part"])
+        return self._world.images([entry["images"]]) if _is_trained(entry) else []
+
+    def encoder(self, names: Mapping[str, str]) -> list[str]:
+        """The encoder that a part is used with; of a loaded one it is compared."""
+        return self._used(names, "encoder")
+
+    def tokenizer(self, names: Mapping[str, str]) -> list[str]:
+        """The tokenizer that a part is used with."""
+        return self._used(names, "tokenizer")
+
+    def _used(self, names: Mapping[str, str], role: str) -> list[str]:
+        entry = part(self._world, names["part"])
+        used = role in USES[entry["kind"]]
+        return [path(self._world.name, "parts", part=entry[role])] if used else []
+
+    def representations(self, names: Mapping[str, str]) -> list[str]:
+        """Its encoder's representations of the images that a part is trained on."""
+        entry = part(self._world, names["part"])
+        if not _is_trained(entry) or "encoder" not in USES[entry["kind"]]:
+            return []
+        return [representations(self._world, entry["encoder"], entry["images"])]
+
+    def parts_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: the part's config, compute."""
+        entry = part(self._world, names["part"])
+        compute = self._world.config["compute"]
+        config = {
+            "kind": entry["kind"],
+            "options": entry.get("options", {}),
+            "training": entry.get("training"),
+            "uses": {role: self._named(entry[role]) for role in USES[entry["kind"]]},
+            "device": compute["device"],
+            "batch_size": compute["batch_size"],
+            "threads": compute["threads"]["models"],
+        }
+        return spec("parts", config, [f"penumbra.parts.{entry['kind']}"], names)
+
+    def _named(self, name: str) -> dict[str, Any]:
+        return {"name": name, "options": part(self._world, name).get("options", {})}
+
+    def representations_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: the encoder's options, compute."""
+        entry = part(self._world, names["part"])
+        precision = self._world.config["compute"]["precision"]["representations"]
+        config = {"options": entry.get("options", {}), "precision": precision, **self._compute()}
+        return spec("representations", config, [], names)
+
+    def anchors(self, names: Mapping[str, str]) -> str:
+        """Representations of the training images, around which outliers are sampled."""
+        return anchors(self._world, names["benchmark"], names["outliers"])
+
+    def rdm(self, names: Mapping[str, str]) -> str:
+        """The RDM of an outlier set."""
+        return self._part_of_set(names, "rdm")
+
+    def generator(self, names: Mapping[str, str]) -> str:
+        """The generator of an outlier set."""
+        return self._part_of_set(names, "generator")
+
+    def _part_of_set(self, names: Mapping[str, str], role: str) -> str:
+        entry = outlier_set(self._world, names["outliers"])
+        return path(self._world.name, "parts", part=entry[role])
+
+    def embeddings_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: how anchors are chosen, the guidance, the RDM's options, compute."""
+        entry = outlier_set(self._world, names["outliers"])
+        config = {
+            "anchors": {key: entry[key] for key in ("per_class", "cycle")},
+            "guidance": entry["guidance"],
+            "options": part(self._world, entry["rdm"]).get("options", {}),
+            "seed": entry["seed"],
+            "graphs": self._world.config["compute"]["graphs"],
+            **self._compute(),
+        }
+        return spec("embeddings", config, [], names)
+
+    def outliers_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: the generator's kind and options, how it decodes, compute."""
+        entry = outlier_set(self._world, names["outliers"])
+        generator = part(self._world, entry["generator"])
+        config = {
+            "generator": entry["generator"],
+            "kind": generator["kind"],
+            "options": self._local(generator.get("options", {})),
+            "decoding": entry["decoding"],
+            **self._compute(),
+        }
+        return spec("outliers", config, [f"penumbra.parts.{generator['kind']}"], names)
+
+    def _local(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Options of a generator, its folder of further weights below weights_root."""
+        root = Path(self._world.config["weights_root"])
+        folders = {key: str(root / options[key]) for key in ("autoencoder",) if key in options}
+        return {**options, **folders}
+
+    def category_judge(self, names: Mapping[str, str]) -> list[str]:
+        """The model that sorts outliers into categories, where it is one of this workflow."""
+        entry = self._world.config["categories"]
+        if entry["judge"] != "classifier":
+            return []
+        return [path(self._world.name, "models", **{**model_of(names), **entry["classifier"]})]
+
+    def categories_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: who judges the categories of outliers, how many of them, and at which size."""
+        world = self._world
+        entry = world.config["categories"]
+        config = {key: entry[key] for key in ("judge", "sample", "threshold")}
+        config |= {"size": None, "classes": None, **self._compute()}
+        roots = [f"penumbra.outliers.judges.{entry['judge']}"]
+        if entry["judge"] == "clip":
+            clip = entry["clip"]
+            config["folder"] = str(Path(world.config["weights_root"]) / clip["folder"])
+            config["prompt"] = clip["prompt"]
+            if "classes_file" in clip:
+                config["classes"] = class_list(world.folder / "classes", clip["classes_file"])
+        else:
+            config["network"], root = network(world, entry["classifier"]["backbone"])
+            benchmark = world.config["benchmarks"][names["benchmark"]]
+            config["normalisation"] = benchmark["normalisation"]
+            config["size"] = world.size(benchmark["train"])
+            roots += root
+        return spec("categories", config, roots, names)
+
+    def _compute(self) -> dict[str, Any]:
+        compute = self._world.config["compute"]
+        return {
+            "batch_size": compute["batch_size"],
+            "device": compute["device"],
+            "threads": compute["threads"]["features"],
+        }
+
+
+def _is_trained(entry: Mapping[str, Any]) -> bool:
+    return entry.get("weights") is None

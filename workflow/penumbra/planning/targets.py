@@ -1,0 +1,35 @@
+"""Tables and figures that a world does not have: asked for by name, they say why."""
+
+from collections.abc import Mapping
+
+from snakemake.exceptions import WorkflowError
+
+from penumbra.planning.world import World
+
+# How many tables and figures the papers have.
+PAPERS = {"uat_table": 23, "uat_figure": 5, "badood_table": 11, "badood_figure": 11}
+
+
+def undeclared(world: World) -> list[str]:
+    """Tables and figures that the papers or config/tables have, and this world has not."""
+    known = {file.stem for file in (world.folder / "tables").glob("*.yaml")}
+    known |= {f"{kind}{i:02}" for kind, count in PAPERS.items() for i in range(1, count + 1)}
+    return sorted(known - {*world.config["tables"], *world.config["figures"]})
+
+
+def refuse(world: World, name: str, names: Mapping[str, str]) -> list[str]:
+    """The inputs of a table or figure that is not of this world: none.
+
+    Raises:
+        WorkflowError: why, and what to do.
+    """
+    kind = "figures" if "figure" in name else "tables"
+    if (world.folder / "tables" / f"{name}.yaml").is_file():
+        raise WorkflowError(
+            f"{name} is not among the {kind} of the world {world.name}: add it to `{kind}` in your "
+            f"config file. It has: {', '.join(world.config[kind])}"
+        )
+    raise WorkflowError(
+        f"{name} stands in the paper, but nothing says yet how it is computed: write "
+        f"config/tables/{name}.yaml (docs/extending.md), and add it to `{kind}`"
+    )
