@@ -21,8 +21,8 @@ from penumbra.calls.failures import Failures
 from penumbra.calls.records import begin
 from penumbra.calls.signals import attend
 from penumbra.planning import (
-    demands,
     report_specs,
+    resources,
     rules as of,
     score_specs,
     scorers,

@@ -20,8 +20,8 @@ rule energies:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "detected"),
-        runtime=partial(demands.minutes, WORLD, "detected"),
+        mem_mb=partial(resources.mem_mb, WORLD, "energies"),
+        runtime=partial(resources.minutes, WORLD, "energies"),
     params:
         spec=lambda wc: synthesis_specs.energies(WORLD, wc),
     shell:
@@ -48,8 +48,8 @@ rule calibrations:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "small"),
-        runtime=partial(demands.minutes, WORLD, "small"),
+        mem_mb=partial(resources.mem_mb, WORLD, "calibrations"),
+        runtime=partial(resources.minutes, WORLD, "calibrations"),
     params:
         spec=lambda wc: synthesis_specs.calibrations(WORLD, wc),
     shell:
@@ -69,8 +69,8 @@ rule selections:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "small"),
-        runtime=partial(demands.minutes, WORLD, "small"),
+        mem_mb=partial(resources.mem_mb, WORLD, "selections"),
+        runtime=partial(resources.minutes, WORLD, "selections"),
     params:
         spec=lambda wc: synthesis_specs.selections(WORLD, wc),
     shell:

@@ -21,8 +21,8 @@ rule figures:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "report"),
-        runtime=partial(demands.minutes, WORLD, "report"),
+        mem_mb=partial(resources.mem_mb, WORLD, "figures"),
+        runtime=partial(resources.minutes, WORLD, "figures"),
     params:
         spec=lambda wc: report_specs.figures(WORLD, wc.figure),
     shell:

@@ -15,8 +15,8 @@ rule images:
         "../../envs/penumbra.yaml"
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "images"),
-        runtime=partial(demands.minutes, WORLD, "images"),
+        mem_mb=partial(resources.mem_mb, WORLD, "images"),
+        runtime=partial(resources.minutes, WORLD, "images"),
     params:
         spec=lambda wc: specs.images(WORLD, wc.image_set),
     shell:

@@ -25,9 +25,9 @@ rule models:
     threads: WORLD.config["compute"]["threads"]["models"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "models"),
-        runtime=partial(demands.minutes, WORLD, "models"),
-        slurm_extra=demands.WARNING,
+        mem_mb=partial(resources.mem_mb, WORLD, "models"),
+        runtime=partial(resources.minutes, WORLD, "models"),
+        slurm_extra=resources.WARNING,
     params:
         spec=lambda wc: specs.models(WORLD, wc),
     shell:
@@ -52,8 +52,8 @@ rule zero_shot:
     threads: WORLD.config["compute"]["threads"]["models"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "models"),
-        runtime=partial(demands.minutes, WORLD, "models"),
+        mem_mb=partial(resources.mem_mb, WORLD, "zero_shot"),
+        runtime=partial(resources.minutes, WORLD, "zero_shot"),
     params:
         spec=lambda wc: specs.zero_shot(WORLD, wc),
     shell:

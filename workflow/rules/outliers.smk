@@ -23,9 +23,9 @@ rule parts:
     threads: WORLD.config["compute"]["threads"]["models"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "parts"),
-        runtime=partial(demands.minutes, WORLD, "parts"),
-        slurm_extra=demands.WARNING,
+        mem_mb=partial(resources.mem_mb, WORLD, "parts"),
+        runtime=partial(resources.minutes, WORLD, "parts"),
+        slurm_extra=resources.WARNING,
     params:
         spec=lambda wc: synthesis_specs.parts(WORLD, wc.part),
     shell:
@@ -50,8 +50,8 @@ rule representations:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "representations"),
-        runtime=partial(demands.minutes, WORLD, "representations"),
+        mem_mb=partial(resources.mem_mb, WORLD, "representations"),
+        runtime=partial(resources.minutes, WORLD, "representations"),
     params:
         spec=lambda wc: synthesis_specs.representations(WORLD, wc),
     shell:
@@ -75,8 +75,8 @@ rule embeddings:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "embeddings"),
-        runtime=partial(demands.minutes, WORLD, "embeddings"),
+        mem_mb=partial(resources.mem_mb, WORLD, "embeddings"),
+        runtime=partial(resources.minutes, WORLD, "embeddings"),
     params:
         spec=lambda wc: synthesis_specs.embeddings(WORLD, wc),
     shell:
@@ -100,8 +100,8 @@ rule outliers:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "outliers"),
-        runtime=partial(demands.minutes, WORLD, "outliers"),
+        mem_mb=partial(resources.mem_mb, WORLD, "outliers"),
+        runtime=partial(resources.minutes, WORLD, "outliers"),
     params:
         spec=lambda wc: synthesis_specs.outliers(WORLD, wc),
     shell:
@@ -126,8 +126,8 @@ rule categories:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "detected"),
-        runtime=partial(demands.minutes, WORLD, "detected"),
+        mem_mb=partial(resources.mem_mb, WORLD, "categories"),
+        runtime=partial(resources.minutes, WORLD, "categories"),
     params:
         spec=lambda wc: synthesis_specs.categories(WORLD, wc),
     shell:

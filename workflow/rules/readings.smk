@@ -22,8 +22,8 @@ rule outputs:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "outputs"),
-        runtime=partial(demands.minutes, WORLD, "outputs"),
+        mem_mb=partial(resources.mem_mb, WORLD, "outputs"),
+        runtime=partial(resources.minutes, WORLD, "outputs"),
         share=100,
     params:
         spec=lambda wc: specs.reading(WORLD, "outputs", wc),
@@ -51,8 +51,8 @@ rule statistics:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "blockwise"),
-        runtime=partial(demands.minutes, WORLD, "blockwise"),
+        mem_mb=partial(resources.mem_mb, WORLD, "statistics"),
+        runtime=partial(resources.minutes, WORLD, "statistics"),
         share=100,
     params:
         spec=lambda wc: specs.reading(WORLD, "statistics", wc),
@@ -73,8 +73,8 @@ rule accuracy:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "gather"),
-        runtime=partial(demands.minutes, WORLD, "gather"),
+        mem_mb=partial(resources.mem_mb, WORLD, "accuracy"),
+        runtime=partial(resources.minutes, WORLD, "accuracy"),
         share=25,
     params:
         spec=lambda wc: specs.spec("accuracy", {}, [], wc),
@@ -102,8 +102,8 @@ rule latency:
     threads: of.all_cores(workflow)
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "latency"),
-        runtime=partial(demands.minutes, WORLD, "latency"),
+        mem_mb=partial(resources.mem_mb, WORLD, "latency"),
+        runtime=partial(resources.minutes, WORLD, "latency"),
     params:
         spec=lambda wc: score_specs.latency(WORLD, wc),
     shell:
@@ -130,8 +130,8 @@ for kind in sharding.gathered(WORLD):
         conda:
             "../../envs/penumbra.yaml"
         resources:
-            mem_mb=partial(demands.mem_mb, WORLD, "gather"),
-            runtime=partial(demands.minutes, WORLD, "gather"),
+            mem_mb=partial(resources.mem_mb, WORLD, "gather"),
+            runtime=partial(resources.minutes, WORLD, "gather"),
             share=25,
         params:
             spec=partial(sharding.gather, WORLD, kind),

@@ -21,8 +21,8 @@ rule fits:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "arrays"),
-        runtime=partial(demands.minutes, WORLD, "arrays"),
+        mem_mb=partial(resources.mem_mb, WORLD, "fits"),
+        runtime=partial(resources.minutes, WORLD, "fits"),
         share=25,
     params:
         spec=lambda wc: score_specs.fits(WORLD, wc),
@@ -51,8 +51,8 @@ rule fits_network:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "fits_network"),
-        runtime=partial(demands.minutes, WORLD, "fits_network"),
+        mem_mb=partial(resources.mem_mb, WORLD, "fits_network"),
+        runtime=partial(resources.minutes, WORLD, "fits_network"),
         share=100,
     params:
         spec=lambda wc: score_specs.fits_network(WORLD, wc),
@@ -77,8 +77,8 @@ rule scores:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "arrays"),
-        runtime=partial(demands.minutes, WORLD, "arrays"),
+        mem_mb=partial(resources.mem_mb, WORLD, "scores"),
+        runtime=partial(resources.minutes, WORLD, "scores"),
         share=25,
     params:
         spec=lambda wc: score_specs.scores(WORLD, wc),
@@ -108,8 +108,8 @@ rule scores_network:
     threads: WORLD.config["compute"]["threads"]["features"]
     resources:
         gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "scores_network"),
-        runtime=partial(demands.minutes, WORLD, "scores_network"),
+        mem_mb=partial(resources.mem_mb, WORLD, "scores_network"),
+        runtime=partial(resources.minutes, WORLD, "scores_network"),
         share=100,
     params:
         spec=lambda wc: score_specs.scores_network(WORLD, wc),
@@ -130,8 +130,8 @@ rule metrics:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "small"),
-        runtime=partial(demands.minutes, WORLD, "small"),
+        mem_mb=partial(resources.mem_mb, WORLD, "metrics"),
+        runtime=partial(resources.minutes, WORLD, "metrics"),
         share=25,
     params:
         spec=lambda wc: specs.spec("metrics", {}, [], wc),

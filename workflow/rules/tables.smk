@@ -31,8 +31,8 @@ rule tables:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "report"),
-        runtime=partial(demands.minutes, WORLD, "report"),
+        mem_mb=partial(resources.mem_mb, WORLD, "tables"),
+        runtime=partial(resources.minutes, WORLD, "tables"),
     params:
         spec=lambda wc: report_specs.tables(WORLD, wc.table),
     shell:
