@@ -112,9 +112,9 @@ def test_a_backbone_of_ones_own_is_a_module_and_a_line_of_config(checkout):
     shutil.copy(networks / "vgg11.py", networks / "vgg13.py")
     own = "backbones:\n  vgg13: {label: VGG-13, network: vgg13, options: {width: 8}}\n"
     (checkout.folder / "own.yaml").write_text(own)
-    target = "results/embedded/metrics/digits/vgg13/standard/seed0/clean/msp.parquet"
+    target = "results/embedded/scores/digits/vgg13/standard/seed0/clean/msp.parquet"
     planned = checkout.snakemake(target, "-n", "--configfile", "own.yaml").output
-    for rule in ("images", "models", "outputs", "scores", "metrics"):
+    for rule in ("images", "models", "outputs", "scores"):
         assert f"rule {rule}:" in planned
 
 
