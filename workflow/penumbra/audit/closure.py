@@ -18,10 +18,11 @@ NAME = PACKAGE.name
 # How bytes lie on disk. Whoever changes that on purpose, in the modules of PLUMBING above all,
 # raises it, and all is computed anew (tests/workflow/test_bytes.py notices).
 FORMAT = 1
-# What carries results without deciding them: messages, files, seals, the frame of a stage, saved
-# states. An edit there reruns nothing.
-PLUMBING = ("errors", "files", "plugins", "audit", "stages.common", "stages.resuming")
-PLUMBING += ("training.resume",)
+# What carries results without deciding them: messages, the check of options, files, seals, the
+# frame of a stage, saved states. An edit there reruns nothing.
+PLUMBING: tuple[str, ...] = ("errors", "files", "plugins", "audit", "stages.common")
+PLUMBING += ("stages.resuming", "training.resume")
+PLUMBING += ("options.check", "options.ranges")
 
 
 @functools.cache
