@@ -4,7 +4,8 @@ import functools
 from collections import defaultdict
 from typing import Any
 
-from penumbra.errors import PenumbraError
+from penumbra.errors import PenumbraError, unknown
+from penumbra.options.offered import is_offered, offered
 from penumbra.planning import scorers, synthesis
 from penumbra.planning.paths import path
 from penumbra.planning.specs import network, spec
@@ -83,7 +84,11 @@ def figures(world: World, name: str) -> str:
     """Reads: the figure's YAML."""
     figure = world.table(name)
     networks: dict[str, Any] = {}
-    roots = [f"penumbra.reporting.{figure.get('module', name)}"]
+    module = figure.get("module", name)
+    if not is_offered("figure module", module):
+        valid = offered("figure module")
+        raise unknown("figure module", module, valid, f"config/tables/{name}.yaml")
+    roots = [f"penumbra.reporting.{module}"]
     for role, entry in figure["inputs"].items():
         if entry["kind"] == "models":
             names = world.model(entry)
@@ -96,7 +101,7 @@ def figures(world: World, name: str) -> str:
             roots.append(f"penumbra.calibration.{module}")
     config = {
         "title": figure["title"],
-        "module": figure.get("module", name),
+        "module": module,
         "options": figure.get("options", {}),
         "missing": {k: e["missing"] for k, e in figure["inputs"].items() if "missing" in e},
         "labels": {k: e["label"] for k, e in figure["inputs"].items() if "label" in e},

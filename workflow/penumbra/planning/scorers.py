@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import PenumbraError
 from penumbra.planning import needs
 from penumbra.planning.config import merge
 from penumbra.planning.paths import path
@@ -32,12 +32,11 @@ def check(world: Any, names: Mapping[str, str]) -> None:
 
     Raises:
         PenumbraError: it wants held-out images that the benchmark lacks, its block is not named,
-            its weights are not there, an argument is unknown, or it is not for such a network.
+            its weights are not there, or it is not for such a network.
     """
     entry = scorer(world, names)
     wanted = needs.needs(entry)
     name = names["scorer"]
-    _check_arguments(name, entry)
     _check_head(world, entry, names)
     if needs.of_block(wanted) and "block" not in entry:
         raise PenumbraError(f"scorer {name}: it reads a feature map; name its `block`, or selected")
@@ -55,19 +54,6 @@ def check(world: Any, names: Mapping[str, str]) -> None:
             f"scorer {name} is fitted on held-out ID images, and benchmark {benchmark} names no "
             "`heldout`; name an image set there, or give the scorer `fit: {role: train}`"
         )
-
-
-def _check_arguments(name: str, entry: Mapping[str, Any]) -> None:
-    known = needs.declared(entry["module"])
-    if "fit" in entry and known.fit is None:
-        raise PenumbraError(f"scorer {name}: module {entry['module']} fits nothing; drop its `fit`")
-    given = {"score": entry.get("options", {}), "fit": fit_options(entry)}
-    for function, options in given.items():
-        valid = known.arguments.get(function, options)
-        for option in options:
-            if option not in valid:
-                kind = "option" if function == "score" else "fit"
-                raise unknown(kind, option, valid, f"scorer {name}, {function}()")
 
 
 def _check_head(world: Any, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:

@@ -17,6 +17,7 @@ from penumbra.planning.config import (
     resolve_recipe,
     validate,
 )
+from penumbra.planning.options import check_config
 from penumbra.planning.tables import CLEAN, Cell, expand
 
 
@@ -39,7 +40,7 @@ class World:
         catalogue = folder / "datasets.yaml"
         schema = load_yaml(schemas / "config.schema.yaml")
         self.config = from_command_line(config, schema)
-        validate(self.config, schema, files)
+        check_config(self.config, schema, files)
         given = self.config.get("datasets", {})
         self.datasets = merge(load_yaml(catalogue), given)
         schema = load_yaml(schemas / "datasets.schema.yaml")
