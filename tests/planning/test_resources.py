@@ -86,27 +86,6 @@ def test_parts_are_trained_or_only_loaded(world):
     assert resources.thousands(published, "parts", Wildcards(part="moco-b")) == 0
 
 
-def test_nothing_needs_to_know_a_network_or_a_scorer(world):
-    """A module of somebody's own, and a rule that the config does not name: stated rates hold."""
-    made = world(
-        {
-            "backbones": {
-                "vgg13": {"label": "VGG-13", "network": "vgg13", "options": {"width": 8}}
-            },
-            "scorers": {"nearest-mean": {"module": "nearest_mean"}},
-        }
-    )
-    own = wildcards(backbone="vgg13")
-    assert resources.minutes(made, "models", own, 1) == resources.minutes(
-        made, "models", wildcards(), 1
-    )
-    for rule in ("outputs", "scores", "new_rule"):
-        names = wildcards(backbone="vgg13", input="clean", scorer="nearest-mean")
-        assert resources.minutes(made, rule, names, 1) >= resources.START
-    default = made.config["compute"]["demands"]["default"]["mem_mb"]
-    assert resources.mem_mb(made, "new_rule", own, 1) == default
-
-
 def test_a_backbone_of_ones_own_is_a_module_and_a_line_of_config(checkout):
     networks = checkout.folder / "workflow/penumbra/networks"
     shutil.copy(networks / "vgg11.py", networks / "vgg13.py")
