@@ -20,19 +20,18 @@ sys.path.insert(0, str(BASE / "workflow"))
 from penumbra.calls.failures import Failures
 from penumbra.calls.records import begin
 from penumbra.calls.signals import attend
-from penumbra.planning import (
-    demands,
-    report_specs,
-    rules as of,
-    score_specs,
-    scorers,
-    sharding,
-    specs,
-    starter,
-    synthesis,
-    synthesis_specs,
-)
+from penumbra.planning import starter
+from penumbra.planning.calibration import Calibration
+from penumbra.planning.figures import Figures
+from penumbra.planning.images import Images
+from penumbra.planning.models import Models
+from penumbra.planning.outliers import Outliers
+from penumbra.planning.paths import one_of
+from penumbra.planning.readings import Readings, Shards
+from penumbra.planning.resources import WARNING, Demands
+from penumbra.planning.scores import Scores
 from penumbra.planning.setup import hand_on_plan, require_executor, set_up, share_gpus
+from penumbra.planning.targets import refuse, undeclared
 
 # What Snakemake itself begins a job's shell with, so that a job fails where its stage does: a
 # prefix of one's own replaces it. A job that is ended gets SIGTERM or SIGINT, and so do all
@@ -48,24 +47,24 @@ if not workflow.remote_exec:
 
 # The world: config, checked, with the tables that it asks for. Data that are not there end the
 # call here, before any job starts.
-WORLD = set_up(config, BASE, workflow)
+WORLD, tables = set_up(config, BASE, workflow)
 
 
 wildcard_constraints:
-    image_set=of.one_of(WORLD.config["image_sets"]),
-    benchmark=of.one_of(WORLD.config["benchmarks"]),
-    backbone=of.one_of(WORLD.config["backbones"]),
-    recipe=of.one_of(WORLD.config["recipes"]),
-    scorer=of.one_of(WORLD.config["scorers"]),
+    image_set=one_of(WORLD.config["image_sets"]),
+    benchmark=one_of(WORLD.config["benchmarks"]),
+    backbone=one_of(WORLD.config["backbones"]),
+    recipe=one_of(WORLD.config["recipes"]),
+    scorer=one_of(WORLD.config["scorers"]),
     seed=r"\d+",
     input=r"clean|map-[^/]+",
     block=r"[^/]+(?<!\.blocks)",
-    part=of.one_of(WORLD.config["parts"]),
-    outliers=of.one_of(WORLD.config["outliers"]),
+    part=one_of(WORLD.config["parts"]),
+    outliers=one_of(WORLD.config["outliers"]),
     shard=r"\d+of\d+",
-    calibration=of.one_of(WORLD.config["calibrations"]),
-    table=of.one_of(WORLD.config["tables"]),
-    figure=of.one_of(WORLD.config["figures"]),
+    calibration=one_of(WORLD.config["calibrations"]),
+    table=one_of(WORLD.config["tables"]),
+    figure=one_of(WORLD.config["figures"]),
 
 
 onstart:
@@ -87,6 +86,13 @@ onerror:
 
 # Paths below results/<world> and logs/<world>.
 results, logs = WORLD.results, WORLD.logs
+COMPUTE = WORLD.config["compute"]
+
+# What each file of rules asks while planning, under its own name.
+images, models, outliers = Images(WORLD), Models(WORLD), Outliers(WORLD)
+calibration, readings, shards = Calibration(WORLD), Readings(WORLD), Shards(WORLD)
+scores, figures = Scores(WORLD, readings, tables), Figures(WORLD)
+demands = Demands(WORLD)
 
 
 # What a user names: all tables (also without a name), all figures, one table, one figure.
@@ -118,14 +124,14 @@ for folder, names, suffix in (
 
 
 # Called by name, what this world does not have says so.
-for target in of.undeclared(WORLD):
+for target in undeclared(WORLD):
 
     rule:
         """Not of this world; says why."""
         name:
             target
         input:
-            partial(of.refuse, WORLD, target),
+            partial(refuse, WORLD, target),
 
 
 include: "workflow/rules/images.smk"

@@ -2,7 +2,8 @@
 
     python benchmarks/cost.py
 
-Estimates: arithmetic from `penumbra.planning.work`, hours at the rates below.
+Estimates: arithmetic from `benchmarks.flops`, hours at the rates below; hours of jobs without a
+network at the rates that the config states.
 """
 
 import re
@@ -13,11 +14,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
-from benchmarks import worlds  # noqa: E402
-from penumbra.planning import demands, synthesis, work  # noqa: E402
+from benchmarks import flops, worlds  # noqa: E402
+from penumbra.networks.inference import build  # noqa: E402
+from penumbra.planning import resources, synthesis  # noqa: E402
 from penumbra.planning.config import resolve_recipe  # noqa: E402
 from penumbra.planning.world import World  # noqa: E402
 
@@ -36,16 +40,9 @@ PEAKS = {
 SHARES = (0.45, 0.2)  # of a peak that residual networks and transformers reach, best and worst
 MIDDLE = 0.3
 CORES = 2
+# GFLOP/s that a core is taken to sustain with networks as narrow as those of worlds without GPUs.
+ON_CPU = {"embedded": 5, "cifar-cpu": 20, "tiny-imagenet-cpu": 20}
 
-# Which estimate a rule's resources come from, where it is not that of its own name.
-ESTIMATES = {
-    "statistics": "blockwise",
-    **dict.fromkeys(("fits", "scores"), "arrays"),
-    **dict.fromkeys(("energies", "categories"), "detected"),
-    **dict.fromkeys(("metrics", "accuracy", "selections", "calibrations"), "small"),
-    **dict.fromkeys(("tables", "figures"), "report"),
-    "zero_shot": "models",
-}
 STAGES = {
     "training of classifiers": ("models", "zero_shot"),
     "training of parts": ("parts",),
@@ -56,7 +53,6 @@ STAGES = {
     "scorers of the network": ("fits_network", "scores_network"),
 }
 ON_ARRAYS = "images, arrays, tables (no GPU)"
-BY_TIME = ("images", "arrays")  # their estimates are seconds of a core, written as work
 
 
 @dataclass(frozen=True)
@@ -73,19 +69,13 @@ class Cost:
         return 1000 * self.pflop / (share * PEAKS[device][self.precision]) / 3600
 
 
-def estimate(rule: str) -> str:
-    """The name of a rule's estimate among those of `demands`."""
-    rule = rule.removesuffix("_shard")
-    return "small" if rule.startswith("gather_") else ESTIMATES.get(rule, rule)
-
-
 def cost(world: World, job: worlds.Job) -> Cost:
     """What one planned job costs."""
-    kind = estimate(job.rule)
-    gflop = demands.LOADS[kind](world, job.wildcards).gflop
-    if kind in BY_TIME:
-        return Cost(job.rule, "float32", 0, gflop / world.config["compute"]["gflops"] / 3600)
-    return Cost(job.rule, precision(world, job), gflop / 1e6, 0)
+    if any(job.stated in rules for rules in STAGES.values()):
+        return Cost(job.stated, precision(world, job), flops.gflop(world, job) / 1e6, 0)
+    count = resources.thousands(world, job.stated, job.wildcards)
+    seconds = count * resources.demand(world, job.stated)["seconds"]
+    return Cost(job.stated, "float32", 0, seconds / 3600)
 
 
 def precision(world: World, job: worlds.Job) -> str:
@@ -170,8 +160,8 @@ def memory(world: World, jobs: list[worlds.Job]) -> str:
     asked: dict[str, int] = {}
     images = 0
     for job in jobs:
-        mb = demands.mem_mb(world, estimate(job.rule), job.wildcards, 1)
-        asked[job.rule] = max(asked.get(job.rule, 0), mb)
+        mb = resources.mem_mb(world, job.stated, job.wildcards, 1)
+        asked[job.stated] = mb
         if job.rule == "models":
             images = max(images, _kept(world, job.wildcards))
     most = sorted(asked.items(), key=lambda pair: -pair[1])[:3]
@@ -185,8 +175,9 @@ def memory(world: World, jobs: list[worlds.Job]) -> str:
 def _kept(world: World, wildcards: worlds.Wildcards) -> int:
     train = world.config["benchmarks"][wildcards.benchmark]["train"]
     found = synthesis.detector(world, wildcards.recipe, wildcards.backbone)
-    count = work.outliers(world, wildcards.benchmark, found["set"]) if found else 0
-    return work.bytes_of(world, train) + count * 3 * world.size(train) ** 2
+    count = resources.images(world, train)
+    count += resources.outliers(world, wildcards.benchmark, found["set"]) if found else 0
+    return count * 3 * world.size(train) ** 2
 
 
 def measured_rate() -> float:
@@ -198,8 +189,8 @@ def measured_rate() -> float:
     width, threads = (
         int(re.search(pattern, text)[1]) for pattern in (r"width (\d+)", r"(\d+) threads")
     )
-    known = work.NETWORKS["resnet18"]
-    gflop = known.gflop * (width / known.width) ** 2 * int(count.replace(",", ""))
+    network = build({"network": "resnet18", "width": width, "stem_padding": 1}, 10)
+    gflop = flops.forward(network, torch.zeros(1, 3, 32, 32)) * int(count.replace(",", ""))
     return gflop / float(seconds) / threads
 
 
@@ -212,21 +203,20 @@ def section(name: str) -> str:
     costs = [cost(world, job) for job in jobs]
     core_hours = sum(c.core_hours for c in costs)
     seeds = ", ".join(map(str, world.config["seeds"]))
-    compute = world.config["compute"]
     parts = [f"## {name}\n\n{len(jobs):,} jobs, seeds {seeds}."]
-    if compute["gpus"]:
+    if world.config["compute"]["gpus"]:
         hours = [c.hours(H200, MIDDLE) for c in costs]
         unit = f"hours of an H200 at {MIDDLE:.0%} of its peaks"
         parts.append("\n".join(stage_rows(costs)))
-        parts.append(f"Decoding, fits and scores of arrays: {number(core_hours)} hours of a core.")
+        parts.append(f"Jobs without a network: {number(core_hours)} hours of a core at most.")
     else:
-        rates = (compute["gflops"], measured_rate())
+        rates = (ON_CPU[name], measured_rate())
         hours = [(c.pflop * 1e6 / rates[0] / 3600 + c.core_hours) / CORES for c in costs]
         fast = (sum(c.pflop for c in costs) * 1e6 / rates[1] / 3600 + core_hours) / CORES
         unit = f"hours of {CORES} cores at {rates[0]} GFLOP/s each"
         parts.append(
-            f"{number(1000 * sum(c.pflop for c in costs))} TFLOP: {number(sum(hours))} {unit}, as "
-            f"its config assumes; {number(fast)} at the {rates[1]:.0f} GFLOP/s that a forward pass "
+            f"{number(1000 * sum(c.pflop for c in costs))} TFLOP: {number(sum(hours))} {unit}; "
+            f"{number(fast)} at the {rates[1]:.0f} GFLOP/s that a forward pass "
             "of a wider network was measured at. Starts of processes come on top."
         )
     networks, recipes = (largest(jobs, hours, key) for key in ("backbone", "recipe"))

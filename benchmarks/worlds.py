@@ -80,6 +80,12 @@ class Job:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
+    @property
+    def stated(self) -> str:
+        """The rule's name in `compute.demands`: shards and what gathers them have none."""
+        rule = self.rule.removesuffix("_shard")
+        return "gather" if rule.startswith("gather_") else rule
+
 
 class Wildcards(dict):
     """Wildcards as Snakemake hands them to functions: by attribute and by name."""

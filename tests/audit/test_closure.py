@@ -8,7 +8,7 @@ from penumbra.audit import closure
 
 PACKAGE = closure.PACKAGE
 ORDER = (
-    ["errors", "seeds", "files", "plugins", "columns", "numerics"],
+    ["errors", "seeds", "files", "plugins", "columns", "numerics"], ["options"],
     ["images"], ["networks"], ["outliers"], ["calibration"], ["training"], ["parts"], ["scores"],
     ["evaluation"], ["audit"], ["reporting"], ["calls"], ["planning"], ["stages", "__main__"],
 )  # fmt: skip

@@ -1,12 +1,15 @@
 """The probe and what it needs of networks: stages, running onward from a step, GODIN's head."""
 
+from typing import get_args
+
 import pytest
 import torch
 
 from penumbra.errors import PenumbraError
-from penumbra.networks.heads import SIMILARITIES, GodinHead
+from penumbra.networks.heads import GodinHead
 from penumbra.networks.inference import build, restore, statistics
 from penumbra.networks.probe import Probe, sign, slope
+from penumbra.options.head import Similarity
 
 SMALL = {
     "resnet18": {"width": 4},
@@ -113,7 +116,7 @@ def test_unbiased_variance():
     assert statistics(maps[..., :1, :1], ("var_unbiased",))["var_unbiased"].eq(0).all()
 
 
-@pytest.mark.parametrize("similarity", SIMILARITIES)
+@pytest.mark.parametrize("similarity", get_args(Similarity))
 def test_head_of_godin(similarity):
     torch.manual_seed(0)
     config = {"network": "resnet18", "width": 2, "head": {"similarity": similarity}}
@@ -139,7 +142,7 @@ def test_head_of_godin(similarity):
 
 def test_godins_divisor_and_similarity_learn():
     torch.manual_seed(0)
-    for similarity in SIMILARITIES:
+    for similarity in get_args(Similarity):
         head = GodinHead(6, 3, similarity)
         z, y = torch.randn(60, 6).relu(), torch.arange(60) % 3
         z[torch.arange(60), y] += 2

@@ -102,7 +102,7 @@ def test_a_fit_on_fewer_images(folder):
 
 def test_an_error_names_scorer_and_model(folder):
     options = {"layers": {"features": {"full": 5, "bins": 50}}}
-    with pytest.raises(PenumbraError, match=r"scorer nac, model b/n/r/0: .* its `alpha`"):
+    with pytest.raises(PenumbraError, match=r"scorer nac, model b/n/r/0: .* no alpha"):
         fit(folder, "nac", options=options)
 
 

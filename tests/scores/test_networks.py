@@ -295,5 +295,5 @@ def test_generalised_entropy_is_its_formula():
 def test_nac_needs_bins_between_its_ends():
     layers = {"features": {"full": 5, "bins": 3, "alpha": 1.0}}
     probe = Probe(network("resnet18"), STD.to(torch.float64))
-    with pytest.raises(PenumbraError, match="layer features: bins 3 is less than 4"):
+    with pytest.raises(PenumbraError, match="layer features: bins is 3, not at least 4"):
         load("scores", "nac").fit(probe, images(4, 1, torch.float64).split(2), layers=layers)

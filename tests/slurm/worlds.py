@@ -12,7 +12,7 @@ from tests.workflow.conftest import Tiny
 ON_CLUSTER = """
 world: tiny
 seeds: [0]
-compute: {device: cpu, gpus: 1, gflops: 1, longest: 600}
+compute: {device: cpu, gpus: 1, longest: 600}
 image_sets:
   textures: {count: 24}
   faces: {count: 24}

@@ -156,7 +156,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(digits, tmp_path):
 
 
 def test_bad_input(digits):
-    with pytest.raises(PenumbraError, match="'linear' is neither cosine nor constant"):
+    with pytest.raises(PenumbraError, match="unknown momentum_schedule 'linear'"):
         objective(digits[0][:8], momentum_schedule="linear")
     with pytest.raises(PenumbraError, match=r"a batch of one image.*of the 8 images"):
         objective(digits[0][:8]).loss(torch.tensor([3]), generator())

@@ -202,7 +202,7 @@ def test_adamw_is_torchs():
         ({"schedule": "cosin"}, "did you mean 'cosine'"),
         ({"precision": "float16"}, "unknown precision 'float16'"),
         ({"warmup_epochs": 3}, "the warm-up must end"),
-        ({"batch_size": 0}, "a batch hold a sample"),
+        ({"batch_size": 0}, "batch_size is 0, not at least 2"),
     ],
 )
 def test_a_bad_recipe_is_refused(changes, message):
@@ -212,7 +212,7 @@ def test_a_bad_recipe_is_refused(changes, message):
 
 def test_a_missing_key_is_named():
     lean = {key: value for key, value in RECIPE.items() if key not in ("clip", "betas")}
-    with pytest.raises(PenumbraError, match="no betas, clip; the loop needs them"):
+    with pytest.raises(PenumbraError, match="no betas, clip; there is no default"):
         fit(objective(), lean, 0, None, lambda _: None)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from penumbra.calls.records import CALL
 from tests.workflow.conftest import FLAGS, TINY, Tiny
 
 MODEL = "results/tiny/models/digits/resnet18/standard/seed0/model.safetensors"
@@ -170,5 +171,10 @@ def test_the_lock_of_a_call_that_lives_or_may_live_elsewhere_stays(world):
     assert "its jobs may still run (squeue --me" in refused.output
     assert "snakemake --unlock, then this call again" in refused.output
     world.run("--unlock")
+    # A job of the killed call on a node that is this machine goes on.
+    marked = {**os.environ, CALL: record.stem}
+    job = subprocess.Popen(["sleep", "60"], env=marked)
     world.run(MODEL)
+    assert job.poll() is None
+    job.kill()
     assert not list((world.folder / ".snakemake/calls").iterdir())

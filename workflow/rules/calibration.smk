@@ -8,22 +8,22 @@ OUTPUTS: results/<world>/{energies,calibrations,selections}/<model>…
 rule energies:
     """Score held-out ID, calibration OOD and outliers by a detector."""
     input:
-        model=lambda wc: of.model(WORLD, wc),
-        images=lambda wc: synthesis.energies_images(WORLD, wc),
-        outliers=lambda wc: synthesis.detector_inputs(WORLD, wc)["outliers"],
+        model=readings.model,
+        images=calibration.images,
+        outliers=models.outliers,
     output:
         energies=results("energies/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
     log:
         logs("energies/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["features"]
+    threads: COMPUTE["threads"]["features"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "detected"),
-        runtime=partial(demands.minutes, WORLD, "detected"),
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("energies"),
+        runtime=demands.minutes("energies"),
     params:
-        spec=lambda wc: synthesis_specs.energies(WORLD, wc),
+        spec=calibration.energies_spec,
     shell:
         "python -m penumbra.stages.energies"
         " --in model={input.model:q} images={input.images:q} outliers={input.outliers:q}"
@@ -48,10 +48,10 @@ rule calibrations:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "small"),
-        runtime=partial(demands.minutes, WORLD, "small"),
+        mem_mb=demands.mem_mb("calibrations"),
+        runtime=demands.minutes("calibrations"),
     params:
-        spec=lambda wc: synthesis_specs.calibrations(WORLD, wc),
+        spec=calibration.calibrations_spec,
     shell:
         "python -m penumbra.stages.calibrations"
         " --in energies={input.energies:q}"
@@ -61,7 +61,7 @@ rule calibrations:
 rule selections:
     """Choose the outliers that a filter keeps."""
     input:
-        scored=lambda wc: synthesis.selection_inputs(WORLD, wc),
+        scored=calibration.scored,
     output:
         selection=results("selections/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
     log:
@@ -69,10 +69,10 @@ rule selections:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "small"),
-        runtime=partial(demands.minutes, WORLD, "small"),
+        mem_mb=demands.mem_mb("selections"),
+        runtime=demands.minutes("selections"),
     params:
-        spec=lambda wc: synthesis_specs.selections(WORLD, wc),
+        spec=calibration.selections_spec,
     shell:
         "python -m penumbra.stages.selections"
         " --in scored={input.scored:q} --out selection={output.selection:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -8,7 +8,7 @@ OUTPUTS: results/<world>/figures/<figure>.{png,svg}
 rule figures:
     """A figure as PNG and SVG."""
     input:
-        files=lambda wc: of.figure_files(WORLD, wc.figure),
+        files=figures.files,
     output:
         png=report(
             results("figures/{figure}.png"),
@@ -21,10 +21,10 @@ rule figures:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "report"),
-        runtime=partial(demands.minutes, WORLD, "report"),
+        mem_mb=demands.mem_mb("figures"),
+        runtime=demands.minutes("figures"),
     params:
-        spec=lambda wc: report_specs.figures(WORLD, wc.figure),
+        spec=figures.spec,
     shell:
         "python -m penumbra.stages.figures --in files={input.files:q}"
         " --out png={output.png:q} svg={output.svg:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

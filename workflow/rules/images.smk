@@ -13,12 +13,12 @@ rule images:
         logs("images/{image_set}.log"),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["features"]
+    threads: COMPUTE["threads"]["features"]
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "images"),
-        runtime=partial(demands.minutes, WORLD, "images"),
+        mem_mb=demands.mem_mb("images"),
+        runtime=demands.minutes("images"),
     params:
-        spec=lambda wc: specs.images(WORLD, wc.image_set),
+        spec=images.spec,
     shell:
         "python -m penumbra.stages.images"
         " --out images={output.images:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

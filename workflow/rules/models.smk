@@ -9,9 +9,9 @@ OUTPUTS: results/<world>/models/<benchmark>/<backbone>/<recipe>/seed<seed>/
 rule models:
     """Train a classifier or detector; goes on where a run of the same identity was stopped."""
     input:
-        train=lambda wc: of.images_of(WORLD, wc, "train"),
-        outliers=lambda wc: synthesis.detector_inputs(WORLD, wc)["outliers"],
-        selection=lambda wc: synthesis.detector_inputs(WORLD, wc)["selection"],
+        train=models.train,
+        outliers=models.outliers,
+        selection=models.selection,
     output:
         model=results("models/{benchmark}/{backbone}/{recipe}/seed{seed}/model.safetensors"),
         run=results("models/{benchmark}/{backbone}/{recipe}/seed{seed}/model.safetensors.run.json"),
@@ -19,17 +19,17 @@ rule models:
     log:
         logs("models/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
     wildcard_constraints:
-        recipe=of.recipes_that(WORLD, are_zero_shot=False),
+        recipe=models.recipes(are_zero_shot=False),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["models"]
+    threads: COMPUTE["threads"]["models"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "models"),
-        runtime=partial(demands.minutes, WORLD, "models"),
-        slurm_extra=demands.WARNING,
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("models"),
+        runtime=demands.minutes("models"),
+        slurm_extra=WARNING,
     params:
-        spec=lambda wc: specs.models(WORLD, wc),
+        spec=models.spec,
     shell:
         "python -m penumbra.stages.models --in train={input.train:q}"
         " outliers={input.outliers:q} selection={input.selection:q}"
@@ -39,23 +39,23 @@ rule models:
 rule zero_shot:
     """Make a classifier of CLIP's image encoder and the names of the classes."""
     input:
-        train=lambda wc: of.images_of(WORLD, wc, "train"),
-        clip=lambda wc: of.clip_files(WORLD, wc),
+        train=models.train,
+        clip=models.clip,
     output:
         model=results("models/{benchmark}/{backbone}/{recipe}/seed{seed}/model.safetensors"),
     log:
         logs("models/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
     wildcard_constraints:
-        recipe=of.recipes_that(WORLD, are_zero_shot=True),
+        recipe=models.recipes(are_zero_shot=True),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["models"]
+    threads: COMPUTE["threads"]["models"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "models"),
-        runtime=partial(demands.minutes, WORLD, "models"),
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("zero_shot"),
+        runtime=demands.minutes("zero_shot"),
     params:
-        spec=lambda wc: specs.zero_shot(WORLD, wc),
+        spec=models.zero_shot_spec,
     shell:
         "python -m penumbra.stages.zero_shot"
         " --in train={input.train:q} clip={input.clip:q} --out model={output.model:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -8,11 +8,11 @@ OUTPUTS: results/<world>/{parts,representations,embeddings,outliers,categories}/
 rule parts:
     """Train a generative part on its images, or load its published checkpoint."""
     input:
-        weights=lambda wc: synthesis.part_inputs(WORLD, wc.part, "weights"),
-        images=lambda wc: synthesis.part_inputs(WORLD, wc.part, "images"),
-        encoder=lambda wc: synthesis.part_inputs(WORLD, wc.part, "encoder"),
-        tokenizer=lambda wc: synthesis.part_inputs(WORLD, wc.part, "tokenizer"),
-        representations=lambda wc: synthesis.part_inputs(WORLD, wc.part, "representations"),
+        weights=outliers.weights,
+        images=outliers.images,
+        encoder=outliers.encoder,
+        tokenizer=outliers.tokenizer,
+        representations=outliers.representations,
     output:
         model=results("parts/{part}/model.safetensors"),
         history=results("parts/{part}/history.parquet"),
@@ -20,14 +20,14 @@ rule parts:
         logs("parts/{part}.log"),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["models"]
+    threads: COMPUTE["threads"]["models"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "parts"),
-        runtime=partial(demands.minutes, WORLD, "parts"),
-        slurm_extra=demands.WARNING,
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("parts"),
+        runtime=demands.minutes("parts"),
+        slurm_extra=WARNING,
     params:
-        spec=lambda wc: synthesis_specs.parts(WORLD, wc.part),
+        spec=outliers.parts_spec,
     shell:
         "python -m penumbra.stages.parts"
         " --in weights={input.weights:q} images={input.images:q} encoder={input.encoder:q}"
@@ -47,13 +47,13 @@ rule representations:
         logs("representations/{part}/{image_set}.log"),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["features"]
+    threads: COMPUTE["threads"]["features"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "representations"),
-        runtime=partial(demands.minutes, WORLD, "representations"),
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("representations"),
+        runtime=demands.minutes("representations"),
     params:
-        spec=lambda wc: synthesis_specs.representations(WORLD, wc),
+        spec=outliers.representations_spec,
     shell:
         "python -m penumbra.stages.representations"
         " --in encoder={input.encoder:q} images={input.images:q}"
@@ -63,8 +63,8 @@ rule representations:
 rule embeddings:
     """Sample outlier embeddings around training images by minority guidance."""
     input:
-        representations=lambda wc: of.outlier_parts(WORLD, wc)["representations"],
-        rdm=lambda wc: of.outlier_parts(WORLD, wc)["rdm"],
+        representations=outliers.anchors,
+        rdm=outliers.rdm,
     output:
         embeddings=results("embeddings/{benchmark}/{outliers}/{shard}.parquet"),
         run=results("embeddings/{benchmark}/{outliers}/{shard}.parquet.run.json"),
@@ -72,13 +72,13 @@ rule embeddings:
         logs("embeddings/{benchmark}/{outliers}/{shard}.log"),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["features"]
+    threads: COMPUTE["threads"]["features"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "embeddings"),
-        runtime=partial(demands.minutes, WORLD, "embeddings"),
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("embeddings"),
+        runtime=demands.minutes("embeddings"),
     params:
-        spec=lambda wc: synthesis_specs.embeddings(WORLD, wc),
+        spec=outliers.embeddings_spec,
     shell:
         "python -m penumbra.stages.embeddings"
         " --in representations={input.representations:q} rdm={input.rdm:q}"
@@ -89,7 +89,7 @@ rule outliers:
     """Turn outlier embeddings into images."""
     input:
         embeddings=results("embeddings/{benchmark}/{outliers}/{shard}.parquet"),
-        generator=lambda wc: of.outlier_parts(WORLD, wc)["generator"],
+        generator=outliers.generator,
     output:
         outliers=results("outliers/{benchmark}/{outliers}/{shard}.parquet"),
         run=results("outliers/{benchmark}/{outliers}/{shard}.parquet.run.json"),
@@ -97,13 +97,13 @@ rule outliers:
         logs("outliers/{benchmark}/{outliers}/{shard}.log"),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["features"]
+    threads: COMPUTE["threads"]["features"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "outliers"),
-        runtime=partial(demands.minutes, WORLD, "outliers"),
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("outliers"),
+        runtime=demands.minutes("outliers"),
     params:
-        spec=lambda wc: synthesis_specs.outliers(WORLD, wc),
+        spec=outliers.outliers_spec,
     shell:
         "python -m penumbra.stages.outliers"
         " --in embeddings={input.embeddings:q} generator={input.generator:q}"
@@ -113,23 +113,23 @@ rule outliers:
 rule categories:
     """Sort a detector's outliers into categories, before and after the filter."""
     input:
-        outliers=lambda wc: synthesis.detector_inputs(WORLD, wc)["outliers"],
+        outliers=models.outliers,
         selection=results("selections/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
-        train=lambda wc: of.images_of(WORLD, wc, "train"),
-        judge=lambda wc: of.category_judge(WORLD, wc),
+        train=models.train,
+        judge=outliers.category_judge,
     output:
         categories=results("categories/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
     log:
         logs("categories/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["features"]
+    threads: COMPUTE["threads"]["features"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "detected"),
-        runtime=partial(demands.minutes, WORLD, "detected"),
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("categories"),
+        runtime=demands.minutes("categories"),
     params:
-        spec=lambda wc: synthesis_specs.categories(WORLD, wc),
+        spec=outliers.categories_spec,
     shell:
         "python -m penumbra.stages.categories"
         " --in outliers={input.outliers:q} selection={input.selection:q} train={input.train:q}"

@@ -8,25 +8,25 @@ OUTPUTS: results/<world>/{outputs,statistics,accuracy,latency}/<model>/<input>â€
 rule outputs:
     """Logits and features of training, held-out, test and OOD images."""
     name:
-        sharding.job(WORLD, "outputs")
+        shards.rule("outputs")
     input:
-        model=lambda wc: of.model(WORLD, wc),
-        map=lambda wc: of.universal_map(WORLD, wc),
-        images=lambda wc: of.all_images(WORLD, wc) + of.heldout_images(WORLD, wc),
+        model=readings.model,
+        map=readings.map,
+        images=readings.all_images,
     output:
-        outputs=sharding.made(WORLD, "outputs"),
+        outputs=shards.made("outputs"),
     log:
-        sharding.log(WORLD, "outputs"),
+        shards.log("outputs"),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["features"]
+    threads: COMPUTE["threads"]["features"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "outputs"),
-        runtime=partial(demands.minutes, WORLD, "outputs"),
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("outputs"),
+        runtime=demands.minutes("outputs"),
         share=100,
     params:
-        spec=lambda wc: specs.reading(WORLD, "outputs", wc),
+        spec=readings.outputs_spec,
     shell:
         "python -m penumbra.stages.outputs"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
@@ -36,26 +36,26 @@ rule outputs:
 rule statistics:
     """Statistics of one block's channels on test and OOD images."""
     name:
-        sharding.job(WORLD, "statistics")
+        shards.rule("statistics")
     input:
-        model=lambda wc: of.model(WORLD, wc),
-        map=lambda wc: of.universal_map(WORLD, wc),
-        images=lambda wc: of.all_images(WORLD, wc),
+        model=readings.model,
+        map=readings.map,
+        images=readings.images,
     output:
-        statistics=sharding.made(WORLD, "statistics"),
-        blocks=sharding.made(WORLD, "blocks"),
+        statistics=shards.made("statistics"),
+        blocks=shards.made("blocks"),
     log:
-        sharding.log(WORLD, "statistics"),
+        shards.log("statistics"),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["features"]
+    threads: COMPUTE["threads"]["features"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "blockwise"),
-        runtime=partial(demands.minutes, WORLD, "blockwise"),
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("statistics"),
+        runtime=demands.minutes("statistics"),
         share=100,
     params:
-        spec=lambda wc: specs.reading(WORLD, "statistics", wc),
+        spec=readings.statistics_spec,
     shell:
         "python -m penumbra.stages.statistics"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
@@ -73,11 +73,11 @@ rule accuracy:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "gather"),
-        runtime=partial(demands.minutes, WORLD, "gather"),
+        mem_mb=demands.mem_mb("accuracy"),
+        runtime=demands.minutes("accuracy"),
         share=25,
     params:
-        spec=lambda wc: specs.spec("accuracy", {}, [], wc),
+        spec=readings.accuracy_spec,
     shell:
         "python -m penumbra.stages.accuracy"
         " --in outputs={input.outputs:q} --out accuracy={output.accuracy:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
@@ -86,10 +86,10 @@ rule accuracy:
 rule latency:
     """Seconds per image of a scorer of a block, from pixels to score."""
     input:
-        model=lambda wc: of.model(WORLD, wc),
-        map=lambda wc: of.universal_map(WORLD, wc),
-        blocks=lambda wc: of.blocks(WORLD, wc),
-        test=lambda wc: of.images_of(WORLD, wc, "test"),
+        model=readings.model,
+        map=readings.map,
+        blocks=scores.timed_block,
+        test=scores.timed_images,
     output:
         latency=results(
             "latency/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.parquet"
@@ -99,13 +99,13 @@ rule latency:
     conda:
         "../../envs/penumbra.yaml"
     # All cores, so that no other job runs beside the clock.
-    threads: of.all_cores(workflow)
+    threads: workflow.resource_settings.cores or 1
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "latency"),
-        runtime=partial(demands.minutes, WORLD, "latency"),
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("latency"),
+        runtime=demands.minutes("latency"),
     params:
-        spec=lambda wc: score_specs.latency(WORLD, wc),
+        spec=scores.latency_spec,
     shell:
         "python -m penumbra.stages.latency"
         " --in model={input.model:q} map={input.map:q} blocks={input.blocks:q} test={input.test:q}"
@@ -113,28 +113,28 @@ rule latency:
 
 
 # Only worlds with shards have these rules; in others one job writes the whole.
-for kind in sharding.gathered(WORLD):
+for kind in shards.kinds:
 
     rule:
         """Put the shards of a reading together, as one job would have written them."""
         name:
             f"gather_{kind.replace('-', '_')}"
         input:
-            shards=partial(sharding.shards, WORLD, kind),
+            shards=partial(shards.parts, kind),
         output:
-            whole=sharding.whole(WORLD, kind),
+            whole=shards.whole(kind),
         log:
-            sharding.gather_log(WORLD, kind),
+            shards.gather_log(kind),
         wildcard_constraints:
-            scorer=of.scorers_that(WORLD, of_network=True),
+            scorer=scores.scorers(of_network=True),
         conda:
             "../../envs/penumbra.yaml"
         resources:
-            mem_mb=partial(demands.mem_mb, WORLD, "gather"),
-            runtime=partial(demands.minutes, WORLD, "gather"),
+            mem_mb=demands.mem_mb("gather"),
+            runtime=demands.minutes("gather"),
             share=25,
         params:
-            spec=partial(sharding.gather, WORLD, kind),
+            spec=partial(shards.spec, kind),
         shell:
             "python -m penumbra.stages.gather --in shards={input.shards:q}"
             " --out whole={output.whole:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

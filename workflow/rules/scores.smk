@@ -9,7 +9,7 @@ rule fits:
     """Fit a scorer on outputs of ID images."""
     input:
         outputs=results("outputs/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.parquet"),
-        head=lambda wc: scorers.fit_head(WORLD, wc),
+        head=scores.fit_head,
     output:
         fitted=results(
             "fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.safetensors"
@@ -17,15 +17,15 @@ rule fits:
     log:
         logs("fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log"),
     wildcard_constraints:
-        scorer=of.fitted_scorers(WORLD, through_network=False),
+        scorer=scores.fitted_scorers(through_network=False),
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "arrays"),
-        runtime=partial(demands.minutes, WORLD, "arrays"),
+        mem_mb=demands.mem_mb("fits"),
+        runtime=demands.minutes("fits"),
         share=25,
     params:
-        spec=lambda wc: score_specs.fits(WORLD, wc),
+        spec=scores.fits_spec,
     shell:
         "python -m penumbra.stages.fits"
         " --in outputs={input.outputs:q} head={input.head:q}"
@@ -35,9 +35,9 @@ rule fits:
 rule fits_network:
     """Fit a scorer through the network on ID images."""
     input:
-        model=lambda wc: of.model(WORLD, wc),
-        map=lambda wc: of.universal_map(WORLD, wc),
-        images=lambda wc: of.fit_images(WORLD, wc),
+        model=readings.model,
+        map=readings.map,
+        images=scores.fit_images,
     output:
         fitted=results(
             "fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.safetensors"
@@ -45,17 +45,17 @@ rule fits_network:
     log:
         logs("fits/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log"),
     wildcard_constraints:
-        scorer=of.fitted_scorers(WORLD, through_network=True),
+        scorer=scores.fitted_scorers(through_network=True),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["features"]
+    threads: COMPUTE["threads"]["features"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "fits_network"),
-        runtime=partial(demands.minutes, WORLD, "fits_network"),
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("fits_network"),
+        runtime=demands.minutes("fits_network"),
         share=100,
     params:
-        spec=lambda wc: score_specs.fits_network(WORLD, wc),
+        spec=scores.fits_network_spec,
     shell:
         "python -m penumbra.stages.fits_network"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
@@ -65,23 +65,23 @@ rule fits_network:
 rule scores:
     """Score test and OOD images by arrays alone; larger means more ID."""
     input:
-        features=lambda wc: scorers.features(WORLD, wc),
-        head=lambda wc: scorers.head(WORLD, wc),
-        fitted=lambda wc: scorers.fitted(WORLD, wc),
+        features=scores.features,
+        head=scores.head,
+        fitted=scores.fitted,
     output:
         scores=results("scores/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.parquet"),
     log:
         logs("scores/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log"),
     wildcard_constraints:
-        scorer=of.scorers_that(WORLD, of_network=False),
+        scorer=scores.scorers(of_network=False),
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "arrays"),
-        runtime=partial(demands.minutes, WORLD, "arrays"),
+        mem_mb=demands.mem_mb("scores"),
+        runtime=demands.minutes("scores"),
         share=25,
     params:
-        spec=lambda wc: score_specs.scores(WORLD, wc),
+        spec=scores.scores_spec,
     shell:
         "python -m penumbra.stages.scores"
         " --in features={input.features:q} head={input.head:q} fitted={input.fitted:q}"
@@ -91,28 +91,28 @@ rule scores:
 rule scores_network:
     """Score test and OOD images through the network; larger means more ID."""
     name:
-        sharding.job(WORLD, "scores_network")
+        shards.rule("scores_network")
     input:
-        model=lambda wc: of.model(WORLD, wc),
-        map=lambda wc: of.universal_map(WORLD, wc),
-        images=lambda wc: of.all_images(WORLD, wc),
-        fitted=lambda wc: scorers.fitted(WORLD, wc),
+        model=readings.model,
+        map=readings.map,
+        images=readings.images,
+        fitted=scores.fitted,
     output:
-        scores=sharding.made(WORLD, "scores"),
+        scores=shards.made("scores"),
     log:
-        sharding.log(WORLD, "scores"),
+        shards.log("scores"),
     wildcard_constraints:
-        scorer=of.scorers_that(WORLD, of_network=True),
+        scorer=scores.scorers(of_network=True),
     conda:
         "../../envs/penumbra.yaml"
-    threads: WORLD.config["compute"]["threads"]["features"]
+    threads: COMPUTE["threads"]["features"]
     resources:
-        gpu=WORLD.config["compute"]["gpus"],
-        mem_mb=partial(demands.mem_mb, WORLD, "scores_network"),
-        runtime=partial(demands.minutes, WORLD, "scores_network"),
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("scores_network"),
+        runtime=demands.minutes("scores_network"),
         share=100,
     params:
-        spec=lambda wc: score_specs.scores_network(WORLD, wc),
+        spec=scores.scores_network_spec,
     shell:
         "python -m penumbra.stages.scores_network"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
@@ -122,7 +122,7 @@ rule scores_network:
 rule metrics:
     """Detection metrics of all scorers that the world shows of one model and input."""
     input:
-        scores=lambda wc: of.scores(WORLD, wc),
+        scores=scores.measured,
     output:
         metrics=results("metrics/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.parquet"),
     log:
@@ -130,11 +130,11 @@ rule metrics:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "small"),
-        runtime=partial(demands.minutes, WORLD, "small"),
+        mem_mb=demands.mem_mb("metrics"),
+        runtime=demands.minutes("metrics"),
         share=25,
     params:
-        spec=lambda wc: specs.spec("metrics", {}, [], wc),
+        spec=scores.metrics_spec,
     shell:
         "python -m penumbra.stages.metrics --in scores={input.scores:q}"
         " --out metrics={output.metrics:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

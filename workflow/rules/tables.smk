@@ -8,10 +8,10 @@ OUTPUTS: results/<world>/tables/<table>.{parquet,csv,md,tex,html}
 rule tables:
     """A table in every format, from the artifacts behind its cells."""
     input:
-        cells=lambda wc: of.cells(WORLD, wc.table),
-        images=lambda wc: report_specs.described_sets(WORLD, wc.table),
-        selections=lambda wc: report_specs.selections(WORLD, wc.table),
-        reported=lambda wc: of.reported(WORLD, wc.table),
+        cells=tables.cells,
+        images=tables.images,
+        selections=tables.selections,
+        reported=tables.reported,
     output:
         table=results("tables/{table}.parquet"),
         csv=report(
@@ -31,10 +31,10 @@ rule tables:
     conda:
         "../../envs/penumbra.yaml"
     resources:
-        mem_mb=partial(demands.mem_mb, WORLD, "report"),
-        runtime=partial(demands.minutes, WORLD, "report"),
+        mem_mb=demands.mem_mb("tables"),
+        runtime=demands.minutes("tables"),
     params:
-        spec=lambda wc: report_specs.tables(WORLD, wc.table),
+        spec=tables.spec,
     shell:
         "python -m penumbra.stages.tables"
         " --in cells={input.cells:q} images={input.images:q} reported={input.reported:q}"

@@ -18,10 +18,10 @@ NAME = PACKAGE.name
 # How bytes lie on disk. Whoever changes that on purpose, in the modules of PLUMBING above all,
 # raises it, and all is computed anew (tests/workflow/test_bytes.py notices).
 FORMAT = 1
-# What carries results without deciding them: messages, files, seals, the frame of a stage, saved
-# states. An edit there reruns nothing.
+# What carries results without deciding them: messages, the check of options, files, seals, the
+# frame of a stage, saved states. An edit there reruns nothing.
 PLUMBING = (
-    *("errors", "files", "plugins", "audit"),
+    *("errors", "files", "plugins", "audit", "options.check", "options.ranges"),
     *("stages.common", "stages.resuming", "training.resume"),
 )
 

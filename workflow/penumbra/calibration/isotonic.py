@@ -6,10 +6,11 @@ import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
 from penumbra.calibration.inputs import standardisation, standardised
+from penumbra.options.ranges import Energy
 
 
 def fit(
-    energy: np.ndarray, is_id: np.ndarray, input: str = "sigmoid_energy"
+    energy: np.ndarray, is_id: np.ndarray, input: Energy = "sigmoid_energy"
 ) -> dict[str, list[float]]:
     """The steps' ends -E (`thresholds`, ascending) and q there, of energies (N,), labels (N,) bool.
 

@@ -6,10 +6,11 @@ import numpy as np
 
 from penumbra.calibration import logistic
 from penumbra.calibration.inputs import sigmoid, standardisation, standardised
+from penumbra.options.ranges import Energy
 
 
 def fit(
-    energy: np.ndarray, is_id: np.ndarray, input: str = "sigmoid_energy"
+    energy: np.ndarray, is_id: np.ndarray, input: Energy = "sigmoid_energy"
 ) -> dict[str, list[float]]:
     """slope ≥ 0 and c of the likeliest map of energies (N,) with labels (N,) bool.
 

@@ -1,10 +1,13 @@
 """The share of ID that a calibrated probability presumes."""
 
+from typing import get_args
+
 import numpy as np
 
 from penumbra.errors import PenumbraError, unknown
+from penumbra.options.ranges import Prior
 
-PRIORS = ("empirical", "uniform")
+PRIORS = get_args(Prior)
 
 
 def under(prior: str, q: np.ndarray, n_id: int, n_ood: int) -> np.ndarray:

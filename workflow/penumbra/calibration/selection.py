@@ -1,6 +1,6 @@
 """The filter: which outliers are kept for training, by their calibrated q = P(ID).
 
-Bad-OOD keeps 0.3 ≤ q ≤ 0.5; its Table 3 implies that 399 of 500 outliers lie there.
+Bad-OOD keeps 0.3 ≤ q ≤ 0.5.
 """
 
 from collections.abc import Sequence
@@ -10,41 +10,11 @@ from typing import Any
 import numpy as np
 
 from penumbra.calibration.draws import draws
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import PenumbraError
+from penumbra.options.filter import REPORTED_SHARE, Filter
 
-MODES = ("band", "quantile", "random")
-REPORTED_SHARE = 0.78
 USUAL_SHARE = (0.2, 0.95)
 HISTOGRAM_BINS = 20
-
-
-@dataclass(frozen=True)
-class Filter:
-    """How outliers are chosen.
-
-    `band` keeps low ≤ q ≤ high; `quantile` the central share `keep` of the outliers in the order
-    of q; `random` `count` of them, or the share `keep`, whatever their q. A band that holds less
-    than the share `least` is an error, or with `empty: quantile` gives way to that mode.
-    """
-
-    mode: str
-    low: float = 0.3
-    high: float = 0.5
-    keep: float = REPORTED_SHARE
-    count: int | None = None
-    least: float = 0.02
-    empty: str = "error"
-
-    def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise unknown("mode", self.mode, MODES, "filter")
-        if self.empty not in ("error", "quantile"):
-            raise unknown("choice", self.empty, ("error", "quantile"), "filter, empty")
-        if not 0 <= self.low < self.high <= 1:
-            raise PenumbraError(f"filter: band {self.low:g} to {self.high:g} within [0, 1]")
-        for name, share in (("keep", self.keep), ("least", self.least)):
-            if not 0 < share <= 1:
-                raise PenumbraError(f"filter: {name} {share:g} is no share in (0, 1]")
 
 
 @dataclass(frozen=True)

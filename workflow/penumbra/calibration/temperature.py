@@ -10,6 +10,7 @@ import numpy as np
 
 from penumbra.calibration import logistic
 from penumbra.calibration.inputs import sigmoid, standardisation, standardised
+from penumbra.options.ranges import Energy
 
 # Bounds of T over the energies' root mean square. The likeliest T is infinite where the sign of E
 # contradicts the labels on the whole, e.g. with all energies negative and most images OOD; the
@@ -18,7 +19,7 @@ LOWEST, HIGHEST = 1e-6, 1e6
 
 
 def fit(
-    energy: np.ndarray, is_id: np.ndarray, input: str = "sigmoid_energy"
+    energy: np.ndarray, is_id: np.ndarray, input: Energy = "sigmoid_energy"
 ) -> dict[str, list[float]]:
     """The likeliest T > 0 (`temperature`) of energies (N,) with labels (N,) bool.
 

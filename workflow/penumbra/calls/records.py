@@ -56,16 +56,17 @@ def begin() -> Record:
         _say(f"{_named(record)} works in this folder, too")
     elsewhere = [record for record in dead.values() if _may_still_run(record)]
     for path, record in dead.items():
-        if record in elsewhere and locks:
+        if record not in elsewhere:
+            _end_jobs(path.stem)
+            for folder in record["folders"]:
+                shutil.rmtree(folder, ignore_errors=True)
+        elif locks:
             _say(
                 f"{_named(record)} was killed, and its jobs may still run (squeue --me lists "
                 "Slurm's). When they have ended: snakemake --unlock, then this call again"
             )
-        else:
-            _end_jobs(path.stem)
-            for folder in record["folders"]:
-                shutil.rmtree(folder, ignore_errors=True)
-            path.unlink(missing_ok=True)
+            continue
+        path.unlink(missing_ok=True)
     if dead and not living and not elsewhere:
         _lift(locks, dead)
     return Record()

@@ -1,14 +1,13 @@
 """Training images on the device as uint8, cropped, flipped and normalised in batches."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from penumbra.errors import PenumbraError
+from penumbra.options.augment import Augment
 
 TRIES = 10  # boxes drawn for a random resized crop before all that fits is taken
 LOG_RATIO = math.log(4 / 3)  # a box is at most so much wider than high, or higher than wide
@@ -23,7 +22,7 @@ class Feeder:
     a box of that share of the area, enlarged bilinearly to the whole size.
 
     Raises:
-        PenumbraError: both kinds of crop are asked for.
+        PenumbraError: an option is not as `Augment` states it, as where both crops are asked for.
     """
 
     def __init__(
@@ -35,12 +34,9 @@ class Feeder:
         crop_padding: int,
         channels_last: bool,
         device: torch.device,
-        crop_scale: Sequence[float] | None = None,
+        crop_scale: tuple[float, float] | None = None,
     ):
-        if crop_padding and crop_scale:
-            raise PenumbraError(
-                "augment: crop_scale and crop_padding exclude each other; set one to null or 0"
-            )
+        Augment(flip=flip, crop_padding=crop_padding, crop_scale=crop_scale)
         nhwc = torch.from_numpy(pixels).permute(0, 2, 3, 1)
         p = crop_padding
         padded = F.pad(nhwc, (0, 0, p, p, p, p)).contiguous().to(device)

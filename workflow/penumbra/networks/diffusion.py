@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
+from penumbra.options.guidance import fits, no_grid
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,9 @@ class Schedule:
             PenumbraError: the shift leaves the schedule, as for 300 of 1,000.
         """
         total = len(self)
-        indices = range(1, total + 1, total // count) if 0 < count <= total else range(0)
-        if not indices or indices[-1] == total:
-            fitting = [str(n) for n in range(1, total // 2 + 1) if total % n == 0]
-            raise PenumbraError(
-                f"no DDIM grid of {count} steps fits a schedule of {total}: the published one is "
-                f"shifted by one and would leave it; take one of {', '.join(fitting)}"
-            )
+        if not fits(count, total):
+            raise PenumbraError(no_grid(count, total))
+        indices = range(1, total + 1, total // count)
         # From the checkpoint's float32 table, as published: that moves a sigma by up to 1e-5.
         abar = self.tables["alphas_cumprod"].float().tolist()
         ends = [0, *indices[:-1]]

@@ -4,9 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from penumbra.errors import unknown
+from penumbra.options.head import Head, Similarity
 
-SIMILARITIES = ("cosine", "inner", "euclid")
 SMALL = 1e-4  # added to norms, as in the public reproduction; a dead feature has similarity 0
 
 
@@ -23,11 +22,9 @@ class GodinHead(nn.Module):
     bias: nn.Parameter | None
     undecayed = ("weight", "bias")  # by the optimiser's weight decay
 
-    def __init__(self, width: int, classes: int, similarity: str = "cosine"):
+    def __init__(self, width: int, classes: int, similarity: Similarity = Head.similarity):
         super().__init__()
-        if similarity not in SIMILARITIES:
-            raise unknown("similarity", similarity, SIMILARITIES, "the backbone's head")
-        self.similarity = similarity
+        self.similarity = Head(similarity=similarity).similarity
         self.weight = nn.Parameter(torch.empty(classes, width))
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
         bias = nn.Parameter(torch.zeros(classes)) if similarity == "inner" else None

@@ -17,6 +17,7 @@ from penumbra.networks.states import State, adopt, depth, heads_of, shape, under
 from penumbra.networks.tokens import Prediction, TokenEmbedding
 from penumbra.networks.transformer import EPSILON, Block, at, block_at
 from penumbra.networks.vqgan import Tokenizer
+from penumbra.options.parts.mage import Options
 
 CLASS_SLOTS = 1000  # word rows between the codes and the mask token; unused
 HEADS = {768: 12, 1024: 16}  # published encoders, by width
@@ -34,17 +35,17 @@ class Mage(nn.Module):
 
     def __init__(
         self,
-        width: int = 768,
-        depth: int = 12,
-        heads: int = 12,
-        decoder_width: int = 768,
-        decoder_depth: int = 8,
-        decoder_heads: int = 16,
+        width: int = Options.width,
+        depth: int = Options.depth,
+        heads: int = Options.heads,
+        decoder_width: int = Options.decoder_width,
+        decoder_depth: int = Options.decoder_depth,
+        decoder_heads: int = Options.decoder_heads,
         codes: int = 1024,
         side: int = 16,
         representation: int = 256,
-        patch: int = 16,
-        mlp_ratio: int = 4,
+        patch: int = Options.patch,
+        mlp_ratio: int = Options.mlp_ratio,
     ):
         super().__init__()
         self.codes, self.side, self.mask_id = codes, side, codes + CLASS_SLOTS
@@ -213,7 +214,8 @@ class Mage(nn.Module):
 
 def build(**options: Any) -> Mage:
     """The network, randomly initialised; options as those of `Mage`."""
-    return Mage(**options)
+    used = {key: options.pop(key) for key in ("codes", "side", "representation") if key in options}
+    return Mage(**used, **vars(Options.of(options)))
 
 
 def with_class(places: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ Chen, Xie & He 2021; Li, Katabi & He 2024. Parameter names are those of the publ
 
 import math
 from itertools import pairwise
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from penumbra.networks.positions import grid
 from penumbra.networks.states import State, adopt, depth, heads_of, shape
 from penumbra.networks.transformer import EPSILON, Block, PatchEmbedding
+from penumbra.options.parts.encoder import Options
 
 HEADS = {384: 12, 768: 12, 1024: 16}  # of the published ViT-S, B and L
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -159,24 +160,7 @@ def prepare(image: Image.Image) -> np.ndarray:
     return np.asarray(image).transpose(2, 0, 1).copy()
 
 
-def build(
-    *,
-    width: int,
-    depth: int,
-    heads: int,
-    patch: int = 16,
-    image_size: int = 224,
-    projector: int = 4096,
-    representation: int = 256,
-) -> MoCo:
-    """An encoder with initial weights; the defaults are those of every published one."""
-    return MoCo(
-        width=width,
-        depth=depth,
-        heads=heads,
-        hidden=4 * width,
-        patch=patch,
-        image_size=image_size,
-        projector=projector,
-        representation=representation,
-    )
+def build(**options: Any) -> MoCo:
+    """An encoder with initial weights; options as those of `penumbra.options.parts.encoder`."""
+    own = Options.of(options)
+    return MoCo(hidden=4 * own.width, **vars(own))

@@ -13,6 +13,7 @@ from penumbra.errors import PenumbraError
 from penumbra.networks.denoiser import Denoiser
 from penumbra.networks.diffusion import Schedule
 from penumbra.networks.states import State, adopt, depth, shape, under
+from penumbra.options.parts.rdm import Options
 
 NETWORK, EMA, ENCODER = "model.diffusion_model.", "model_ema.", "pretrained_encoder."
 TABLE = "cond_stage_model.embedding.weight"
@@ -69,13 +70,13 @@ class Rdm(nn.Module):
     def __init__(
         self,
         representation: int = 256,
-        width: int = 1536,
-        time: int = 256,
-        blocks: int = 12,
-        bottleneck: int = 1536,
-        context: int = 512,
+        width: int = Options.width,
+        time: int = Options.time,
+        blocks: int = Options.blocks,
+        bottleneck: int = Options.bottleneck,
+        context: int = Options.context,
         classes: int = 1000,
-        conditional: bool = False,
+        conditional: bool = Options.conditional,
         encoder: nn.Module | None = None,
     ):
         super().__init__()

@@ -7,15 +7,16 @@ sixteen times the arithmetic.
 from penumbra.networks.base import Classifier
 from penumbra.networks.basic_resnet import BasicResNet
 from penumbra.networks.residual import make_stem
+from penumbra.options.ranges import Count, Stem
 
 
 class ResNet34(BasicResNet):
     """Blocks layer1.0 to layer4.2; `width` channels in the first layer (paper: 64)."""
 
-    def __init__(self, classes: int, width: int = 64, stem: str = "imagenet"):
+    def __init__(self, classes: int, width: int, stem: str):
         super().__init__(classes, (3, 4, 6, 3), *make_stem(stem, width))
 
 
-def build(classes: int, width: int = 64, stem: str = "imagenet") -> Classifier:
+def build(classes: int, width: Count = 64, stem: Stem = "imagenet") -> Classifier:
     """The network for `classes` classes."""
     return ResNet34(classes, width, stem)

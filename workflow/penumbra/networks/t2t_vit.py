@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,11 @@ from penumbra.networks.base import Classifier
 from penumbra.networks.performer import Performer
 from penumbra.networks.positions import time_steps
 from penumbra.networks.transformer import EPSILON, Block
+from penumbra.options.check import require
+from penumbra.options.ranges import Count, Divides, Stem, at_least
+
+# Heads share the width, and its halves are cosines and sines of a place.
+TOGETHER = (Divides("heads", "width", times=2),)
 
 # Kernel, stride and padding of each soft split: sides are divided by 16, or by 4.
 SPLITS = {
@@ -38,17 +44,16 @@ class T2TViT(Classifier):
     def __init__(
         self,
         classes: int,
-        image_size: int = 224,
-        depth: int = 14,
-        width: int = 384,
-        heads: int = 6,
-        stem: str = "imagenet",
+        image_size: int,
+        depth: int,
+        width: int,
+        heads: int,
+        stem: str,
     ):
         super().__init__()
         if stem not in SPLITS:
             raise unknown("stem", stem, SPLITS, "backbone")
-        if width % (2 * heads):
-            raise PenumbraError(f"T2T-ViT: width {width} is no even multiple of {heads} heads")
+        require("T2T-ViT", TOGETHER, width=width, heads=heads)
         self.splits, self.image_size = SPLITS[stem], image_size
         side = image_size
         for kernel, stride, padding in self.splits:
@@ -104,6 +109,13 @@ def _image(tokens: Tensor) -> Tensor:
     return tokens.transpose(1, 2).unflatten(2, (side, side))
 
 
-def build(classes: int, **options: int | str) -> Classifier:
-    """The network for `classes` classes."""
-    return T2TViT(classes, **options)  # type: ignore[arg-type]
+def build(
+    classes: int,
+    image_size: Annotated[int, at_least(8)] = 224,
+    depth: Count = 14,
+    width: Count = 384,
+    heads: Count = 6,
+    stem: Stem = "imagenet",
+) -> Classifier:
+    """The network for `classes` classes; images of `image_size` pixels a side."""
+    return T2TViT(classes, image_size, depth, width, heads, stem)

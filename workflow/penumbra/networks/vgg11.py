@@ -6,6 +6,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from penumbra.networks.base import Classifier, pool
+from penumbra.options.ranges import Count
 
 # Step, channels in units of the width (0: a max-pool alone). FN reads conv4 after its max-pool.
 TRUNK = (
@@ -23,7 +24,7 @@ class VGG11(Classifier):
     stages = ("conv1", "conv2", "conv4", "conv6", "conv8")
     last_weights = ("trunk.conv8.0.weight", "trunk.conv7.0.weight")
 
-    def __init__(self, classes: int, width: int = 64):
+    def __init__(self, classes: int, width: int):
         super().__init__()
         self.trunk = nn.ModuleDict()
         inputs = 3
@@ -51,6 +52,6 @@ class VGG11(Classifier):
         return [*self.trunk.items(), ("pool", pool), ("hidden", self.hidden)]
 
 
-def build(classes: int, **options: int) -> Classifier:
+def build(classes: int, width: Count = 64) -> Classifier:
     """The network for `classes` classes."""
-    return VGG11(classes, **options)
+    return VGG11(classes, width)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from penumbra.errors import PenumbraError
 from penumbra.networks.states import State, adopt, depth, shape
 from penumbra.networks.upsample import Upsample
+from penumbra.options.parts.tokenizer import GROUPS, Options
 
-GROUPS = 32  # of every GroupNorm; as many as channels where these are fewer
 OWNER = "tokenizer"
 
 
@@ -148,26 +148,18 @@ class Tokenizer(nn.Module):
 
     Published: 256×256 pixels, 16×16 tokens, 1,024 codes of 256 numbers; `width` · `multipliers`
     channels from the highest resolution to the lowest, `blocks` residual blocks each.
-
-    Raises:
-        PenumbraError: a level has more than 32 channels, but no multiple of it.
     """
 
     def __init__(
         self,
-        width: int = 128,
-        multipliers: Sequence[int] = (1, 1, 2, 2, 4),
-        blocks: int = 2,
-        codes: int = 1024,
-        code_width: int = 256,
+        width: int = Options.width,
+        multipliers: Sequence[int] = Options.multipliers,
+        blocks: int = Options.blocks,
+        codes: int = Options.codes,
+        code_width: int = Options.code_width,
     ):
         super().__init__()
         channels = [width * factor for factor in multipliers]
-        if any(count > GROUPS and count % GROUPS for count in channels):
-            raise PenumbraError(
-                f"{OWNER}: levels of {channels} channels; its norms take at most {GROUPS}, or a "
-                f"multiple of {GROUPS}; change width or multipliers"
-            )
         self.encoder = Encoder(channels, width, blocks, code_width)
         self.decoder = Decoder(channels, blocks, code_width)
         self.quantize = Codebook(codes, code_width)
@@ -228,5 +220,5 @@ class Tokenizer(nn.Module):
 
 
 def build(**options: Any) -> Tokenizer:
-    """The tokenizer, randomly initialised; options as those of `Tokenizer`."""
-    return Tokenizer(**options)
+    """The tokenizer, randomly initialised."""
+    return Tokenizer(**vars(Options.of(options)))

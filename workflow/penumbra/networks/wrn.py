@@ -2,11 +2,16 @@
 
 import math
 from collections.abc import Callable
+from typing import Annotated
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from penumbra.networks.base import Classifier, pool
+from penumbra.options.ranges import Count, Multiple, at_least
+
+# Three stages of blocks of two convolutions, and four layers besides.
+Depth = Annotated[int, at_least(10), Multiple(6, plus=4)]
 
 
 class PreActivationBlock(nn.Module):
@@ -32,7 +37,7 @@ class PreActivationBlock(nn.Module):
 class WideResNet(Classifier):
     """WRN-depth-widen (paper: 28-10); block1.0, …, signed residual sums before BN-ReLU."""
 
-    def __init__(self, classes: int, depth: int = 28, widen: int = 10):
+    def __init__(self, classes: int, depth: int, widen: int):
         super().__init__()
         each = (depth - 4) // 6
         widths = [16, 16 * widen, 32 * widen, 64 * widen]
@@ -71,6 +76,6 @@ class WideResNet(Classifier):
         return [("stem", self.conv1), *named, ("active", self._activate), ("pool", pool)]
 
 
-def build(classes: int, **options: int) -> Classifier:
+def build(classes: int, depth: Depth = 28, widen: Count = 10) -> Classifier:
     """The network for `classes` classes."""
-    return WideResNet(classes, **options)
+    return WideResNet(classes, depth, widen)

@@ -13,38 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import PenumbraError
 from penumbra.networks.mage import Mage
 from penumbra.networks.vqgan import Tokenizer
-
-PRECISIONS = ("float32", "bfloat16")
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """How tokens are decoded; published: 20 steps, temperature 6 (MAGE-B) or 11 (L), guidance 0.
-
-    `temperature` scales the Gumbel noise on the confidences, `guidance` is the weight of
-    classifier-free guidance at the last step, to which it grows linearly.
-
-    Raises:
-        PenumbraError: a value is out of range.
-    """
-
-    steps: int = 20
-    temperature: float = 11.0
-    guidance: float = 0.0
-    precision: str = "float32"
-
-    def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise PenumbraError(f"decoding: steps is {self.steps}; it must be 1 or more")
-        for name in ("temperature", "guidance"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise PenumbraError(f"decoding: {name} is {value}; it must be 0 or more")
-        if self.precision not in PRECISIONS:
-            raise unknown("precision", self.precision, PRECISIONS, "decoding")
+from penumbra.options.parts.mage import Decoding
 
 
 @dataclass(frozen=True)

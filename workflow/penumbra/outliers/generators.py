@@ -21,10 +21,11 @@ from penumbra.errors import PenumbraError
 from penumbra.networks import ldm_vq
 from penumbra.networks.dit import DiT
 from penumbra.networks.ldm import Unet
+from penumbra.options.parts import dit, ldm
+from penumbra.options.parts.dit import TRAINED_STEPS
 from penumbra.seeds import derive
 
 LATENT_SCALE = 0.18215  # of sd-vae-ft-ema's latents
-TRAINED_STEPS = 1000
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,13 @@ class Diffusion:
     options: dict[str, float] = field(default_factory=dict)
 
 
-def of_dit(
-    network: DiT, first_stage: AutoencoderKL, steps: int = 250, guidance: float = 1.0
-) -> Diffusion:
+def of_dit(network: DiT, first_stage: AutoencoderKL, **decoding: Any) -> Diffusion:
     """Ancestral sampling at `steps` of the 1,000 time steps, evenly spread from 0 to 999.
 
     Raises:
         PenumbraError: more steps than were trained.
     """
-    if not 1 < steps <= TRAINED_STEPS:
-        raise PenumbraError(f"DiT: {steps} steps; choose 2 to {TRAINED_STEPS} (published: 250)")
+    how = dit.Decoding.of(decoding)
     scheduler = DDPMScheduler(
         TRAINED_STEPS,
         beta_start=1e-4,
@@ -63,29 +61,24 @@ def of_dit(
         clip_sample=False,
         timestep_spacing="linspace",
     )
-    scheduler.set_timesteps(steps)
+    scheduler.set_timesteps(how.steps)
     return Diffusion(
         name="DiT",
         representation=network.representation,
         shape=(network.channels, network.side, network.side),
         scheduler=scheduler,
-        predict=lambda x, t, z: network.guided(x, t, z, guidance),
+        predict=lambda x, t, z: network.guided(x, t, z, how.guidance),
         decode=lambda x: first_stage.decode(x / LATENT_SCALE).sample,
     )
 
 
-def of_ldm(
-    network: Unet, first_stage: VQModel, side: int = 32, steps: int = 200, eta: float = 1.0
-) -> Diffusion:
+def of_ldm(network: Unet, first_stage: VQModel, **decoding: Any) -> Diffusion:
     """DDIM on the time steps 1, 1 + 1000/steps, …, ending at index 0's noise as published.
 
     Raises:
         PenumbraError: steps that the published grid does not allow.
     """
-    if TRAINED_STEPS % steps or steps == TRAINED_STEPS:
-        raise PenumbraError(
-            f"LDM: {steps} steps; choose a proper divisor of {TRAINED_STEPS} (published: 200)"
-        )
+    how = ldm.Decoding.of(decoding)
     scheduler = DDIMScheduler(
         TRAINED_STEPS,
         beta_start=0.0015,
@@ -95,15 +88,15 @@ def of_ldm(
         set_alpha_to_one=False,
         steps_offset=1,
     )
-    scheduler.set_timesteps(steps)
+    scheduler.set_timesteps(how.steps)
     return Diffusion(
         name="LDM",
         representation=network.context,
-        shape=(network.channels, side, side),
+        shape=(network.channels, how.side, how.side),
         scheduler=scheduler,
         predict=lambda x, t, z: network(x, t, z[:, None]),
         decode=lambda x: ldm_vq.decode(first_stage, x),
-        options={"eta": eta},
+        options={"eta": how.eta},
     )
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from penumbra.errors import PenumbraError, unknown
 from penumbra.networks.diffusion import Schedule
+from penumbra.options import guidance as options
 
 Estimate = Callable[[Tensor, int], Tensor]  # states (N, R), index t -> estimates of x0 (N, R)
 
@@ -20,56 +20,12 @@ DISTANCES: dict[str, Callable[[Tensor], Tensor]] = {
     "l2": lambda difference: torch.linalg.vector_norm(difference, dim=1),
     "sql2": lambda difference: difference.square().sum(1),
 }
-CHOICES = {
-    "direction": ("minority", "gaussian", "none"),
-    "mode": ("trajectory", "oneshot"),
-    "update": ("fixed", "var", "score"),
-    "normalise": ("inf", "raw"),
-    "distance": tuple(DISTANCES),
-}
-LIMITS = {"scale": 0, "start": 0, "grid": 1, "eta": 0, "every": 1, "perturb": 0, "samples": 1}
 TINY = 1e-12  # a gradient of zeros stays one
 
 
 @dataclass(frozen=True)
-class Guidance:
-    """How outlier embeddings are sampled: the keys of an outlier recipe.
-
-    An anchor is noised to index `start`, or the grid's nearest, and denoised by DDIM on a grid of
-    `grid` steps; every `every`-th grid step also moves the state by `scale` along the direction:
-    the minority gradient, or Gaussian noise of the same maximum (Bad-OOD, Table 6). `update` scales
-    the move by nothing (fixed) or the step's posterior variance (var), or shifts the noise estimate
-    instead (score). `oneshot` moves once, at `start` itself, and ends with the estimate there.
-    """
-
-    scale: float
-    direction: str = "minority"
-    mode: str = "trajectory"
-    start: int = 300
-    grid: int = 250
-    eta: float = 0.0
-    update: str = "fixed"
-    normalise: str = "inf"
-    every: int = 1
-    perturb: int = 125
-    samples: int = 1
-    distance: str = "l2"
-    stop_gradient: bool = True
-
-    def __post_init__(self) -> None:
-        for key, valid in CHOICES.items():
-            if getattr(self, key) not in valid:
-                raise unknown(key, getattr(self, key), valid, "guidance")
-        for key, low in LIMITS.items():
-            if not getattr(self, key) >= low:
-                raise PenumbraError(f"guidance: {key} is {getattr(self, key)}, not at least {low}")
-        if self.eta > 1:
-            raise PenumbraError(f"guidance: eta is {self.eta}; DDIM's noise ends at eta 1")
-        if self.mode == "oneshot" and self.update != "fixed":
-            raise PenumbraError(
-                f"guidance: update {self.update!r} needs the steps of a trajectory; take mode "
-                "trajectory, or update fixed"
-            )
+class Guidance(options.Guidance):
+    """How outlier embeddings are sampled at one scale."""
 
     @property
     def needs_gradient(self) -> bool:

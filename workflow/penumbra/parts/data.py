@@ -1,24 +1,12 @@
-"""What a part is trained on, and the loop's settings with their published defaults."""
+"""What a part is trained on."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from penumbra.networks.moco import MoCo
 from penumbra.networks.vqgan import Tokenizer
-
-# AdamW without warm-up at a constant rate, as RCG trains its RDM.
-DEFAULTS: Mapping[str, Any] = {
-    "weight_decay": 0.01,
-    "betas": [0.9, 0.999],
-    "warmup_epochs": 0,
-    "schedule": "constant",
-    "clip": None,
-    "precision": "float32",
-}
 
 
 @dataclass(frozen=True)

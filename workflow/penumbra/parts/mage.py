@@ -15,7 +15,8 @@ from penumbra.networks.mage import Mage
 from penumbra.networks.moco import MoCo
 from penumbra.networks.states import State
 from penumbra.networks.vqgan import Tokenizer
-from penumbra.outliers.decode import Decoding, generate
+from penumbra.options.parts.mage import Decoding
+from penumbra.outliers.decode import generate
 from penumbra.parts.data import Data
 from penumbra.training.mage import MageObjective
 
@@ -70,5 +71,5 @@ def images(
     network = Mage.from_state(state, options.get("heads"), options.get("decoder_heads")).to(device)
     if network.vqgan is None:
         raise PenumbraError("MAGE: its checkpoint holds no tokenizer (vqgan.*); take the whole one")
-    how = Decoding(**decoding)
+    how = Decoding.of(decoding)
     return generate(network, network.vqgan, representations, seeds, how, batch_size)

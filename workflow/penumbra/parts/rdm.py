@@ -8,6 +8,7 @@ from penumbra.networks import official
 from penumbra.networks.moco import MoCo
 from penumbra.networks.rdm import Rdm
 from penumbra.networks.states import State
+from penumbra.options.parts.rdm import Options
 from penumbra.parts.data import Data
 from penumbra.training.rdm import RdmObjective
 
@@ -15,14 +16,14 @@ from penumbra.training.rdm import RdmObjective
 def objective(data: Data, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
     """Denoising of the images' representations from initial weights; labels where conditional."""
     assert data.representations is not None
-    conditional = options.get("conditional", False)
+    own = Options.of(options)
     rdm = Rdm(
         representation=data.representations.shape[1],
         classes=len(data.classes),
         encoder=data.encoder,
-        **options,
+        **vars(own),
     )
-    labels = data.labels if conditional else None
+    labels = data.labels if own.conditional else None
     return RdmObjective(rdm.to(data.device), data.representations, labels)
 
 

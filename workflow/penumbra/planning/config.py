@@ -65,12 +65,12 @@ def _problems(error: jsonschema.ValidationError, files: "Files") -> Iterator[str
         )
     else:
         where = files.holder(list(map(str, error.absolute_path)), error.instance)
-        hints = [schema.get("description", ""), _number_hint(error.instance)]
+        hints = [schema.get("description", ""), number_hint(error.instance)]
         text = " ".join(filter(None, hints))
         yield f"{where}: {place or 'config'}: {error.message}. {text}".strip()
 
 
-def _number_hint(value: Any) -> str:
+def number_hint(value: Any) -> str:
     """Two ways in which a number arrives as text."""
     try:
         float(value if isinstance(value, str) else "")
@@ -87,6 +87,7 @@ def _join(place: str, key: str) -> str:
 
 
 ANY = object()
+COMMAND_LINE = "command line (--config)"
 
 
 class Files:
@@ -114,7 +115,7 @@ class Files:
             else:
                 if value is ANY or node == value:
                     return str(path)
-        return "command line (--config)"
+        return COMMAND_LINE
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from penumbra.errors import PenumbraError
+from penumbra.errors import PenumbraError, unknown
+from penumbra.options.offered import is_offered, offered
 from penumbra.planning import scorers
 from penumbra.planning.detectors import shard_files
 from penumbra.planning.networks import network
@@ -33,14 +34,22 @@ class Figures:
         return {role: self._artifacts(e) for role, e in entries if "missing" not in e}
 
     def spec(self, names: Mapping[str, str]) -> str:
-        """Reads: the figure's YAML."""
+        """Reads: the figure's YAML.
+
+        Raises:
+            PenumbraError: it names a module that draws no figure.
+        """
         name = names["figure"]
         figure = self._world.table(name)
+        module = figure.get("module", name)
+        if not is_offered("figure module", module):
+            valid = offered("figure module")
+            raise unknown("figure module", module, valid, f"config/tables/{name}.yaml")
         networks, roots = self._modules(figure)
         entries = figure["inputs"].items()
         config = {
             "title": figure["title"],
-            "module": figure.get("module", name),
+            "module": module,
             "options": figure.get("options", {}),
             "missing": {k: e["missing"] for k, e in entries if "missing" in e},
             "labels": {k: e["label"] for k, e in entries if "label" in e},
@@ -48,8 +57,7 @@ class Figures:
             "networks": networks,
             "scorers": {k: e["scorer"] for k, e in entries if "scorer" in e},
         }
-        roots = [f"penumbra.reporting.{figure.get('module', name)}", *roots]
-        return spec("figures", config, roots, {"figure": name})
+        return spec("figures", config, [f"penumbra.reporting.{module}", *roots], {"figure": name})
 
     def _modules(self, figure: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """Networks that a figure runs, by role, and the modules that its inputs name."""

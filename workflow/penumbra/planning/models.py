@@ -19,7 +19,7 @@ class Models:
         self._world = world
 
     def recipes(self, *, are_zero_shot: bool) -> str:
-        """A wildcard constraint: the recipes of CLIP's zero-shot classifiers, or those that train."""
+        """A wildcard constraint: the recipes of zero-shot classifiers, or those that train."""
         recipes = self._world.config["recipes"]
         methods = {name: extended("recipe", recipes, name).get("method") for name in recipes}
         return one_of(n for n, m in methods.items() if (m == "zero_shot") == are_zero_shot)

@@ -21,17 +21,15 @@ NETWORK = ("maps", "gradients")
 STATISTICS = ("l2", "max", "mean", "var", "var_unbiased", "min")
 OFFERS = {"outputs": LABELLED, "statistics": STATISTICS, "network": NETWORK}
 ROLES = ("train", "heldout")
+# Keys of `fit` that choose the images; the others are arguments of the scorer's fit().
+CHOICE = ("role", "images")
 
 
 class Declared(NamedTuple):
-    """NEEDS and FIT of a scorer's module, and the arguments that its functions take by name.
-
-    A function that takes any argument, or that the module imports, is not among `arguments`.
-    """
+    """NEEDS and FIT of a scorer's module."""
 
     needs: Any
     fit: tuple[str, ...] | None
-    arguments: Mapping[str, tuple[str, ...]]
 
 
 @functools.cache
@@ -46,21 +44,17 @@ def declared(module: str) -> Declared:
         valid = (p.stem for p in file.parent.glob("*.py") if p.stem != "__init__")
         raise unknown("scorer module", module, valid, "scorers")
     found: dict[str, Any] = {}
-    arguments: dict[str, tuple[str, ...]] = {}
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign):
             name = ast.unparse(node.targets[0])
             if name in ("NEEDS", "FIT"):
                 found[name] = ast.literal_eval(node.value)
-        elif isinstance(node, ast.FunctionDef) and node.args.kwarg is None:
-            given = [*node.args.args[-len(node.args.defaults) :]] if node.args.defaults else []
-            arguments[node.name] = tuple(arg.arg for arg in [*given, *node.args.kwonlyargs])
     if "NEEDS" not in found:
         raise PenumbraError(f'{file}: a scorer declares what it reads, e.g. NEEDS = ("logits",)')
     fit = found.get("FIT")
     if fit is not None and fit[0] not in ROLES:
         raise unknown("images to fit on", fit[0], ROLES, str(file))
-    return Declared(found["NEEDS"], fit, arguments)
+    return Declared(found["NEEDS"], fit)
 
 
 def needs(scorer: Mapping[str, Any]) -> tuple[str, ...]:
@@ -124,3 +118,8 @@ def of_network(wanted: tuple[str, ...]) -> bool:
 def of_block(wanted: tuple[str, ...]) -> bool:
     """Whether statistics of a block's map are wanted."""
     return stage(wanted) == "statistics"
+
+
+def fit_options(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of a scorer's fit()."""
+    return {key: value for key, value in entry.get("fit", {}).items() if key not in CHOICE}

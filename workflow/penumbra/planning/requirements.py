@@ -12,7 +12,7 @@ from penumbra.planning.world import World
 from penumbra.reporting.values import CATEGORIES
 
 
-def require(world: World) -> None:
+def require(world: World, tables: Tables) -> None:
     """Refuse to plan jobs whose inputs from outside are not there.
 
     Raises:
@@ -20,25 +20,29 @@ def require(world: World) -> None:
     """
     absent = {
         source: missing(source[0], world.datasets[source[0]], source[1], world.root)
-        for image_set in sorted(_image_sets(world))
+        for image_set in sorted(_image_sets(world, tables))
         for source in world.lacking(image_set)
     }
-    problems = [*absent.values(), *_missing_weights(world), *_missing_clip(world)]
+    problems = [*absent.values(), *_missing_weights(world, tables), *_missing_clip(world, tables)]
     if problems:
         raise PenumbraError("\n\n".join(map(str, problems)))
 
 
-def benchmarks(world: World) -> set[str]:
+def benchmarks(world: World, tables: Tables) -> set[str]:
     """The benchmarks that the world's tables and figures read, and train on."""
     read = {cell.benchmark for cell in tables.all_cells() if cell.files}
     read |= {world.benchmark_of(entry) for entry in world.figure_entries()}
     return read | {world.trained_on(benchmark) for benchmark in read}
 
 
-def parts(world: World) -> set[str]:
+def parts(world: World, tables: Tables) -> set[str]:
     """The parts of the synthesis chain behind the world's tables and figures."""
     found: set[str] = set()
-    queue = [part for name in _outlier_sets(world) for part in _parts_of(world, name)]
+    queue = [
+        outlier_set(world, name)[role]
+        for name in _outlier_sets(world, tables)
+        for role in ("rdm", "generator")
+    ]
     while queue:
         name = queue.pop()
         found.add(name)
@@ -47,29 +51,29 @@ def parts(world: World) -> set[str]:
     return found
 
 
-def _outlier_sets(world: World) -> set[str]:
+def _outlier_sets(world: World, tables: Tables) -> set[str]:
     entries = world.figure_entries()
     recipes = {cell.model["recipe"] for cell in tables.all_cells() if cell.model}
     recipes |= {entry["recipe"] for entry in entries if "recipe" in entry}
     detectors = (detector(world, recipe) for recipe in recipes)
-    of_recipes = {detector["set"] for detector in detectors if detector}
+    of_recipes = {found["set"] for found in detectors if found}
     return of_recipes | {entry["outliers"] for entry in entries if "outliers" in entry}
 
 
-def _image_sets(world: World) -> set[str]:
+def _image_sets(world: World, tables: Tables) -> set[str]:
     """Image sets that no table and figure can do without."""
     needed: set[str] = set()
-    for benchmark in benchmarks(world):
+    for benchmark in benchmarks(world, tables):
         entry = world.config["benchmarks"][benchmark]
         needed.update(world.own(benchmark))
         if entry["missing"] == "error":
             needed.update(name for group in entry["ood"].values() for name in group)
-    entries = (part(world, name) for name in parts(world))
+    entries = (part(world, name) for name in parts(world, tables))
     return needed | {entry["images"] for entry in entries if entry.get("training") is not None}
 
 
-def _missing_weights(world: World) -> Iterator[str]:
-    for name in sorted(parts(world)):
+def _missing_weights(world: World, tables: Tables) -> Iterator[str]:
+    for name in sorted(parts(world, tables)):
         entry = part(world, name)
         if entry.get("weights") is not None:
             file = weights_file(world, entry)
@@ -80,7 +84,7 @@ def _missing_weights(world: World) -> Iterator[str]:
                 )
 
 
-def _missing_clip(world: World) -> Iterator[str]:
+def _missing_clip(world: World, tables: Tables) -> Iterator[str]:
     """Tables and figures of categories want CLIP where the world names it as their judge."""
     entry = world.config["categories"]
     in_tables = any(c.metric in CATEGORIES and c.files for c in tables.all_cells())

@@ -3,15 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import PenumbraError
 from penumbra.planning import needs
 from penumbra.planning.config import merge
 from penumbra.planning.parts import weights_file
 from penumbra.planning.world import World
 
 OWN = ("module", "block", "options", "fit", "weights")
-# Keys of `fit` that choose the images; the others are arguments of the scorer's fit().
-CHOICE = ("role", "images")
 
 
 def scorer(world: World, names: Mapping[str, str]) -> dict[str, Any]:
@@ -32,12 +30,11 @@ def check(world: World, names: Mapping[str, str]) -> None:
 
     Raises:
         PenumbraError: it wants held-out images that the benchmark lacks, its block is not named,
-            its weights are not there, an argument is unknown, or it is not for such a network.
+            its weights are not there, or it is not for such a network.
     """
     entry = scorer(world, names)
     wanted = needs.needs(entry)
     name = names["scorer"]
-    _check_arguments(name, entry)
     _check_head(world, entry, names)
     if needs.of_block(wanted) and "block" not in entry:
         raise PenumbraError(f"scorer {name}: it reads a feature map; name its `block`, or selected")
@@ -57,19 +54,6 @@ def check(world: World, names: Mapping[str, str]) -> None:
         )
 
 
-def _check_arguments(name: str, entry: Mapping[str, Any]) -> None:
-    known = needs.declared(entry["module"])
-    if "fit" in entry and known.fit is None:
-        raise PenumbraError(f"scorer {name}: module {entry['module']} fits nothing; drop its `fit`")
-    given = {"score": entry.get("options", {}), "fit": fit_options(entry)}
-    for function, options in given.items():
-        valid = known.arguments.get(function, options)
-        for option in options:
-            if option not in valid:
-                kind = "option" if function == "score" else "fit"
-                raise unknown(kind, option, valid, f"scorer {name}, {function}()")
-
-
 def _check_head(world: World, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
     """A head of GODIN's is no linear layer, and GODIN's score is of no other."""
     has_head = "head" in world.backbone(names["backbone"])
@@ -85,8 +69,3 @@ def _check_head(world: World, entry: Mapping[str, Any], names: Mapping[str, str]
             f"scorer {names['scorer']}: it reads a linear last layer, and backbone "
             f"{names['backbone']} has a head of its own"
         )
-
-
-def fit_options(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of a scorer's fit()."""
-    return {key: value for key, value in entry.get("fit", {}).items() if key not in CHOICE}

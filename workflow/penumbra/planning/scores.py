@@ -12,7 +12,7 @@ from penumbra.planning.networks import image_roles, reader
 from penumbra.planning.parts import weights_file
 from penumbra.planning.paths import one_of, path
 from penumbra.planning.readings import Readings
-from penumbra.planning.scorers import fit_options, scorer
+from penumbra.planning.scorers import scorer
 from penumbra.planning.spec import spec
 from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
@@ -167,7 +167,7 @@ def _score_config(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _fit_config(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "module": entry["module"],
-        "options": fit_options(entry),
+        "options": needs.fit_options(entry),
         "needs": needs.fit_needs(entry),
         "role": needs.fit_role(entry),
         "images": entry.get("fit", {}).get("images"),

@@ -16,16 +16,18 @@ from snakemake.logging import logger
 from penumbra.audit.artifacts import COMMIT, dumps
 from penumbra.audit.closure import everything
 from penumbra.errors import PenumbraError
+from penumbra.planning.checks import check_synthesis
 from penumbra.planning.config import load_yaml, merge
 from penumbra.planning.requirements import require
+from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
 from penumbra.training.gpus import GPUS, VISIBLE
 
 PLAN = "PENUMBRA_PLAN"  # Slurm hands the environment of a call on to its jobs
 
 
-def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
-    """The checked world of a call of Snakemake; exits with a message where there is none."""
+def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> tuple[World, Tables]:
+    """The checked world of a call of Snakemake, and its tables; exits with a message else."""
     is_planner = not workflow.remote_exec
     if is_planner:
         logger.info("Reading the config, and looking for the data that it names.")
@@ -33,7 +35,9 @@ def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
         files = [base / "config/config.yaml", *map(Path, workflow.overwrite_configfiles or [])]
         # Used as a module of another workflow, this one is given what that one's config says.
         world = World(merge(load_yaml(files[0]), config), base / "config", files)
-        require(world)
+        check_synthesis(world)
+        tables = Tables(world)
+        require(world, tables)
     except PenumbraError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
@@ -42,7 +46,7 @@ def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> World:
         logger.info(f"World {world.name}: planning its jobs.")
     else:
         _hold_to_plan(base, world)
-    return world
+    return world, tables
 
 
 def hand_on_plan(base: Path, world: World, workflow: Any) -> None:

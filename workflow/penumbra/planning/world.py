@@ -16,6 +16,7 @@ from penumbra.planning.config import (
     resolve_recipe,
     validate,
 )
+from penumbra.planning.options import check_config
 from penumbra.planning.paths import CLEAN, path
 
 
@@ -38,7 +39,7 @@ class World:
         catalogue = folder / "datasets.yaml"
         schema = load_yaml(schemas / "config.schema.yaml")
         self.config = from_command_line(config, schema)
-        validate(self.config, schema, files)
+        check_config(self.config, schema, files)
         given = self.config.get("datasets", {})
         self.datasets = merge(load_yaml(catalogue), given)
         schema = load_yaml(schemas / "datasets.schema.yaml")
@@ -263,3 +264,10 @@ class World:
         groups = self.config["benchmarks"][benchmark]["ood"].values()
         names = dict.fromkeys(name for group in groups for name in group)
         return [self.label(name) for name in names if not self.is_there(name)]
+
+    def figure_entries(self) -> list[dict[str, Any]]:
+        """What all figures are drawn from, as their YAML says; without what is declared missing."""
+        entries = (
+            e for name in self.config["figures"] for e in self.table(name)["inputs"].values()
+        )
+        return [entry for entry in entries if "missing" not in entry]

@@ -1,26 +1,29 @@
 """AdaSCALE-A and AdaSCALE-L: SCALE by a percentile of each image's own (Regmi 2025)."""
 
 from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from penumbra.errors import unknown
 from penumbra.networks.probe import Probe
+from penumbra.options.ranges import NotNegative, Ordered, Percent
 
 NEEDS = ("gradients",)
 FIT = ("heldout", "gradients")
-FORMS = ("a", "l")
+Form = Literal["a", "l"]
+TOGETHER = (Ordered("low", "high"),)
 
 
 def fit(
     probe: Probe,
     batches: Iterable[Tensor],
-    k_shift: float = 1.0,
-    k_correction: float = 5.0,
-    weight: float = 10.0,
-    inputs: float = 5.0,
-    epsilon: float = 0.5,
+    k_shift: Percent = 1.0,
+    k_correction: Percent = 5.0,
+    weight: NotNegative = 10.0,
+    inputs: Percent = 5.0,
+    epsilon: NotNegative = 0.5,
 ) -> dict[str, Tensor]:
     """Q′ of held-out ID images, by which a test image's is ranked.
 
@@ -49,7 +52,7 @@ def fit(
 
 
 def score(
-    probe: Probe, x: Tensor, form: str = "a", low: float = 60.0, high: float = 85.0
+    probe: Probe, x: Tensor, form: Form = "a", low: Percent = 60.0, high: Percent = 85.0
 ) -> Tensor:
     """logsumexp of the logits of z · exp(r), form `a`, or of logits · r², form `l`.
 
@@ -59,8 +62,8 @@ def score(
     Raises:
         PenumbraError: there is no such form.
     """
-    if form not in FORMS:
-        raise unknown("form", form, FORMS, "scorer adascale")
+    if form not in get_args(Form):
+        raise unknown("form", form, get_args(Form), "scorer adascale")
     z, logits, after = perturbed(probe, x, probe.fitted["steps"])
     r = ratio(z, percentile(probe.fitted, z, after, low, high))[:, None]
     with torch.no_grad():

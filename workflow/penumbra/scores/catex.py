@@ -4,11 +4,12 @@ import numpy as np
 
 from penumbra.errors import PenumbraError
 from penumbra.numerics import by_rows, max_softmax, unit
+from penumbra.options.ranges import Share
 
 NEEDS = ("features",)
 
 
-def score(arrays: dict[str, np.ndarray], least: float = 0.5) -> np.ndarray:
+def score(arrays: dict[str, np.ndarray], least: Share = 0.5) -> np.ndarray:
     """max_c softmax(cos_c · gate_c)_c: features (N, E) -> (N,) in [1/C, 1].
 
     Features are image embeddings; text and ood_text (C, E) those of the learned prompts of each

@@ -1,6 +1,7 @@
 """CCFN for vision transformers: a residual norm of the gated class token (UAT paper, A.12)."""
 
 from collections.abc import Iterable
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -8,14 +9,16 @@ from torch import Tensor
 from penumbra.errors import PenumbraError, unknown
 from penumbra.networks.probe import Probe
 from penumbra.numerics import principal_dim
+from penumbra.options.ranges import Count
 
 NEEDS = ("maps",)
 FIT = ("train", "maps")
-GATES = ("token_max", "self", "none")
+Gate = Literal["token_max", "self", "none"]
+GATES = get_args(Gate)
 TOKENS = "norm"  # the step that gives all tokens as the head would see them
 
 
-def fit(probe: Probe, batches: Iterable[Tensor], dim: int | None = None) -> dict[str, Tensor]:
+def fit(probe: Probe, batches: Iterable[Tensor], dim: Count | None = None) -> dict[str, Tensor]:
     """ViM's residual space (Wang et al. 2022) of training images' gated features, for each gate.
 
     `dim` leading directions are left out; the paper names no number. Default: ViM's, 1000 of 2048
@@ -48,7 +51,7 @@ def fit(probe: Probe, batches: Iterable[Tensor], dim: int | None = None) -> dict
     return found
 
 
-def score(probe: Probe, x: Tensor, gate: str = "token_max") -> Tensor:
+def score(probe: Probe, x: Tensor, gate: Gate = "token_max") -> Tensor:
     """-‖residual part of the gated class token‖₂ ≤ 0: (n, 3, H, W) -> (n,).
 
     Raises:

@@ -4,12 +4,13 @@ import numpy as np
 
 from penumbra.errors import PenumbraError
 from penumbra.numerics import by_rows, head, logsumexp, quantile
+from penumbra.options.ranges import Percent
 
 NEEDS = ("features", "head")
 FIT = ("train", "features", "head")
 
 
-def fit(arrays: dict[str, np.ndarray], *, percentile: float = 90.0) -> dict[str, np.ndarray]:
+def fit(arrays: dict[str, np.ndarray], *, percentile: Percent = 90.0) -> dict[str, np.ndarray]:
     """The weights that contribute most on features (N, D): sparse_weight (C, D).
 
     Kept are those whose signed contribution W · mean(z) (contribution, (C, D)) lies above the

@@ -3,11 +3,12 @@
 import numpy as np
 
 from penumbra.numerics import by_rows, norms, unit
+from penumbra.options.ranges import NotNegative
 
 NEEDS = ("features", "head")
 
 
-def score(arrays: dict[str, np.ndarray], norm_weight: float = 1.0) -> np.ndarray:
+def score(arrays: dict[str, np.ndarray], norm_weight: NotNegative = 1.0) -> np.ndarray:
     """max_j cos(z, w_j) + λ ‖z‖: features (N, D) -> (N,).
 
     λ (`norm_weight`) has no published value; 0 leaves the cosine alone. A zero vector has cosine 0.

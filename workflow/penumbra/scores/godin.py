@@ -1,6 +1,7 @@
 """Generalized ODIN's score (Hsu et al. 2020); for networks trained with its head."""
 
 from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -8,16 +9,18 @@ from torch import Tensor
 from penumbra.errors import PenumbraError, unknown
 from penumbra.networks.heads import GodinHead
 from penumbra.networks.probe import Probe, sign, slope
+from penumbra.options.ranges import Filled, NotNegative
 
 NEEDS = ("gradients",)
 FIT = ("heldout", "gradients")
-OF = ("h", "g", "logit")
+Of = Literal["h", "g", "logit"]
+OF = get_args(Of)
 
 
 def fit(
     probe: Probe,
     batches: Iterable[Tensor],
-    eps: Sequence[float] = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08),
+    eps: Annotated[Sequence[NotNegative], Filled()] = (0.0, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.08),
 ) -> dict[str, Tensor]:
     """The step that gives held-out ID images the largest mean score (Eq. 9), for each score.
 
@@ -38,7 +41,7 @@ def fit(
     return {f"eps_{of}": steps[[int(totals[of].argmax())]] for of in OF}
 
 
-def score(probe: Probe, x: Tensor, of: str = "h") -> Tensor:
+def score(probe: Probe, x: Tensor, of: Of = "h") -> Tensor:
     """S(x + ε · sgn(∇ₓ S)) with S = max h, g or max logit: (n, 3, H, W) -> (n,).
 
     The paper's best is `h` (DeConf-C). ε, of fit(), is a step in units of pixels, so it is divided

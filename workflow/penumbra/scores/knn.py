@@ -4,6 +4,7 @@ import numpy as np
 
 from penumbra.errors import PenumbraError
 from penumbra.numerics import finite, unit
+from penumbra.options.ranges import Count
 
 NEEDS = ("features",)
 FIT = ("train", "features")
@@ -24,7 +25,7 @@ def fit(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"bank": bank if active.all() else bank[active]}
 
 
-def score(arrays: dict[str, np.ndarray], k: int = 50) -> np.ndarray:
+def score(arrays: dict[str, np.ndarray], k: Count = 50) -> np.ndarray:
     """Minus the squared distance of z/‖z‖ to its k-th nearest in the bank: (N, D) -> (N,) ≤ 0.
 
     The paper takes k = 50 on CIFAR-10, 200 on CIFAR-100, 1000 on ImageNet. The neighbour is found

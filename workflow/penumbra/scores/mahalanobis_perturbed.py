@@ -4,13 +4,14 @@ import torch
 from torch import Tensor
 
 from penumbra.networks.probe import Probe, sign, slope
+from penumbra.options.ranges import NotNegative
 from penumbra.scores.mahalanobis import fit as fit
 
 NEEDS = ("gradients",)
 FIT = ("train", "features", "labels")
 
 
-def score(probe: Probe, x: Tensor, eps: float = 0.0014) -> Tensor:
+def score(probe: Probe, x: Tensor, eps: NotNegative = 0.0014) -> Tensor:
     """-½ min_c (z - μ_c)ᵀ Σ⁺ (z - μ_c) ≤ 0 of x̃ = x - ε · sgn(∇ₓ of that distance): -> (n,).
 
     Eq. 2 and Section 2.2 for penultimate features z, (n, 3, H, W) -> (n,). ε is a step in units of

@@ -1,32 +1,44 @@
 """NAC-UE: how well training images cover the states of an image's neurons (Liu et al. 2023)."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import unknown
 from penumbra.networks.probe import Probe
+from penumbra.options.check import examine, refuse
+from penumbra.options.ranges import Filled, Positive, at_least
 
 NEEDS = ("gradients",)
 FIT = ("train", "gradients")
 FEATURES = "features"
+
+
+class Layer(TypedDict):
+    """How a layer's states are counted."""
+
+    full: Positive
+    bins: Annotated[int, at_least(4)]  # fewer leave none between the ends
+    alpha: Positive
+
+
 # Those published for ResNet-18 on CIFAR-10: a bin is full at `full` images (O); M thresholds make
 # the `bins`, a state is the sigmoid of α times what the neuron gives and how much it matters.
-LAYERS = {
+LAYERS: dict[str, Layer] = {
     "features": {"full": 50, "bins": 50, "alpha": 100.0},
     "stage3": {"full": 100, "bins": 500, "alpha": 1000.0},
     "stage2": {"full": 5, "bins": 50, "alpha": 0.001},
     "stage1": {"full": 100, "bins": 500, "alpha": 0.001},
 }
-LEAST_BINS = 4  # fewer leave no bin between the ends
-PARAMETERS = ("full", "bins", "alpha")
 
 
 def fit(
-    probe: Probe, batches: Iterable[Tensor], layers: Mapping[str, Mapping[str, Any]] = LAYERS
+    probe: Probe,
+    batches: Iterable[Tensor],
+    layers: Annotated[Mapping[str, Layer], Filled()] = LAYERS,
 ) -> dict[str, Tensor]:
     """How many images put each neuron of each layer into each bin of its states.
 
@@ -42,11 +54,7 @@ def fit(
     parameters: dict[str, Tensor] = {}
     for layer, own in layers.items():
         _step_of(probe, layer)
-        for name in PARAMETERS:
-            if name not in own:
-                raise PenumbraError(f"scorer nac: layer {layer} does not name its `{name}`")
-        if own["bins"] < LEAST_BINS:
-            raise PenumbraError(f"scorer nac: layer {layer}: bins {own['bins']} is less than 4")
+        refuse(f"scorer nac, layer {layer}", examine(Layer, own))
         parameters[f"{layer}.edges"] = edges(int(own["bins"]))
         parameters[f"{layer}.full"] = torch.tensor([float(own["full"])])
         parameters[f"{layer}.alpha"] = torch.tensor([float(own["alpha"])])

@@ -4,11 +4,14 @@ import torch
 from torch import Tensor
 
 from penumbra.networks.probe import Probe, sign
+from penumbra.options.ranges import NotNegative, Positive
 
 NEEDS = ("gradients",)
 
 
-def score(probe: Probe, x: Tensor, temperature: float = 1000.0, eps: float = 0.0014) -> Tensor:
+def score(
+    probe: Probe, x: Tensor, temperature: Positive = 1000.0, eps: NotNegative = 0.0014
+) -> Tensor:
     """max softmax(l(x̃) / T) of x̃ = x - ε · sgn(∇ₓ CE(l / T, ŷ)): (n, 3, H, W) -> (n,).
 
     Eq. 1 and 2 with ŷ the predicted class; in [1/C, 1]. ε is a step in units of pixels, so it is

@@ -3,11 +3,12 @@
 import numpy as np
 
 from penumbra.numerics import by_rows, class_first, softmax
+from penumbra.options.ranges import Positive
 
 NEEDS = ("logits", "features")
 
 
-def score(arrays: dict[str, np.ndarray], temperature: float = 3.0) -> np.ndarray:
+def score(arrays: dict[str, np.ndarray], temperature: Positive = 3.0) -> np.ndarray:
     """-(d(z) + d(l) + d(softmax(l / T))) / 3: logits (N, C), features (N, D) -> (N,) ≤ 0."""
 
     def mean_distance(logits: np.ndarray, features: np.ndarray) -> np.ndarray:

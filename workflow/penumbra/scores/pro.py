@@ -1,12 +1,14 @@
 """Perturbation-rectified confidence: the least on a short descent (PRO, Chen et al. 2025)."""
 
-from typing import Any
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
 
 from penumbra.errors import unknown
 from penumbra.networks.probe import Probe
+from penumbra.options.check import require
+from penumbra.options.ranges import Belongs, Count, NotNegative, Positive, at_least
 
 NEEDS = ("gradients",)
 # Parameters of each variant by the official code. Its search, for which it needs OOD images, starts
@@ -17,33 +19,44 @@ VARIANTS: dict[str, dict[str, float]] = {
     "msp_t": {"steps": 1, "eps": 3e-3, "temperature": 10.0},
     "ent": {"steps": 2, "eps": 1.4e-3},
 }
+Variant = Literal["gen", "msp", "msp_t", "ent"]
+TOGETHER = (Belongs("variant", VARIANTS),)
 
 
-def score(probe: Probe, x: Tensor, variant: str = "gen", **parameters: Any) -> Tensor:
+def score(
+    probe: Probe,
+    x: Tensor,
+    variant: Variant = "gen",
+    *,
+    steps: Annotated[int, at_least(0)] | None = None,
+    eps: NotNegative | None = None,
+    temperature: Positive | None = None,
+    gamma: Positive | None = None,
+    top: Count | None = None,
+) -> Tensor:
     """min over t = 0 … K of the confidence at x_t, x_{t+1} = x_t - ε · sgn(∇ confidence(x_t)).
 
-    (n, 3, H, W) -> (n,). Parameters: `steps` K and `eps` ε, in units of normalised inputs;
-    `temperature` of msp_t; of gen, `gamma` and the number `top` of largest probabilities. Neither
-    projected nor clipped; a zero gradient moves nothing.
+    (n, 3, H, W) -> (n,). `steps` K and `eps` ε, in units of normalised inputs; `temperature` of
+    msp_t; of gen, `gamma` and the number `top` of largest probabilities; None for the variant's
+    own. Neither projected nor clipped; a zero gradient moves nothing.
 
     Raises:
         PenumbraError: no such variant, or a parameter that the variant does not have.
     """
     if variant not in VARIANTS:
         raise unknown("variant", variant, VARIANTS, "scorer pro")
-    for name in parameters:
-        if name not in VARIANTS[variant]:
-            raise unknown("parameter", name, VARIANTS[variant], f"scorer pro, variant {variant}")
-    chosen = VARIANTS[variant] | parameters
-    steps, eps = int(chosen.pop("steps")), chosen.pop("eps")
+    given = {"steps": steps, "eps": eps, "temperature": temperature, "gamma": gamma, "top": top}
+    require("scorer pro", TOGETHER, variant=variant, **given)
+    chosen = VARIANTS[variant] | {key: value for key, value in given.items() if value is not None}
+    count, size = int(chosen.pop("steps")), chosen.pop("eps")
     least = x.new_full((len(x),), torch.inf, dtype=torch.float64)
-    for step in range(steps + 1):
-        x = x.detach().requires_grad_(step < steps)
+    for step in range(count + 1):
+        x = x.detach().requires_grad_(step < count)
         value = confidence(probe.logits(x), variant, **chosen)
         least = torch.minimum(least, value.detach())
-        if step < steps:
+        if step < count:
             (gradient,) = torch.autograd.grad(value.sum(), x)
-            x = x.detach() - eps * gradient.sign()
+            x = x.detach() - size * gradient.sign()
     return least
 
 

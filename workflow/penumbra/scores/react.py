@@ -3,12 +3,13 @@
 import numpy as np
 
 from penumbra.numerics import by_rows, head, logsumexp, quantile
+from penumbra.options.ranges import Percent
 
 NEEDS = ("features", "head")
 FIT = ("train", "features")
 
 
-def fit(arrays: dict[str, np.ndarray], *, percentile: float = 90.0) -> dict[str, np.ndarray]:
+def fit(arrays: dict[str, np.ndarray], *, percentile: Percent = 90.0) -> dict[str, np.ndarray]:
     """The percentile of all entries of features (N, D), where they are cut off: threshold (1,).
 
     The paper fits on training images; its code on held-out ones.

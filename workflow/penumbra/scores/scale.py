@@ -1,14 +1,20 @@
 """Energy of scaled activations (SCALE, Xu et al. 2023)."""
 
+from typing import Annotated
+
 import numpy as np
 
 from penumbra.errors import PenumbraError
 from penumbra.numerics import by_rows, logsumexp
+from penumbra.options.ranges import Bound
 
 NEEDS = ("features", "head")
 
 
-def score(arrays: dict[str, np.ndarray], percentile: float = 85.0) -> np.ndarray:
+def score(
+    arrays: dict[str, np.ndarray],
+    percentile: Annotated[float, Bound(0, 100, open_high=True)] = 85.0,
+) -> np.ndarray:
     """logsumexp(W (z · exp(r)) + b), r = Σz / Σ(top-k z), Eq. 6 and 7: features (N, D) -> (N,).
 
     k = D - round(D · percentile / 100); no entry is pruned. Where the top k add up to 0, as those

@@ -1,5 +1,7 @@
 """Mahalanobis distance of normalised features (SSD, Sehwag et al. 2021)."""
 
+from typing import Literal, get_args
+
 import numpy as np
 
 from penumbra.errors import unknown
@@ -7,9 +9,10 @@ from penumbra.numerics import by_rows, class_rows, second_moment, unit, whitenin
 
 NEEDS = ("features",)
 FIT = ("train", "features", "labels")
+Clusters = Literal["one", "labels"]
 
 
-def fit(arrays: dict[str, np.ndarray], *, clusters: str = "one") -> dict[str, np.ndarray]:
+def fit(arrays: dict[str, np.ndarray], *, clusters: Clusters = "one") -> dict[str, np.ndarray]:
     """Gaussians of z/‖z‖, each unit over its standard deviation: features (N, D), labels (N,).
 
     `clusters`: "one" Gaussian for all images, or one for each class, with its own covariance
@@ -20,8 +23,8 @@ def fit(arrays: dict[str, np.ndarray], *, clusters: str = "one") -> dict[str, np
         PenumbraError: no such clusters, a class without an image, features that are not finite or
             do not vary.
     """
-    if clusters not in ("one", "labels"):
-        raise unknown("clusters", clusters, ("one", "labels"), "ssd")
+    if clusters not in get_args(Clusters):
+        raise unknown("clusters", clusters, get_args(Clusters), "ssd")
     points = unit(arrays["features"])
     centre = points.mean(0, dtype=np.float64)
     covariance = second_moment(points, centre)

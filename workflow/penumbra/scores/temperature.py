@@ -1,5 +1,7 @@
 """Maximum softmax probability after temperature scaling (Guo et al. 2017)."""
 
+from typing import Literal
+
 import numpy as np
 
 from penumbra.errors import PenumbraError, unknown
@@ -19,7 +21,9 @@ def score(arrays: dict[str, np.ndarray]) -> np.ndarray:
     return by_rows(lambda logits: max_softmax(class_first(logits), temperature), arrays["logits"])
 
 
-def fit(arrays: dict[str, np.ndarray], *, search: str = "optimum") -> dict[str, np.ndarray]:
+def fit(
+    arrays: dict[str, np.ndarray], *, search: Literal["optimum", "lbfgs50"] = "optimum"
+) -> dict[str, np.ndarray]:
     """The temperature (1,) that makes the labels (N,) likeliest, given logits (N, C).
 
     `search` is "optimum", or "lbfgs50" for what the published code returns: 50 steps of L-BFGS

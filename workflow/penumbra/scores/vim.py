@@ -11,12 +11,13 @@ from penumbra.numerics import (
     second_moment,
     spectrum,
 )
+from penumbra.options.ranges import Count
 
 NEEDS = ("logits", "features")
 FIT = ("train", "logits", "features", "head")
 
 
-def fit(arrays: dict[str, np.ndarray], *, dim: int | None = None) -> dict[str, np.ndarray]:
+def fit(arrays: dict[str, np.ndarray], *, dim: Count | None = None) -> dict[str, np.ndarray]:
     """The residual space of features (N, D), and the size of a virtual logit.
 
     Origin u = -W⁺b (D,); eigenvalues (D,), descending, of the mean of (z - u)(z - u)ᵀ; residual

@@ -10,6 +10,7 @@ from penumbra.columns import matrix, numbers
 from penumbra.errors import PenumbraError
 from penumbra.networks.official import check_encoder
 from penumbra.networks.rdm import Rdm
+from penumbra.options.guidance import Block
 from penumbra.outliers.anchors import Anchor, plan, shard
 from penumbra.outliers.guidance import Guidance
 from penumbra.outliers.store import embedding_table, encoder_of
@@ -27,7 +28,7 @@ def run(job: Job) -> None:
     state = read_checkpoint(job.input("rdm"))
     check_encoder(str(job.input("rdm")), state, encoder_of(rows))
     rdm = Rdm.from_state(state).to(device)
-    guidance = dict(config["guidance"])
+    guidance = vars(Block.of(config["guidance"])).copy()
     scales, dtype = guidance.pop("scales"), getattr(torch, guidance.pop("precision"))
     classes = json.loads(rows.schema.metadata[b"classes"])
     labels = numbers(rows["label"])

@@ -14,7 +14,8 @@ from penumbra.columns import matrix, table
 from penumbra.images.shards import from_table
 from penumbra.networks.moco import MoCo
 from penumbra.networks.vqgan import Tokenizer
-from penumbra.parts.data import DEFAULTS, Data
+from penumbra.options.loop import DEFAULTS
+from penumbra.parts.data import Data
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.stages.common import Job, main, seeded

@@ -8,8 +8,9 @@ import pyarrow as pa
 from penumbra.audit.artifacts import dumps, read_parquet, write_parquet
 from penumbra.audit.notes import noted
 from penumbra.calibration.crossfit import fold_of, join
-from penumbra.calibration.selection import Filter, select
+from penumbra.calibration.selection import select
 from penumbra.columns import column, numbers
+from penumbra.options.filter import Filter
 from penumbra.seeds import derive
 from penumbra.stages.common import Job, main, seeded
 
@@ -22,7 +23,7 @@ def run(job: Job) -> None:
     else:
         names, q = [n for path in job.inputs["scored"] for n in _names(path)], None
     seed = derive("selection", config["outliers"], job.wildcards["seed"])
-    found = select(names, q, Filter(**config["options"]), seed)
+    found = select(names, q, Filter.of(config["options"]), seed)
     note = found.note and f"seed {job.wildcards['seed']}: {found.note}"
     job.report(f"{found.kept.sum()} of {len(names)} outliers kept{'; ' + note if note else ''}")
     columns = {"outlier": column(names), "kept": column(found.kept)}

@@ -3,7 +3,6 @@
 import copy
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,18 +11,8 @@ from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
 from penumbra.networks.moco import MoCo, mlp, normalised
+from penumbra.options.parts.encoder import Objective
 from penumbra.training.views import Views
-
-
-@dataclass(frozen=True)
-class Options:
-    """The recipe's switches; published for ViT: 0.2, 0.99 cosine, 4096, and the patches frozen."""
-
-    temperature: float
-    momentum: float
-    momentum_schedule: str  # cosine: to 1 at the last step; constant
-    predictor: int
-    views: Mapping[str, Any]
 
 
 class Pair(nn.Module):
@@ -52,13 +41,9 @@ class ContrastiveObjective:
     """
 
     def __init__(self, pixels: Tensor, encoder: MoCo, options: Mapping[str, Any], steps: int):
-        self.options = o = Options(**options)
-        if o.momentum_schedule not in ("cosine", "constant"):
-            raise PenumbraError(
-                f"momentum_schedule: {o.momentum_schedule!r} is neither cosine nor constant"
-            )
+        self.options = o = Objective.of(options)
         self.pixels, self.steps = pixels, steps
-        self.views = Views(**o.views)
+        self.views = Views(**vars(o.views))
         self.module = Pair(encoder, o.predictor).to(pixels.device)
 
     def __len__(self) -> int:

@@ -6,7 +6,6 @@ outlier, and phi is trained along with the network.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,24 +16,10 @@ from penumbra.errors import PenumbraError
 from penumbra.images.augment import Feeder
 from penumbra.networks import phi
 from penumbra.networks.states import under
+from penumbra.options.methods.energy import Options
 from penumbra.seeds import derive
 from penumbra.training.method import Batch, Method, Perturb, Setting
 from penumbra.training.stream import Stream
-
-
-@dataclass(frozen=True)
-class Options:
-    """`beta` weights the uncertainty loss; the schema of `recipes.*.energy` describes the rest.
-
-    Without `monotone`, phi is free, as published for networks that know ID already. From scratch
-    it may settle on whichever of ID and outliers has the larger lse at first, and drive it there.
-    """
-
-    beta: float
-    phi: str
-    monotone: bool
-    reduction: str
-    outlier_batch: int
 
 
 class EnergyRegularised(Method):
@@ -42,7 +27,7 @@ class EnergyRegularised(Method):
 
     def __init__(self, options: Mapping[str, Any], setting: Setting):
         super().__init__(options, setting)
-        self.options = o = Options(**options)
+        self.options = o = Options.of(options)
         self.outliers = Stream(_outliers(setting), o.outlier_batch, setting.seed, "outliers")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(setting.seed, "phi"))

@@ -1,69 +1,25 @@
 """The training loop of the generative parts: any Objective, AdamW, a rate that moves every step."""
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import PenumbraError
 from penumbra.networks.states import under
+from penumbra.options.loop import Recipe
 from penumbra.training.adamw import AdamW
 from penumbra.training.epochs import Loop
 from penumbra.training.objective import Objective
 from penumbra.training.progress import Extent, Progress
 from penumbra.training.resume import Record, Resume
 
-SCHEDULES = ("constant", "cosine")
-PRECISIONS = ("float32", "bfloat16")
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a part is trained; the keys of its recipe.
-
-    lr rises linearly over `warmup_epochs`, then stays or falls as half a cosine to zero, step by
-    step. `clip` bounds the gradient's norm; None leaves it.
-    """
-
-    epochs: int
-    batch_size: int
-    lr: float
-    weight_decay: float
-    betas: tuple[float, float]
-    warmup_epochs: float
-    schedule: str
-    clip: float | None
-    precision: str
-
-    @classmethod
-    def of(cls, recipe: Mapping[str, Any]) -> "Recipe":
-        """The loop's share of a part's recipe, whose other keys belong to the part itself."""
-        missing = [field.name for field in fields(cls) if field.name not in recipe]
-        if missing:
-            raise PenumbraError(f"recipe of a part: no {', '.join(missing)}; the loop needs them")
-        return cls(**{field.name: recipe[field.name] for field in fields(cls)})
-
-    def __post_init__(self) -> None:
-        for key, valid in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
-            if getattr(self, key) not in valid:
-                raise unknown(key, getattr(self, key), valid, "recipe of a part")
-        if not 0 <= self.warmup_epochs < max(self.epochs, 1) or self.batch_size < 1:
-            raise PenumbraError(
-                f"recipe of a part: warmup_epochs {self.warmup_epochs} of {self.epochs} epochs, "
-                f"batch_size {self.batch_size}; the warm-up must end and a batch hold a sample"
-            )
-
-    def rate(self, epoch: float) -> float:
-        """The learning rate when so many epochs, or parts of them, have passed."""
-        if epoch < self.warmup_epochs:
-            return self.lr * epoch / self.warmup_epochs
-        if self.schedule == "constant":
-            return self.lr
-        share = (epoch - self.warmup_epochs) / (self.epochs - self.warmup_epochs)
-        return self.lr * 0.5 * (1 + math.cos(math.pi * share))
+def share(recipe: Mapping[str, Any]) -> Recipe:
+    """The loop's share of a part's recipe, whose other keys belong to the part itself."""
+    return Recipe.of({f.name: recipe[f.name] for f in fields(Recipe) if f.name in recipe})
 
 
 def fit(
@@ -79,7 +35,7 @@ def fit(
         PenumbraError: the recipe lacks a key or has an unknown value, there are no samples, or the
             training ends early, as `Loop.run` says.
     """
-    return _Run(objective, Recipe.of(recipe), seed).run(resume, report)
+    return _Run(objective, share(recipe), seed).run(resume, report)
 
 
 class _Run(Loop):

@@ -1,27 +1,16 @@
 """Per-sample adversarial training (UAT paper, Table 9): the same loop, no universal map."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from penumbra.networks.graphs import Graphed
+from penumbra.options.methods.pgd import Options
 from penumbra.seeds import derive
 from penumbra.training.attack import pgd
 from penumbra.training.method import Batch, Method, Perturb, Setting
-
-
-@dataclass(frozen=True)
-class Options:
-    """eps and step in pixel units of [0, 1]; `perturb_on` odd batches of an epoch, or always."""
-
-    eps: float
-    step: float
-    steps: int
-    random_start: bool
-    perturb_on: str
 
 
 class PerSample(Method):
@@ -29,7 +18,7 @@ class PerSample(Method):
 
     def __init__(self, options: Mapping[str, Any], setting: Setting):
         super().__init__(options, setting)
-        self.options = Options(**options)
+        self.options = Options.of(options)
         self.climb = Graphed(self._climb, setting.graphs)
 
     def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:

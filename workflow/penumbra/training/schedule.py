@@ -2,6 +2,8 @@
 
 import math
 
+from penumbra.options.schedule import Schedule
+
 
 def learning_rate(
     schedule: dict, base: float, epoch: int, epochs: int, index: int = 0, batches: int = 1
@@ -9,15 +11,15 @@ def learning_rate(
     """The rate of batch `index` of `batches` in an epoch, all counted from 0.
 
     `multistep`: base · gamma^(milestones passed, as shares of all epochs). `cosine`: to zero, by
-    epoch. `cosine_iteration`: by batch, linearly up to base over `warmup_epochs` (default 0), then
-    a half cosine over the rest down to `floor` (default 0).
+    epoch. `cosine_iteration`: by batch, linearly up to base over `warmup_epochs`, then a half
+    cosine over the rest down to `floor`.
     """
     if schedule["kind"] == "cosine_iteration":
-        warmup = schedule.get("warmup_epochs", 0) * batches
+        warmup = schedule.get("warmup_epochs", Schedule.warmup_epochs) * batches
         step = epoch * batches + index
         if step < warmup:
             return base * (step + 1) / warmup
-        floor = schedule.get("floor", 0.0)
+        floor = schedule.get("floor", Schedule.floor)
         return floor + (base - floor) * _cosine((step - warmup) / (epochs * batches - warmup))
     if schedule["kind"] == "cosine":
         return base * _cosine(epoch / epochs)

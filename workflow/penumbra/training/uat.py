@@ -6,7 +6,6 @@ that fits all of the paper's tables; the others are options.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,30 +14,11 @@ from torch import Tensor
 
 from penumbra.networks.base import INPUT
 from penumbra.networks.graphs import Graphed
+from penumbra.options.methods.uat import Options
 from penumbra.seeds import derive
 from penumbra.training.attack import frozen
 from penumbra.training.method import Batch, Method, Perturb, Setting
 from penumbra.training.pgd import PerSample
-
-
-@dataclass(frozen=True)
-class Options:
-    """The switches of Algorithm 1; the schema of `recipes.*.uat` describes each."""
-
-    position: str
-    index: str
-    perturb_on: str
-    tau: int
-    alpha: float
-    space: str
-    update: str
-    steps: int
-    step_size: float
-    restart: str
-    clip: float | str | None
-    init: str
-    bn_phase3: str
-    inner_attack: Mapping[str, Any] | None
 
 
 class Universal(Method):
@@ -52,7 +32,7 @@ class Universal(Method):
 
     def __init__(self, options: Mapping[str, Any], setting: Setting):
         super().__init__(options, setting)
-        self.options = o = Options(**options)
+        self.options = o = Options.of(options)
         self.where = setting.model.place(o.position)
         shape = setting.model.shape_at(self.where, setting.shape)
         self.generator = torch.Generator(setting.device)
@@ -64,7 +44,7 @@ class Universal(Method):
         )
         self.climb = Graphed(self._climb, setting.graphs)
         inner = o.inner_attack
-        self.inner = PerSample({**inner, "perturb_on": "always"}, setting) if inner else None
+        self.inner = PerSample(vars(inner) | {"perturb_on": "always"}, setting) if inner else None
 
     def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:
         """Phases 1 and 2: x alone, or x with the map at its place."""

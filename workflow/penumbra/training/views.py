@@ -7,25 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from penumbra.options.parts import encoder
+
 ASPECT = 3 / 4, 4 / 3  # width over height of a crop
 GREY = (0.299, 0.587, 0.114)
 LEAST_BLUR = 0.1
 
 
-@dataclass(frozen=True)
-class Views:
-    """What may differ between two views of one image.
-
-    crop_scale: least and largest share of the image's area; flip: mirror half of the views (not
-    for digits); brightness, contrast: largest relative change; blur: largest deviation of a
-    Gaussian in pixels, drawn for half of the views, 0 for none.
-    """
-
-    crop_scale: tuple[float, float]
-    flip: bool
-    brightness: float
-    contrast: float
-    blur: float
+@dataclass(frozen=True, kw_only=True)
+class Views(encoder.Views):
+    """The views that its options allow."""
 
     def __call__(self, pixels: Tensor, size: int, generator: torch.Generator) -> Tensor:
         """uint8 (n, 3, H, W) -> one view of each, float32 (n, 3, size, size) in [0, 1]."""

@@ -1,0 +1,16 @@
+"""Options of a classifier out of CLIP and class names, which is not trained."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from penumbra.options import check
+from penumbra.options.ranges import Naming
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(check.Options):
+    """`prompt` is the text of a class, with {} for its name."""
+
+    OWNER = "method zero_shot"
+
+    prompt: Annotated[str, Naming()]

@@ -1,0 +1,72 @@
+"""Which modules the config may name: those that do what a module of their kind does.
+
+A backbone has `build(classes, …)`, a scorer `score()` and NEEDS, a calibration `fit()` and
+`probability()`, a figure `draw(files, config)`; methods and parts have options of their own.
+"""
+
+from collections.abc import Mapping
+
+from penumbra import plugins
+from penumbra.options.signatures import Function, Plugin, plugin
+
+PACKAGES = {
+    "network": "networks",
+    "scorer module": "scores",
+    "calibration module": "calibration",
+    "figure module": "reporting",
+}
+# Functions that a module of each kind has, with the parameters that come first.
+FUNCTIONS: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {
+    "network": {"build": ("classes",)},
+    "scorer module": {"score": None},
+    "calibration module": {"fit": ("energy", "is_id"), "probability": None},
+    "figure module": {"draw": ("files", "config")},
+}
+NAMED = {"method": "options.methods", "kind": "options.parts"}
+
+
+def offered(kind: str) -> list[str]:
+    """The names of a kind that the config may give."""
+    if kind in NAMED:
+        return plugins.names(NAMED[kind])
+    return [name for name in plugins.names(PACKAGES[kind]) if is_offered(kind, name)]
+
+
+def is_offered(kind: str, name: object) -> bool:
+    """Whether the config may give this name for a kind."""
+    if not isinstance(name, str):
+        return False
+    if kind in NAMED:
+        return name in offered(kind)
+    found = _of(kind, name)
+    if found is None:
+        return False
+    wanted = FUNCTIONS[kind].items()
+    return all(
+        name in found.functions and first in (None, found.functions[name].leading)
+        for name, first in wanted
+    )
+
+
+def function(kind: str, module: str, name: str) -> Function | None:
+    """A function of an offered module, its own or one that it imports from a sibling."""
+    found = _of(kind, module)
+    assert found is not None
+    if name in found.functions:
+        return found.functions[name]
+    package, _, sibling = found.imported.get(name, "").rpartition(".")
+    if package != f"penumbra.{PACKAGES[kind]}":
+        return None
+    return function(kind, sibling, name)
+
+
+def rules(kind: str, module: str) -> tuple:
+    """What goes together, as an offered module says."""
+    found = _of(kind, module)
+    return () if found is None else found.rules
+
+
+def _of(kind: str, name: str) -> Plugin | None:
+    file = plugins.HERE / PACKAGES[kind] / f"{name}.py"
+    is_module = name.isidentifier() and name != "__init__" and file.is_file()
+    return plugin(file) if is_module else None

@@ -1,0 +1,66 @@
+"""Entries of the config that are laid over each other, and which of them says a key."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from penumbra.errors import PenumbraError
+from penumbra.options.check import Problem
+from penumbra.planning.config import extended, merge
+
+Placed = tuple[tuple[str, ...], Problem]  # the keys of the config that a problem is about
+Layer = tuple[tuple[str, ...], Mapping[str, Any]]  # where an entry stands, and the entry
+
+
+def entries(config: Any, section: str) -> dict[str, Mapping[str, Any]]:
+    """The entries of a section that are mappings; the schema refuses others."""
+    found = mapping(config, section)
+    return {str(name): entry for name, entry in found.items() if isinstance(entry, Mapping)}
+
+
+def mapping(entry: Any, key: str) -> Mapping[str, Any]:
+    """What an entry says below a key, if that is a mapping; else nothing."""
+    found = entry.get(key) if isinstance(entry, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
+
+
+def laid(kind: str, section: str, every: Mapping[str, Any], name: str) -> list[Layer] | None:
+    """An entry and those that it extends, itself first; None where that leads nowhere."""
+    try:
+        extended(kind, every, name)
+    except (PenumbraError, AttributeError, TypeError):
+        return None
+    layers: list[Layer] = []
+    current: str | None = name
+    while current is not None:
+        layers.append(((section, current), every[current]))
+        current = every[current].get("extends")
+    return layers
+
+
+def together(layers: Iterable[Layer]) -> dict[str, Any]:
+    """All that the layers say, the first above the others."""
+    found: dict[str, Any] = {}
+    for _, entry in reversed([*layers]):
+        found = merge(found, entry)
+    return found
+
+
+def placed(layers: list[Layer], problems: Iterable[Problem], *under: str) -> Iterator[Placed]:
+    """Problems with the keys of the layer that says what they are about, or else of the last."""
+    for problem in problems:
+        keys = (*under, *problem.keys)
+        about = keys[:-1] if problem.kind == "missing" else keys
+        stands = (place for place, entry in layers if about and _says(entry, about))
+        stand = next(stands, layers[-1][0])
+        yield (*stand, *keys), problem
+
+
+def _says(entry: Any, keys: Iterable[str]) -> bool:
+    for key in keys:
+        if isinstance(entry, list | tuple) and key.isdigit() and int(key) < len(entry):
+            entry = entry[int(key)]
+        elif isinstance(entry, Mapping) and key in entry:
+            entry = entry[key]
+        else:
+            return False
+    return True
