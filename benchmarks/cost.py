@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
 from benchmarks import flops, worlds  # noqa: E402
 from penumbra.networks.inference import build  # noqa: E402
-from penumbra.planning import resources, synthesis  # noqa: E402
+from penumbra.planning import detectors, parts, resources  # noqa: E402
 from penumbra.planning.config import resolve_recipe  # noqa: E402
 from penumbra.planning.world import World  # noqa: E402
 
@@ -86,11 +86,11 @@ def precision(world: World, job: worlds.Job) -> str:
         recipes = world.config["recipes"]
         options = resolve_recipe(recipes, wildcards.recipe, wildcards.backbone)
     elif job.rule == "parts":
-        options = synthesis.part(world, wildcards.part).get("training") or {}
+        options = parts.part(world, wildcards.part).get("training") or {}
     elif job.rule == "outliers":
-        options = synthesis.outlier_set(world, wildcards.outliers)["decoding"]
+        options = parts.outlier_set(world, wildcards.outliers)["decoding"]
     elif job.rule == "embeddings":
-        options = synthesis.outlier_set(world, wildcards.outliers)["guidance"]
+        options = parts.outlier_set(world, wildcards.outliers)["guidance"]
     elif job.rule == "representations":
         options = {"precision": applied["representations"]}
     return options.get("precision", "float32")
@@ -160,7 +160,7 @@ def memory(world: World, jobs: list[worlds.Job]) -> str:
     asked: dict[str, int] = {}
     images = 0
     for job in jobs:
-        mb = resources.mem_mb(world, job.stated, job.wildcards, 1)
+        mb = resources.Demands(world).mem_mb(job.stated)(job.wildcards, 1)
         asked[job.stated] = mb
         if job.rule == "models":
             images = max(images, _kept(world, job.wildcards))
@@ -174,7 +174,7 @@ def memory(world: World, jobs: list[worlds.Job]) -> str:
 
 def _kept(world: World, wildcards: worlds.Wildcards) -> int:
     train = world.config["benchmarks"][wildcards.benchmark]["train"]
-    found = synthesis.detector(world, wildcards.recipe, wildcards.backbone)
+    found = detectors.detector(world, wildcards.recipe, wildcards.backbone)
     count = resources.images(world, train)
     count += resources.outliers(world, wildcards.benchmark, found["set"]) if found else 0
     return count * 3 * world.size(train) ** 2

@@ -16,7 +16,7 @@ from benchmarks.worlds import Job
 from penumbra.networks import mage, moco, vqgan
 from penumbra.networks.inference import build
 from penumbra.networks.rdm import Rdm
-from penumbra.planning import resources, specs, synthesis
+from penumbra.planning import detectors, networks, parts, resources
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.world import World
 
@@ -31,7 +31,7 @@ def gflop(world: World, job: Job) -> float:
     wc = job.wildcards
     count = 1000 * resources.thousands(world, job.stated, wc)
     if job.stated == "parts":
-        twice = 2 if synthesis.part(world, wc.part)["kind"] == "encoder" else 1  # two views
+        twice = 2 if parts.part(world, wc.part)["kind"] == "encoder" else 1  # two views
         return 3 * twice * count * part(world, wc.part) if count else 0
     if job.stated == "representations":
         return count * part(world, wc.part)
@@ -61,7 +61,7 @@ def passes(world: World, job: Job) -> float:
         options = world.config["scorers"][wc.scorer].get("options", {})
         return 3 * (1 + options.get("steps", 1)) * _scored(world, wc)
     if rule in ("energies", "categories"):
-        found = synthesis.detector(world, wc.recipe, wc.backbone) or {}
+        found = detectors.detector(world, wc.recipe, wc.backbone) or {}
         outliers = resources.outliers(world, wc.benchmark, found["set"])
         return outliers + _images(world, wc, "heldout") + _images(world, wc, "calibration_ood")
     return 0
@@ -83,7 +83,7 @@ def training(recipe: Mapping[str, Any]) -> float:
 
 def guidance(world: World, name: str) -> float:
     """GFLOP of one outlier's embedding: each step estimates and, guided, differentiates."""
-    entry = synthesis.outlier_set(world, name)
+    entry = parts.outlier_set(world, name)
     guided = entry["guidance"]
     steps = guided["start"] * guided["grid"] / 1000 + 1
     return 3 * steps * (1 + guided["samples"]) * part(world, entry["rdm"])
@@ -91,23 +91,23 @@ def guidance(world: World, name: str) -> float:
 
 def decoding(world: World, name: str) -> float:
     """GFLOP of one outlier's image, from its embedding, by MAGE and its tokenizer's decoder."""
-    entry = synthesis.outlier_set(world, name)
+    entry = parts.outlier_set(world, name)
     both = 2 if entry["decoding"]["guidance"] else 1
     tokens = entry["decoding"]["steps"] * both * part(world, entry["generator"])
-    tokenizer = synthesis.part(world, entry["generator"])["tokenizer"]
+    tokenizer = parts.part(world, entry["generator"])["tokenizer"]
     return tokens + part(world, tokenizer) / 2  # about as much as its encoder
 
 
 @functools.cache
 def classifier(world: World, backbone: str, side: int) -> float:
     """GFLOP of one image's forward pass, which is computed: autocast knows no meta device."""
-    return forward(build(specs.network(world, backbone)[0], 10), torch.zeros(1, 3, side, side))
+    return forward(build(networks.network(world, backbone)[0], 10), torch.zeros(1, 3, side, side))
 
 
 @functools.cache
 def part(world: World, name: str) -> float:
     """GFLOP of one forward pass: of an image, a representation's step, or all tokens."""
-    entry = synthesis.part(world, name)
+    entry = parts.part(world, name)
     options = {**PUBLISHED[entry["kind"]], **entry.get("options", {})}
     side = world.size(entry["images"]) if entry.get("training") else PIXELS
     with torch.device("meta"):
@@ -120,7 +120,7 @@ def part(world: World, name: str) -> float:
             index = torch.zeros(1, dtype=torch.int64)
             rdm = Rdm(**options)
             return forward(rdm, torch.empty(1, rdm.sizes[0]), index, index)
-        tokenizer = synthesis.part(world, entry["tokenizer"]).get("options", {})
+        tokenizer = parts.part(world, entry["tokenizer"]).get("options", {})
         network = mage.build(**options, side=side // vqgan.build(**tokenizer).scale)
         tokens = torch.zeros(1, network.length, dtype=torch.int64)
         return forward(network, tokens, torch.empty(1, network.fake_latent.shape[1]))

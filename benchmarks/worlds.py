@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from penumbra.planning import synthesis
+from penumbra.planning import parts
 from penumbra.planning.config import load_yaml, merge
 from penumbra.planning.world import World
 
@@ -61,9 +61,9 @@ def stand_in(world: World) -> None:
                 folder = world.root / world.datasets[name].get("folder", name)
                 _touch(folder / f"{split}.parquet")
     for name in world.config["parts"]:
-        part = synthesis.part(world, name)
-        if part.get("weights") is not None:
-            _touch(synthesis.weights_file(world, part))
+        entry = parts.part(world, name)
+        if entry.get("weights") is not None:
+            _touch(parts.weights_file(world, entry))
 
 
 def _touch(file: Path) -> None:

@@ -13,6 +13,15 @@ from penumbra.planning import resources
 from penumbra.planning.config import merge
 from penumbra.planning.world import World
 
+
+def minutes(world, rule, names, attempt):
+    return resources.Demands(world).minutes(rule)(names, attempt)
+
+
+def mem_mb(world, rule, names, attempt):
+    return resources.Demands(world).mem_mb(rule)(names, attempt)
+
+
 MODEL = {"benchmark": "digits", "backbone": "resnet18", "recipe": "standard", "seed": "0"}
 
 
@@ -36,16 +45,16 @@ def test_more_epochs_images_and_retries_ask_for_more(world):
     small, wc = world(), wildcards()
     longer = world({"recipes": {"standard": {"epochs": 500}}})
     larger = world({"image_sets": {"digits-train": {"count": 500_000}}})
-    asked = resources.minutes(small, "models", wc, 1)
-    assert resources.minutes(longer, "models", wc, 1) > 2 * asked
-    assert resources.minutes(larger, "models", wc, 1) > 2 * asked
-    for ask in (resources.minutes, resources.mem_mb):
+    asked = minutes(small, "models", wc, 1)
+    assert minutes(longer, "models", wc, 1) > 2 * asked
+    assert minutes(larger, "models", wc, 1) > 2 * asked
+    for ask in (minutes, mem_mb):
         assert ask(small, "models", wc, 3) == 3 * ask(small, "models", wc, 1)
-    assert resources.minutes(small, "models", wc, 10_000) == small.config["compute"]["longest"]
-    assert resources.mem_mb(small, "models", wc, 10_000) == small.config["compute"]["memory"]
+    assert minutes(small, "models", wc, 10_000) == small.config["compute"]["longest"]
+    assert mem_mb(small, "models", wc, 10_000) == small.config["compute"]["memory"]
     scored = world({"image_sets": {"digits-test": {"count": 5_000_000}}})
     of_scorer = wildcards(input="clean", scorer="knn")
-    more, less = (resources.minutes(made, "scores", of_scorer, 1) for made in (scored, small))
+    more, less = (minutes(made, "scores", of_scorer, 1) for made in (scored, small))
     assert more > 2 * less
 
 
@@ -57,8 +66,8 @@ def test_a_limit_is_twice_the_stated_time_and_a_start(world):
             "recipes": {"standard": {"epochs": 10}},
         }
     )
-    assert resources.minutes(made, "models", wildcards(), 1) == pytest.approx(5 + 2 * 20, abs=1)
-    assert resources.mem_mb(made, "models", wildcards(), 2) == 2468
+    assert minutes(made, "models", wildcards(), 1) == pytest.approx(5 + 2 * 20, abs=1)
+    assert mem_mb(made, "models", wildcards(), 2) == 2468
 
 
 def test_shards_share_the_time(world):
@@ -121,7 +130,7 @@ def test_the_schema_names_every_rule_and_each_asks_by_its_own_name(root):
     for file in (root / "workflow/rules").glob("*.smk"):
         for block in re.split(r"\n *(?=rule\b)", file.read_text())[1:]:
             name = (re.match(r"rule (\w+):", block) or [None, "gather"])[1]
-            stated = re.findall(r'resources\.\w+, WORLD, "(\w+)"', block)
+            stated = re.findall(r'demands\.\w+\("(\w+)"\)', block)
             assert stated == [name, name], name
             asked.append(name)
     schema = yaml.safe_load((root / "config/schemas/config.schema.yaml").read_text())

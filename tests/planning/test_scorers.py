@@ -6,9 +6,17 @@ import pytest
 import yaml
 
 from penumbra.errors import PenumbraError
-from penumbra.planning import needs, score_specs, scorers
+from penumbra.planning import needs, scorers
 from penumbra.planning.config import merge
+from penumbra.planning.readings import Readings
+from penumbra.planning.scores import Scores
+from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
+
+
+def scores(world):
+    return Scores(world, Readings(world), Tables(world))
+
 
 MODEL = {"benchmark": "digits", "backbone": "resnet18", "recipe": "standard", "seed": "0"}
 
@@ -49,33 +57,33 @@ def test_a_benchmark_and_a_backbone_have_parameters_of_their_own(world):
 def test_what_several_scorers_need_is_fitted_once(world):
     made = world({"scorers": {"knn-10": {"module": "knn", "options": {"k": 10}}}})
     fit = "results/embedded/fits/digits/resnet18/standard/seed0/clean/{}.safetensors"
-    assert scorers.fitted(made, reading("knn-10")) == [fit.format("knn")]
-    assert scorers.fitted(made, reading("adascale-l")) == [fit.format("adascale-a")]
-    assert scorers.fitted(made, reading("react")) == [fit.format("react")]
-    assert scorers.fitted(made, reading("msp")) == []
+    assert scores(made).fitted(reading("knn-10")) == [fit.format("knn")]
+    assert scores(made).fitted(reading("adascale-l")) == [fit.format("adascale-a")]
+    assert scores(made).fitted(reading("react")) == [fit.format("react")]
+    assert scores(made).fitted(reading("msp")) == []
 
 
 def test_another_fit_is_not_shared(world):
     made = world({"scorers": {"react-99": {"module": "react", "fit": {"percentile": 99.0}}}})
-    assert scorers.fitted(made, reading("react-99"))[0].endswith("react-99.safetensors")
+    assert scores(made).fitted(reading("react-99"))[0].endswith("react-99.safetensors")
 
 
 def test_a_scorer_is_fitted_on_the_images_that_its_model_knows(world):
     """The shift grid is read under models of digits: its fits are theirs."""
-    found = scorers.fitted(world(), reading("temperature", benchmark="digits-grid"))
+    found = scores(world()).fitted(reading("temperature", benchmark="digits-grid"))
     assert found == [
         "results/embedded/fits/digits/resnet18/standard/seed0/clean/temperature.safetensors"
     ]
 
 
 def test_scorers_of_arrays_are_given_no_network(world):
-    assert scorers.features(world(), reading("react")) == [
+    assert scores(world()).features(reading("react")) == [
         "results/embedded/outputs/digits/resnet18/standard/seed0/clean.parquet"
     ]
-    assert scorers.head(world(), reading("react")) == [
+    assert scores(world()).head(reading("react")) == [
         "results/embedded/models/digits/resnet18/standard/seed0/model.safetensors"
     ]
-    assert scorers.head(world(), reading("msp")) == []
+    assert scores(world()).head(reading("msp")) == []
 
 
 def test_held_out_images_must_be_there_before_a_job_starts(world):
@@ -86,10 +94,10 @@ def test_held_out_images_must_be_there_before_a_job_starts(world):
         PenumbraError,
         match=r"uat_table01.yaml: scorer msp is fitted on held-out .* digits names no `heldout`",
     ):
-        made.cells("uat_table01")
+        Tables(made).of("uat_table01")
     trained = world({"scorers": {"msp": {"module": "temperature", "fit": {"role": "train"}}}})
     del trained.config["benchmarks"]["digits"]["heldout"]
-    assert trained.cells("uat_table01")
+    assert Tables(trained).of("uat_table01")
 
 
 def test_weights_of_a_scorer_must_be_there(world, tmp_path):
@@ -99,7 +107,7 @@ def test_weights_of_a_scorer_must_be_there(world, tmp_path):
         scorers.check(made, reading("catex"))
     (tmp_path / "catex.safetensors").touch()
     scorers.check(made, reading("catex"))
-    assert scorers.fitted(made, reading("catex")) == [str(tmp_path / "catex.safetensors")]
+    assert scores(made).fitted(reading("catex")) == [str(tmp_path / "catex.safetensors")]
 
 
 def test_a_block_must_be_named(world):
@@ -137,16 +145,17 @@ def test_every_scorer_of_the_world_has_a_spec(world):
     made = world()
     for name in made.config["scorers"]:
         names = reading(name)
-        of_network = scorers.is_of_network(made, name)
-        make = score_specs.scores_network if of_network else score_specs.scores
-        assert f'"module": "{made.config["scorers"][name]["module"]}"' in make(made, names)
+        of_network = needs.of_network(needs.needs(made.config["scorers"][name]))
+        made_scores = scores(made)
+        make = made_scores.scores_network_spec if of_network else made_scores.scores_spec
+        assert f'"module": "{made.config["scorers"][name]["module"]}"' in make(names)
 
 
 def test_an_option_of_score_does_not_change_the_fit(world):
-    plain = score_specs.fits(world(), reading("knn"))
+    plain = scores(world()).fits_spec(reading("knn"))
     other = world({"scorers": {"knn": {"options": {"k": 5}}}})
-    assert score_specs.fits(other, reading("knn")) == plain
-    assert score_specs.scores(other, reading("knn")) != score_specs.scores(world(), reading("knn"))
+    assert scores(other).fits_spec(reading("knn")) == plain
+    assert scores(other).scores_spec(reading("knn")) != scores(world()).scores_spec(reading("knn"))
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,24 @@ import pytest
 import yaml
 
 from penumbra.errors import PenumbraError
-from penumbra.planning import specs, synthesis, synthesis_specs
+from penumbra.planning.calibration import Calibration
+from penumbra.planning.checks import check_synthesis
 from penumbra.planning.config import merge
+from penumbra.planning.detectors import shard_files
+from penumbra.planning.models import Models
+from penumbra.planning.outliers import Outliers
 from penumbra.planning.requirements import require
+from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
+
+
+def required(world):
+    require(world, Tables(world))
+
+
+def detector_inputs(world, names):
+    models = Models(world)
+    return {"outliers": models.outliers(names), "selection": models.selection(names)}
 
 
 @pytest.fixture(scope="session")
@@ -69,68 +83,66 @@ def names(recipe):
 )
 def test_what_does_not_fit_is_refused_before_a_job_starts(world, over, message):
     with pytest.raises(PenumbraError, match=message):
-        world(over)
+        check_synthesis(world(over))
 
 
 def test_missing_weights_are_named_before_a_job_starts(world):
-    require(world({"weights_root": "/nowhere"}))  # the embedded world trains all its parts
+    required(world({"weights_root": "/nowhere"}))  # the embedded world trains all its parts
     official = {"moco-l": {"weights": "mocov3/vitl.pth.tar", "training": None}}
     made = world({"weights_root": "/nowhere", "parts": official})
     with pytest.raises(PenumbraError, match=r"parts.moco-l: /nowhere/.*vitl.pth.tar is missing"):
-        require(made)
+        required(made)
 
 
 def test_a_detector_reads_its_outliers_and_its_selection(world):
     made = world()
-    first = synthesis.detector_inputs(made, names("detector"))
+    first = detector_inputs(made, names("detector"))
     assert first == {
         "outliers": ["results/embedded/outliers/digits/mixed/0of1.parquet"],
         "selection": [],
     }
-    second = synthesis.detector_inputs(made, names("bad-ood"))
+    second = detector_inputs(made, names("bad-ood"))
     assert second["outliers"] == first["outliers"]
     assert second["selection"] == [
         "results/embedded/selections/digits/resnet34/bad-ood/seed0.parquet"
     ]
-    assert synthesis.selection_inputs(made, names("bad-ood-crossfit")) == [
+    assert Calibration(made).scored(names("bad-ood-crossfit")) == [
         f"results/embedded/calibrations/digits/resnet34/detector-fold{i}/seed0/beta.parquet"
         for i in range(2)
     ]
-    assert synthesis.selection_inputs(made, names("bad-ood-random")) == first["outliers"]
-    assert synthesis.detector_inputs(made, names("standard")) == {"outliers": [], "selection": []}
+    assert Calibration(made).scored(names("bad-ood-random")) == first["outliers"]
+    assert detector_inputs(made, names("standard")) == {"outliers": [], "selection": []}
 
 
 def test_more_shards_are_more_jobs(world):
     made = world({"outliers": {"mixed": {"shards": 3}}})
-    files = synthesis.shard_files(made, "embeddings", "digits", "mixed")
+    files = shard_files(made, "embeddings", "digits", "mixed")
     assert [file.rsplit("/", 1)[1] for file in files] == [f"{i}of3.parquet" for i in range(3)]
 
 
 def test_the_filter_decides_a_detectors_inputs_and_not_its_own_param(world):
     """A changed band gives another selection, whose content retrains the detector."""
     made, other = world(), world({"filters": {"mid": {"low": 0.25}}})
-    assert specs.models(made, names("bad-ood")) == specs.models(other, names("bad-ood"))
-    assert synthesis_specs.selections(made, names("bad-ood")) != synthesis_specs.selections(
-        other, names("bad-ood")
-    )
+    assert Models(made).spec(names("bad-ood")) == Models(other).spec(names("bad-ood"))
+    assert Calibration(made).selections_spec(names("bad-ood")) != Calibration(
+        other
+    ).selections_spec(names("bad-ood"))
 
 
 def test_uat_models_read_nothing_of_the_outliers(world):
     made, other = world(), world({"outliers": {"mixed": {"seed": 7}}})
     wc = {**names("uat"), "backbone": "resnet18"}
-    assert specs.models(made, wc) == specs.models(other, wc)
-    assert "penumbra.training.pool" not in specs.models(made, wc)
+    assert Models(made).spec(wc) == Models(other).spec(wc)
+    assert "penumbra.training.pool" not in Models(made).spec(wc)
     shard = SimpleNamespace(benchmark="digits", outliers="mixed", shard="0of1")
     wildcards = vars(shard)
-    assert synthesis_specs.embeddings(made, wildcards) != synthesis_specs.embeddings(
-        other, wildcards
-    )
+    assert Outliers(made).embeddings_spec(wildcards) != Outliers(other).embeddings_spec(wildcards)
 
 
 def test_clip_is_asked_for_only_where_it_judges(world):
     clip = {"judge": "clip", "clip": {"folder": "clip", "prompt": "a photo of a {}"}}
     asked = {"weights_root": "/nowhere", "categories": clip}
     with pytest.raises(PenumbraError, match=r"clip.folder: /nowhere/clip holds no CLIP"):
-        require(world(asked))
+        required(world(asked))
     others = {"tables": ["badood_table02"], "figures": ["badood_figure02"]}
-    require(world({**asked, **others}))
+    required(world({**asked, **others}))

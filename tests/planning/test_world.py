@@ -7,11 +7,18 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 from penumbra.errors import PenumbraError
-from penumbra.planning import needs, report_specs, rules, specs
+from penumbra.planning import needs, targets
+from penumbra.planning.cells import expand
 from penumbra.planning.config import merge, resolve_recipe
+from penumbra.planning.figures import Figures
+from penumbra.planning.models import Models
 from penumbra.planning.requirements import require
-from penumbra.planning.tables import expand
+from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
+
+
+def required(world):
+    require(world, Tables(world))
 
 
 @pytest.fixture(scope="session")
@@ -31,12 +38,12 @@ def world(root, config):
 def test_every_table_and_figure_of_the_world_expands(world, config):
     made = world()
     for name in config["tables"]:
-        cells = made.cells(name)
+        cells = Tables(made).of(name)
         assert cells
         assert all(cell.files or cell.missing for cell in cells)
-        report_specs.tables(made, name)
+        Tables(made).spec({"table": name})
     for name in config["figures"]:
-        report_specs.figures(made, name)
+        Figures(made).spec({"figure": name})
 
 
 @pytest.mark.parametrize(
@@ -106,13 +113,13 @@ def test_truth_from_the_command_line_is_none_of_yamls_texts(world, text):
 
 def test_tables_that_a_world_does_not_have_say_why(world):
     made = world({"tables": ["uat_table01"]})
-    names = rules.undeclared(made)
+    names = targets.undeclared(made)
     assert {"uat_table02", "uat_table07", "uat_readings"} <= set(names)
     assert "uat_table01" not in names
     with pytest.raises(WorkflowError, match="not among the tables of the world embedded: add it"):
-        rules.refuse(made, "uat_table02", None)
+        targets.refuse(made, "uat_table02", None)
     with pytest.raises(WorkflowError, match="nothing says yet how it is computed: write config/t"):
-        rules.refuse(made, "uat_table07", None)
+        targets.refuse(made, "uat_table07", None)
 
 
 def test_all_data_that_are_missing_are_told_at_once(world):
@@ -124,7 +131,7 @@ def test_all_data_that_are_missing_are_told_at_once(world):
         },
     }
     with pytest.raises(PenumbraError) as error:
-        require(world(over))
+        required(world(over))
     assert "data set textures (" in str(error.value)
     assert "data set isun (" in str(error.value)
 
@@ -164,13 +171,13 @@ def test_names_in_a_table_are_checked_with_its_file(world, monkeypatch, change, 
     table["rows"][0] |= change
     monkeypatch.setattr(type(made), "table", lambda self, name: table)
     with pytest.raises(PenumbraError, match=f"uat_table01.yaml: .*{message}"):
-        made.cells("uat_table01")
+        Tables(made).of("uat_table01")
 
 
 def test_accuracy_is_of_clean_images(world):
     files = {
         file
-        for cell in world().cells("uat_table06")
+        for cell in Tables(world()).of("uat_table06")
         if cell.metric == "test_accuracy"
         for file in cell.files
     }
@@ -189,20 +196,20 @@ def stored(name="svhn"):
 
 def test_missing_data_set_says_what_is_expected_where_and_how_to_get_it(world, tmp_path):
     with pytest.raises(PenumbraError, match="is missing") as raised:
-        require(world(stored() | {"data_root": str(tmp_path)}))
+        required(world(stored() | {"data_root": str(tmp_path)}))
     message = str(raised.value)
     for part in ("test_32x32.mat", "svhn/test", "svhn/test.parquet", "Stanford", "download=true"):
         assert part in message
     with pytest.raises(PenumbraError, match="--config data_root=DIR"):
-        require(world(stored()))
+        required(world(stored()))
 
 
 def test_missing_ood_set_may_be_left_out_and_is_said(world, config, tmp_path):
     omit = {"benchmarks": {name: {"missing": "omit"} for name in config["benchmarks"]}}
     made = world(stored() | omit | {"data_root": str(tmp_path)})
-    require(made)
+    required(made)
     assert "textures" not in made.all_ood("digits")
-    labels = {cell.column_label for cell in made.cells("uat_table01")}
+    labels = {cell.column_label for cell in Tables(made).of("uat_table01")}
     assert "Textures" not in labels
     assert "Faces" in labels
     assert made.absent("digits") == ["Textures"]
@@ -235,16 +242,16 @@ def test_needs_of_scorers(config):
 
 def test_spec_of_a_model_leaves_out_what_training_does_not_read(world):
     names = {"benchmark": "digits", "backbone": "resnet18", "recipe": "uat", "seed": "0"}
-    plain = specs.models(world(), names)
+    plain = Models(world()).spec(names)
     same = world(
         {"scorers": {"msp": {"options": {}}}, "recipes": {"uat-tau3": {"uat": {"tau": 4}}}}
     )
-    assert specs.models(same, names) == plain
+    assert Models(same).spec(names) == plain
     changed = world({"recipes": {"standard": {"lr": 0.1}}})
-    assert specs.models(changed, names) != plain
+    assert Models(changed).spec(names) != plain
     # Values that change places are seen, because names are part of the text.
     swapped = world({"recipes": {"standard": {"lr": 0.001, "weight_decay": 0.05}}})
-    assert specs.models(swapped, names) != plain
+    assert Models(swapped).spec(names) != plain
 
 
 OVERLAYS = {
@@ -272,12 +279,12 @@ def test_every_shipped_world_is_sound(world, root, name):
     made = world(over)
     assert made.name == name
     for table in made.config["tables"]:
-        rows = {cell.row for cell in made.cells(table)}
+        rows = {cell.row for cell in Tables(made).of(table)}
         assert rows <= set(range(len(made.table(table)["rows"])))
     for figure in made.config["figures"]:
         assert made.table(figure)["inputs"] is not None
     with pytest.raises(PenumbraError, match="is missing"):
-        require(made)
+        required(made)
 
 
 def test_a_column_may_choose_the_scorer_and_accuracies_are_of_clean_images(world):

@@ -21,8 +21,8 @@ from penumbra.evaluation.diversity import jpeg_of_mean, mean_of_jpeg
 from penumbra.images.shards import pixels_at
 from penumbra.networks.inference import Reader, restore
 from penumbra.outliers.store import from_png
-from penumbra.planning import report_specs
 from penumbra.planning.config import merge
+from penumbra.planning.figures import Figures
 from penumbra.planning.world import World
 from penumbra.plugins import load
 from penumbra.reporting.badood_gallery import spread, written
@@ -54,7 +54,7 @@ def planned(world, folder):
     """A figure's files and config as its rule would give them."""
 
     def plan(name):
-        config = json.loads(report_specs.figures(world, f"badood_figure{name}"))["config"]
+        config = json.loads(Figures(world).spec({"figure": f"badood_figure{name}"}))["config"]
         files = {role: list(map(Path, found)) for role, found in config["inputs"].items()}
         return files, config
 
@@ -100,7 +100,7 @@ def test_files_have_equal_bytes(planned, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_figure_loads_by_name_lies_in_its_closure(name, world):
-    found = json.loads(report_specs.figures(world, f"badood_figure{name}"))
+    found = json.loads(Figures(world).spec({"figure": f"badood_figure{name}"}))
     code = code_of(["penumbra.stages.figures", *found["roots"]])
     assert code["digest"] == found["code"]
     calibrated = any(

@@ -11,7 +11,7 @@ import yaml
 from penumbra.audit.artifacts import write_parquet
 from penumbra.columns import column, vectors
 from penumbra.images.shards import ImageSet, to_table
-from penumbra.planning import report_specs
+from penumbra.planning.figures import Figures
 from penumbra.planning.world import World
 from penumbra.reporting import uat_figure03
 from penumbra.reporting.bars import bars
@@ -101,6 +101,6 @@ def test_every_figure_names_benchmarks_and_seeds(files, tmp_path):
 def test_every_figure_has_inputs_of_a_model_or_a_seed_of_its_own(root):
     world = World(yaml.safe_load((root / "config/config.yaml").read_text()), root / "config", [])
     for name in world.config["figures"]:
-        config = json.loads(report_specs.figures(world, name))["config"]
+        config = json.loads(Figures(world).spec({"figure": name}))["config"]
         seeded = any("/seed" in file for found in config["inputs"].values() for file in found)
         assert seeded or "seed" in config["options"], name

@@ -132,7 +132,7 @@ def test_preempted_it_saves_and_yields(world, calm):
     process = world.start(MODEL, "--set-resources", "models:slurm_partition=scavenge")
     wait_for(world, "epoch 3/")
     world.cluster.submit("sleep 1", "--partition=gpu", "--gpus=1", "--mem=100")
-    wait_for(world, "SIGTERM")
+    wait_for(world, "stopped by a signal")
     (world.folder / LOG).unlink()
     world.end(process)
     world.settled()

@@ -27,7 +27,7 @@ def test_rules_call_stages_by_module_and_log(root):
             assert "    log:\n" in body
             assert re.match(r'rule \w+:\n    """[A-Z].*\."""\n', block), rule
             assert "| keep {log:q}" in body
-            assert body.count("spec=lambda") == 1
+            assert len(re.findall(r"\n +spec=\w+\.(?:\w+_)?spec,|spec=partial", body)) == 1, rule
             assert not re.search(r"\n    (run|script|message):", body)
             assert (root / f"workflow/penumbra/stages/{rule}.py").is_file()
 
