@@ -9,7 +9,7 @@ rule energies:
     input:
         model=lambda wc: of.model(WORLD, wc),
         images=lambda wc: synthesis.energies_images(WORLD, wc),
-        outliers=lambda wc: synthesis.detector_inputs(WORLD, wc)["outliers"],
+        outliers=lambda wc: synthesis.own_outliers(WORLD, wc),
     output:
         energies=pattern(WORLD.name, "energies"),
     log:

@@ -6,6 +6,8 @@ OUTPUTS: results/<world>/images/<image set>.parquet
 
 
 rule images:
+    input:
+        lambda wc: of.present(WORLD, wc),
     output:
         images=pattern(WORLD.name, "images"),
     log:

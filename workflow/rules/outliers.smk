@@ -108,7 +108,7 @@ rule outliers:
 
 rule categories:
     input:
-        outliers=lambda wc: synthesis.detector_inputs(WORLD, wc)["outliers"],
+        outliers=lambda wc: synthesis.own_outliers(WORLD, wc),
         selection=pattern(WORLD.name, "selections"),
         train=lambda wc: of.images_of(WORLD, wc, "train"),
         judge=lambda wc: of.category_judge(WORLD, wc),

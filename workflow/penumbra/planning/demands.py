@@ -35,7 +35,7 @@ def minutes(world: World, rule: str, wildcards: Any, attempt: int) -> int:
     """
     compute = world.config["compute"]
     load = LOADS[rule](world, wildcards)
-    seconds = MARGIN * load.gflop / compute["gflops"]
+    seconds = min(MARGIN * load.gflop / compute["gflops"], 60 * compute["longest"])
     start = START if load.torch else ARRAYS_START
     compiled = COMPILE if rule == "models" and compute["compile"] else 0
     return min(attempt * (start + compiled + math.ceil(seconds / 60)), compute["longest"])

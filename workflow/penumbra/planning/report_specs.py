@@ -125,7 +125,7 @@ def _artifacts(world: World, entry: dict[str, Any]) -> list[str]:
     extra["input"] = world.input_of(entry)
     seeds = world.config["seeds"] if entry.get("seeds") == "all" else world.config["seeds"][:1]
     if kind == "scores":
-        scorers.check(world, {**names, "scorer": world.scorer_of(entry)})
+        scorers.check(world, {**names, "scorer": entry["scorer"]})
     if kind not in READINGS:
         names["benchmark"] = world.trained_on(benchmark)
     return [path(world.name, kind, **names, **extra, seed=seed) for seed in seeds]

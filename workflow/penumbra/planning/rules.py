@@ -1,5 +1,6 @@
 """What the rule files ask of a world: paths of inputs by wildcards."""
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import Any
 from snakemake.exceptions import WorkflowError
 
 from penumbra.errors import PenumbraError
-from penumbra.planning import needs, scorers, synthesis
-from penumbra.planning.config import extended, load_yaml, resolve_recipe
+from penumbra.images.layout import missing
+from penumbra.planning import needs, scorers, sharding, synthesis
+from penumbra.planning.config import extended, resolve_recipe
 from penumbra.planning.paths import path
 from penumbra.planning.report_specs import figure_inputs
+from penumbra.planning.requirements import require_figure
 from penumbra.planning.specs import network
 from penumbra.planning.tables import CLEAN, inputs
 from penumbra.planning.world import World
@@ -27,8 +30,28 @@ def images(world: World, names: Iterable[str]) -> list[str]:
     return [path(world.name, "images", image_set=name) for name in names]
 
 
+def present(world: World, wc: Any) -> list[str]:
+    """Nothing: the files of an image set lie outside, and are no inputs.
+
+    Raises:
+        PenumbraError: they are not there.
+    """
+    for name, split in world.lacking(wc.image_set):
+        raise missing(name, world.datasets[name], split, world.root)
+    return []
+
+
 def images_of(world: World, wc: Any, role: str) -> str:
-    """The training (`train`) or test images of a benchmark."""
+    """The training (`train`) or test images of a benchmark.
+
+    Raises:
+        PenumbraError: the wildcards name a seed with leading zeros, as another name of its models.
+    """
+    seed = getattr(wc, "seed", "0")
+    if seed != "0" and seed.startswith("0"):
+        raise PenumbraError(
+            f"seed{seed}: write seed{seed.lstrip('0') or '0'}, without zeros before"
+        )
     return images(world, [world.config["benchmarks"][wc.benchmark][role]])[0]
 
 
@@ -94,7 +117,10 @@ def clip_files(world: World, wc: Any) -> list[str]:
 def _check_normalisation(world: World, benchmark: str, file: Path) -> None:
     """CLIP's images are normalised by its own mean and std, which lie in `file`."""
     given = world.config["benchmarks"][benchmark]["normalisation"]
-    wanted = load_yaml(file) if file.is_file() else {}  # JSON is YAML
+    try:
+        wanted = json.loads(file.read_bytes()) if file.is_file() else {}
+    except ValueError as error:
+        raise PenumbraError(f"{file}: not valid JSON: {error}; save it anew") from error
     for key in ("mean", "std"):
         own = wanted.get(f"image_{key}", given[key])
         if any(abs(a - b) > 1e-3 for a, b in zip(own, given[key], strict=True)):
@@ -105,8 +131,20 @@ def _check_normalisation(world: World, benchmark: str, file: Path) -> None:
 
 
 def model(world: World, wc: Any) -> str:
-    """The checkpoint of the model that the wildcards name."""
+    """The checkpoint of the model that the wildcards name.
+
+    Raises:
+        PenumbraError: they name a shard of a reading that this world does not make.
+    """
+    if hasattr(wc, "shard"):
+        _check_shard(wc.shard, sharding.names(world), "compute.shards")
     return path(world.name, "models", **_trained(world, wc))
+
+
+def _check_shard(shard: str, valid: list[str], where: str) -> None:
+    if shard not in valid:
+        told = valid[0] if len(valid) == 1 else f"{valid[0]} to {valid[-1]}"
+        raise PenumbraError(f"there is no shard {shard}; {where} makes {told}")
 
 
 def universal_map(world: World, wc: Any) -> list[str]:
@@ -119,7 +157,12 @@ def universal_map(world: World, wc: Any) -> list[str]:
 
 
 def blocks(world: World, wc: Any) -> str:
-    """How the block was chosen that a latency is measured at."""
+    """How the block was chosen that a latency is measured at.
+
+    Raises:
+        PenumbraError: the scorer reads no block.
+    """
+    scorers.check_latency(world, wc)
     block = scorers.scorer(world, wc)["block"]
     return path(world.name, "blocks", **synthesis.model_of(wc), input=wc.input, block=block)
 
@@ -165,8 +208,17 @@ def reported(world: World, table: str) -> list[str]:
 
 
 def figure_files(world: World, figure: str) -> list[str]:
-    """What a figure is drawn from."""
-    files = (file for listed in figure_inputs(world, figure).values() for file in listed)
+    """What a figure is drawn from.
+
+    Raises:
+        PenumbraError: all of its data that are missing, or an input that cannot be.
+    """
+    require_figure(world, figure)
+    try:
+        found = figure_inputs(world, figure)
+    except PenumbraError as error:
+        raise PenumbraError(f"config/tables/{figure}.yaml: {error}") from error
+    files = (file for listed in found.values() for file in listed)
     return list(dict.fromkeys(files))
 
 
@@ -176,8 +228,13 @@ def all_cores(workflow: Any) -> int:
 
 
 def outlier_parts(world: World, wc: Any) -> dict[str, list[str]]:
-    """What an outlier set is made with; the anchors are the benchmark's training images."""
+    """What an outlier set is made with; the anchors are the benchmark's training images.
+
+    Raises:
+        PenumbraError: the wildcards name a shard that the set has not.
+    """
     entry = synthesis.outlier_set(world, wc.outliers)
+    _check_shard(wc.shard, synthesis.shards(world, wc.outliers), f"outliers.{wc.outliers}.shards")
 
     def made(name: str) -> list[str]:
         return [path(world.name, "parts", part=name)]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from penumbra.errors import PenumbraError
 from penumbra.planning import needs, scorers
 from penumbra.planning.specs import image_roles, reader, spec
 from penumbra.planning.world import World
@@ -65,8 +64,6 @@ def latency(world: World, names: Mapping[str, str]) -> str:
     """Reads: the scorer and the network that it is measured on."""
     entry = scorers.scorer(world, names)
     wanted = needs.needs(entry)
-    if not needs.of_block(wanted):
-        raise PenumbraError(f"scorer {names['scorer']}: latency is measured of block scorers only")
     config, roots = reader(world, names)
     config |= {
         "module": entry["module"],

@@ -57,6 +57,20 @@ def check(world: Any, names: Mapping[str, str]) -> None:
         )
 
 
+def check_latency(world: Any, names: Mapping[str, str]) -> None:
+    """Refuse a scorer whose latency is not measured.
+
+    Raises:
+        PenumbraError: it reads no block, or could not be read at all (see `check`).
+    """
+    check(world, names)
+    if not needs.of_block(needs.needs(scorer(world, names))):
+        raise PenumbraError(
+            f"scorer {names['scorer']}: latency is measured of block scorers only; name another, "
+            "as fn"
+        )
+
+
 def _check_arguments(name: str, entry: Mapping[str, Any]) -> None:
     known = needs.declared(entry["module"])
     if "fit" in entry and known.fit is None:
@@ -100,7 +114,8 @@ def head(world: Any, names: Mapping[str, str]) -> list[str]:
 
 
 def fit_head(world: Any, names: Mapping[str, str]) -> list[str]:
-    """The same for its fit."""
+    """The same for its fit, where the scorer is for such a model at all."""
+    check(world, names)
     return _head(world, needs.fit_needs(scorer(world, names)), names)
 
 
@@ -111,7 +126,12 @@ def _head(world: Any, wanted: tuple[str, ...], names: Mapping[str, str]) -> list
 
 
 def fitted(world: Any, names: Mapping[str, str]) -> list[str]:
-    """What the scorer was fitted to, or the file of weights that the config gives it."""
+    """What the scorer was fitted to, or the file of weights that the config gives it.
+
+    Raises:
+        PenumbraError: the scorer is not for such a model (see `check`).
+    """
+    check(world, names)
     entry = scorer(world, names)
     if "weights" in entry:
         return [str(weights_file(world, entry))]

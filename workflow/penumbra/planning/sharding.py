@@ -42,9 +42,14 @@ def _log(kind: str) -> str:
 
 def shards(world: World, kind: str, wc: Any) -> list[str]:
     """The shards of one artifact, in order."""
+    given = dict(wc.items())
+    return [path(world.name, f"{kind}-shard", **{**given, "shard": s}) for s in names(world)]
+
+
+def names(world: World) -> list[str]:
+    """Names of the shards of a reading, in order."""
     count = world.config["compute"]["shards"]
-    names = (f"{i}of{count}" for i in range(count))
-    return [path(world.name, f"{kind}-shard", **{**dict(wc.items()), "shard": s}) for s in names]
+    return [f"{i}of{count}" for i in range(count)]
 
 
 def gather(world: World, kind: str, wc: Any) -> str:

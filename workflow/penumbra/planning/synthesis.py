@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import PenumbraError
 from penumbra.planning.config import extended, resolve_recipe
 from penumbra.planning.paths import path
 
@@ -24,20 +24,9 @@ def part(world: Any, name: str) -> dict[str, Any]:
     """A part's config with what it extends.
 
     Raises:
-        PenumbraError: no such part, or one that is neither trained nor loaded.
+        PenumbraError: no such part, or what it extends is none, or it itself.
     """
-    entry = extended("part", world.config["parts"], name)
-    if (entry.get("weights") is None) == (entry.get("training") is None):
-        raise PenumbraError(
-            f"parts.{name}: say `weights` (a file under weights_root) or `training`, one of them; "
-            "null takes back what a part that it extends says"
-        )
-    for role in USES[entry["kind"]]:
-        if role not in entry:
-            raise PenumbraError(f"parts.{name}: a {entry['kind']} names its {role}")
-        if world.config["parts"].get(entry[role], {}).get("kind", role) != role:
-            raise PenumbraError(f"parts.{name}.{role}: {entry[role]} is no {role}")
-    return entry
+    return extended("part", world.config["parts"], name)
 
 
 def weights_file(world: Any, entry: Mapping[str, Any]) -> Path:
@@ -72,19 +61,9 @@ def outlier_set(world: Any, name: str) -> dict[str, Any]:
     """An outlier set's config with what it extends.
 
     Raises:
-        PenumbraError: its RDM and its generator speak of different encoders.
+        PenumbraError: no such set, or what it extends is none, or it itself.
     """
-    entry = extended("outliers", world.config["outliers"], name)
-    rdm, generator = (part(world, entry[role]) for role in ("rdm", "generator"))
-    if generator["kind"] not in GENERATORS:
-        raise PenumbraError(f"outliers.{name}.generator: {entry['generator']} makes no images")
-    if rdm["encoder"] != generator["encoder"]:
-        raise PenumbraError(
-            f"outliers.{name}: {entry['rdm']} makes representations of {rdm['encoder']}, and "
-            f"{entry['generator']} reads those of {generator['encoder']}; both are vectors of one "
-            "length from unrelated spaces, so name parts of one encoder"
-        )
-    return entry
+    return extended("outliers", world.config["outliers"], name)
 
 
 def parts_of(world: Any, name: str) -> list[str]:
@@ -119,49 +98,6 @@ def detector(world: Any, recipe: str, backbone: str = "") -> dict[str, Any] | No
     return resolved.get("outliers") if resolved["method"] == "energy" else None
 
 
-def check_detectors(world: Any) -> None:
-    """Every name that a detector's recipe uses is known, and its judges saw its own outliers.
-
-    Raises:
-        PenumbraError: names the recipe.
-    """
-    for recipe in world.config["recipes"]:
-        found = detector(world, recipe)
-        if found is None:
-            continue
-        where = f"recipes.{recipe}.outliers"
-        if "set" not in found:
-            raise PenumbraError(f"{where}: method energy trains on an outlier set; name it: set")
-        outlier_set(world, found["set"])
-        if found.get("filter") is not None:
-            _check_filter(world, found, where)
-            for judge in found.get("judges", []):
-                _check_judge(world, judge, found["set"], where)
-
-
-def _check_filter(world: Any, found: Mapping[str, Any], where: str) -> None:
-    filters, calibrations = world.config["filters"], world.config["calibrations"]
-    name, calibration = found["filter"], found.get("calibration")
-    if name not in filters:
-        raise unknown("filter", name, filters, where)
-    by_score = filters[name]["mode"] != "random"
-    if by_score != bool(found.get("judges")):
-        wanted = "judges score the outliers" if by_score else "random asks no judges"
-        raise PenumbraError(f"{where}: filter {name}: {wanted}")
-    if by_score and calibration not in calibrations:
-        raise unknown("calibration", str(calibration), calibrations, where)
-
-
-def _check_judge(world: Any, judge: str, outliers: str, where: str) -> None:
-    if judge not in world.config["recipes"]:
-        raise unknown("recipe", judge, world.config["recipes"], f"{where}.judges")
-    own = detector(world, judge)
-    if own is None or own.get("set") != outliers:
-        raise PenumbraError(f"{where}.judges: {judge} was not trained on outlier set {outliers}")
-    if own.get("filter") is not None:
-        raise PenumbraError(f"{where}.judges: {judge} saw filtered outliers only")
-
-
 def judges(world: Any, names: Mapping[str, str]) -> list[str]:
     """The calibrated scores of the outliers by each judge of a filtered detector."""
     found = detector(world, names["recipe"], names["backbone"]) or {}
@@ -187,10 +123,33 @@ def detector_inputs(world: Any, names: Mapping[str, str]) -> dict[str, list[str]
     return {"outliers": files, "selection": selection}
 
 
+def own_outliers(world: Any, names: Mapping[str, str]) -> list[str]:
+    """The outliers that a detector is trained on.
+
+    Raises:
+        PenumbraError: the recipe is no detector's.
+    """
+    if detector(world, names["recipe"], names["backbone"]) is None:
+        raise PenumbraError(
+            f"recipe {names['recipe']} trains without outliers, so that there is nothing to "
+            "calibrate or to filter; ask for a recipe of the method energy"
+        )
+    return detector_inputs(world, names)["outliers"]
+
+
 def selection_inputs(world: Any, names: Mapping[str, str]) -> list[str]:
-    """What a filter reads: the judges' calibrated scores, or the outliers' names alone."""
+    """What a filter reads: the judges' calibrated scores, or the outliers' names alone.
+
+    Raises:
+        PenumbraError: the recipe has no filter.
+    """
+    outliers = own_outliers(world, names)
+    if (detector(world, names["recipe"], names["backbone"]) or {}).get("filter") is None:
+        raise PenumbraError(
+            f"recipe {names['recipe']} keeps all outliers: it has no filter, and so no selection"
+        )
     scored = judges(world, names)
-    return scored or detector_inputs(world, names)["outliers"]
+    return scored or outliers
 
 
 def energies_images(world: Any, names: Mapping[str, str]) -> list[str]:

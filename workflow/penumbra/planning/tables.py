@@ -123,8 +123,8 @@ def _files(
     if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
         names |= {"input": CLEAN}
     if kind in ("metrics", "latency"):
-        names |= {"input": world.input_of(cell), "scorer": world.scorer_of(cell)}
-        scorers.check(world, names)
+        names |= {"input": world.input_of(cell), "scorer": cell["scorer"]}
+        (scorers.check_latency if kind == "latency" else scorers.check)(world, names)
     seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
     return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
 

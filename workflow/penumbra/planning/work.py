@@ -93,7 +93,7 @@ def network(world: World, backbone: str, side: int) -> tuple[float, int]:
     """GFLOP of a forward pass of one image, and the number of its features."""
     entry = world.backbone(backbone)
     options = entry["options"]
-    known = NETWORKS[entry["network"]]
+    known = NETWORKS.get(entry["network"], NETWORKS["resnet50"])  # one of one's own
     width = options.get("widen", options.get("width", known.width))
     scale = (side / known.side) ** 2 * (width / known.width) ** 2
     if options.get("stem") == "imagenet":
