@@ -10,7 +10,7 @@ rule energies:
     input:
         model=readings.model,
         images=calibration.images,
-        outliers=models.outliers,
+        outliers=calibration.outliers,
     output:
         energies=results("energies/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
     log:

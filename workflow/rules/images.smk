@@ -7,6 +7,8 @@ OUTPUTS: results/<world>/images/<image set>.parquet
 
 rule images:
     """Decode a data set's files once: pixels, labels and origins of an image set."""
+    input:
+        images.present,
     output:
         images=results("images/{image_set}.parquet"),
     log:

@@ -113,7 +113,7 @@ rule outliers:
 rule categories:
     """Sort a detector's outliers into categories, before and after the filter."""
     input:
-        outliers=models.outliers,
+        outliers=calibration.outliers,
         selection=results("selections/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
         train=models.train,
         judge=outliers.category_judge,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from penumbra.errors import PenumbraError
-from penumbra.planning.detectors import detector, model_of, outliers
+from penumbra.planning.detectors import detector, model_of, own_outliers
 from penumbra.planning.networks import reader
 from penumbra.planning.paths import path
 from penumbra.planning.spec import spec
@@ -30,6 +30,14 @@ class Calibration:
                 )
         return self._world.images(benchmark[key] for key in ("heldout", "calibration_ood"))
 
+    def outliers(self, names: Mapping[str, str]) -> list[str]:
+        """The outliers that a detector is trained on.
+
+        Raises:
+            PenumbraError: the recipe is no detector's.
+        """
+        return own_outliers(self._world, names)
+
     def energies_spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, normalisation, the image sets that calibrate, compute."""
         config, roots = reader(self._world, names)
@@ -47,8 +55,18 @@ class Calibration:
         return spec("calibrations", entry, [f"penumbra.calibration.{entry['module']}"], names)
 
     def scored(self, names: Mapping[str, str]) -> list[str]:
-        """What a filter reads: the judges' calibrated scores, or the outliers' names alone."""
+        """What a filter reads: the judges' calibrated scores, or the outliers' names alone.
+
+        Raises:
+            PenumbraError: the recipe is no detector's, or has no filter.
+        """
+        outliers = self.outliers(names)
         found = detector(self._world, names["recipe"], names["backbone"]) or {}
+        if found.get("filter") is None:
+            raise PenumbraError(
+                f"recipe {names['recipe']} keeps all outliers: it has no filter, and so no "
+                "selection"
+            )
         judged = [
             path(
                 self._world.name,
@@ -58,7 +76,7 @@ class Calibration:
             )
             for judge in found.get("judges", [])
         ]
-        return judged or outliers(self._world, names)
+        return judged or outliers
 
     def selections_spec(self, names: Mapping[str, str]) -> str:
         """Reads: the filter, and the fold that each judge did not train on."""

@@ -9,26 +9,9 @@ from penumbra.planning import scorers
 from penumbra.planning.detectors import detector, shard_files
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import CLEAN, path, run_record
+from penumbra.planning.sources import SOURCES
 from penumbra.planning.world import World
-from penumbra.reporting.values import CATEGORIES
 
-# Metrics by the artifact that holds them.
-OF_SCORES = ("fpr95", "auroc", "aupr_id", "aupr_ood", "fpr95_ood_positive")
-OF_FULL = ("full_fpr95", "full_auroc")
-OF_NORMS = ("norm_id", "norm_ood", "norm_ratio")
-OF_ACCURACY = (
-    *("train_accuracy", "heldout_accuracy", "test_accuracy", "shifted_accuracy"),
-    *("test_matched_accuracy", "shifted_matched_accuracy"),
-)
-SOURCES = {
-    **dict.fromkeys((*OF_SCORES, *OF_FULL, *OF_NORMS), "metrics"),
-    **dict.fromkeys(OF_ACCURACY, "accuracy"),
-    **dict.fromkeys(CATEGORIES, "categories"),
-    "running_accuracy": "history",
-    "train_seconds": "training-run",
-    "latency": "latency",
-    "synthesis_seconds": "outliers",
-}
 AVERAGE = "average"
 
 
@@ -97,7 +80,7 @@ def _scored(
     """Scorer and input of a cell whose value is a metric of scores."""
     if not files or SOURCES[metric] != "metrics":
         return None, None
-    return world.scorer_of(cell), world.input_of(cell)
+    return cell["scorer"], world.input_of(cell)
 
 
 def _columns(table: Mapping[str, Any], world: World) -> Iterator[tuple[str, dict, list[str]]]:
@@ -138,8 +121,8 @@ def _files(
     if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
         names |= {"input": CLEAN}
     if kind in ("metrics", "latency"):
-        names |= {"input": world.input_of(cell), "scorer": world.scorer_of(cell)}
-        scorers.check(world, names)
+        names |= {"input": world.input_of(cell), "scorer": cell["scorer"]}
+        (scorers.check_latency if kind == "latency" else scorers.check)(world, names)
     seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
     return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
 

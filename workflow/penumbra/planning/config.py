@@ -1,110 +1,70 @@
-"""Reading and checking the config: every key known, every name answered, before a job starts."""
+"""Laying together the config: files over files, entries over those that they extend."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
-
-import jsonschema
-import yaml
+from typing import Any
 
 from penumbra.errors import PenumbraError, unknown
+from penumbra.planning.gathering import gather, tell
+from penumbra.planning.yaml_files import load_yaml
 
-
-def load_yaml(path: Path) -> Any:
-    """One YAML file, safely.
-
-    Raises:
-        PenumbraError: the file is not YAML; says where.
-    """
-    try:
-        return yaml.load(
-            path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        )
-    except yaml.YAMLError as error:
-        raise PenumbraError(f"{path}: not valid YAML: {error}") from error
-
-
-def validate(
-    data: Any, schema: dict[str, Any], files: Iterable[Path], under: str | None = None
-) -> None:
-    """Check `data` against a JSON schema; `files` are where it was read from.
-
-    Where a file has the key `under`, `data` is what stands below it there.
-
-    Raises:
-        PenumbraError: one line for everything that is wrong: the key, the file that holds it, and
-            the nearest valid key or the schema's own description.
-    """
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(data)
-    found = sorted((_deepest(e) for e in errors), key=lambda e: [str(k) for k in e.absolute_path])
-    problems = [problem for e in found for problem in _problems(e, Files(files, under))]
-    if problems:
-        raise PenumbraError("\n".join(dict.fromkeys(problems)))
-
-
-def _deepest(error: jsonschema.ValidationError) -> jsonschema.ValidationError:
-    """Of the alternatives that an error has, the one that data came nearest to."""
-    return jsonschema.exceptions.best_match([error])
-
-
-def _problems(error: jsonschema.ValidationError, files: "Files") -> Iterator[str]:
-    """What is to be said of one error of the schema, for each key that it is about."""
-    place, schema = ".".join(map(str, error.absolute_path)), cast(dict[str, Any], error.schema)
-    if error.validator == "additionalProperties":
-        properties = schema.get("properties", {})
-        for extra in sorted(set(cast(Mapping, error.instance)) - set(properties)):
-            full = _join(place, extra)
-            valid = (_join(place, k) for k in properties)
-            yield str(unknown("key", full, valid, files.holder(full.split("."))))
-    elif "propertyNames" in error.absolute_schema_path:
-        where = files.holder([*error.absolute_path, error.instance])
-        yield (
-            f"{where}: {_join(place, str(error.instance))!r} is no name: they become names of "
-            "files, so they are of lower-case letters, digits, dots and hyphens; what tables show "
-            "is the `label`"
-        )
-    else:
-        where = files.holder(list(map(str, error.absolute_path)), error.instance)
-        hints = [schema.get("description", ""), number_hint(error.instance)]
-        text = " ".join(filter(None, hints))
-        yield f"{where}: {place or 'config'}: {error.message}. {text}".strip()
-
-
-def number_hint(value: Any) -> str:
-    """Two ways in which a number arrives as text."""
-    try:
-        float(value if isinstance(value, str) else "")
-    except ValueError:
-        return ""
-    return (
-        f"{value!r} came as text: YAML 1.1 wants 5.0e-4 for 5e-4, and nested values of --config "
-        "are always text (use --configfile)."
-    )
-
-
-def _join(place: str, key: str) -> str:
-    return f"{place}.{key}" if place else key
-
-
+LONGEST = 64  # entries that extend each other
 ANY = object()
 COMMAND_LINE = "command line (--config)"
 
 
 class Files:
-    """The YAML files that a config was laid together from, in order."""
+    """The YAML files that a config was laid together from, in order, and what each says.
 
-    def __init__(self, paths: Iterable[Path], under: str | None = None):
-        self._paths, self._under = list(paths), under
+    Raises:
+        PenumbraError: all that is wrong with any of the files as YAML, or what one of them lays
+            over the others in vain.
+    """
+
+    def __init__(self, paths: Iterable[Path]):
+        self._documents: list[tuple[Path, dict[str, Any]]] = []
+        gather(partial(self._load, path) for path in paths)
+        tell(self._in_vain())
+
+    def _load(self, path: Path) -> None:
+        self._documents.append((path, load_yaml(path)))
+
+    def _in_vain(self) -> Iterator[str]:
+        """Empty mappings laid over what is not empty: they change nothing."""
+        below: dict[str, Any] = {}
+        for path, data in self._documents:
+            for keys in _empty(data, below, []):
+                yield (
+                    f"{path}: {'.'.join(keys)}: {{}} changes nothing of what it is laid over; "
+                    "leave the key out, or say what is to change"
+                )
+            below = merge(below, data)
+
+    def beside(self, path: Path, under: str) -> "Files":
+        """A file, and over it what these files have below the key `under`."""
+        made = Files([path])
+        made._documents += [(file, data[under]) for file, data in self._documents if under in data]
+        return made
+
+    def laid(self) -> dict[str, Any]:
+        """What the files say, each laid on those before it."""
+        laid: dict[str, Any] = {}
+        for _, data in self._documents:
+            laid = merge(laid, data)
+        return laid
+
+    def where(self, *keys: str) -> str:
+        """A key with the file that holds it, as errors begin."""
+        return f"{self.holder(keys)}: {'.'.join(keys)}"
 
     def holder(self, keys: Sequence[object], value: Any = ANY) -> str:
         """The last file that holds the key path, with `value` where one is given.
 
         What --config gives stands in no file.
         """
-        for path in reversed(self._paths):
-            node = load_yaml(path)
-            if isinstance(node, Mapping) and self._under in node:
-                node = node[self._under]
+        for path, data in reversed(self._documents):
+            node: Any = data
             for key in map(str, keys):
                 if isinstance(node, Mapping) and key in node:
                     node = node[key]
@@ -116,6 +76,16 @@ class Files:
                 if value is ANY or node == value:
                     return str(path)
         return COMMAND_LINE
+
+
+def _empty(over: Mapping[str, Any], below: Mapping[str, Any], keys: list[str]) -> Iterator[list]:
+    """The keys of empty mappings in `over` that lie on something in `below`."""
+    for key in (key for key in over if key in below):
+        value, old = over[key], below[key]
+        if value == {} and isinstance(value, Mapping) and old not in ({}, None):
+            yield [*keys, key]
+        elif isinstance(value, Mapping) and isinstance(old, Mapping):
+            yield from _empty(value, old, [*keys, key])
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,11 +113,11 @@ def from_command_line(config: Mapping[str, Any], schema: Mapping[str, Any]) -> d
 METHODS = ("uat", "pgd", "energy", "zero_shot")
 
 
-def extended(kind: str, entries: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """`entries[name]` laid on the entry that it extends, and so on.
+def lineage(kind: str, entries: Mapping[str, Any], name: str) -> list[str]:
+    """An entry and those that it extends, the nearest first.
 
     Raises:
-        PenumbraError: it, or one that it extends, does not exist, or it extends itself.
+        PenumbraError: one does not exist, it extends itself, or there are too many.
     """
     chain: list[str] = []
     current: str | None = name
@@ -155,11 +125,28 @@ def extended(kind: str, entries: Mapping[str, Any], name: str) -> dict[str, Any]
         if current not in entries:
             raise unknown(kind, current, entries, f"{kind}s" if kind == "recipe" else kind)
         if current in chain:
-            raise PenumbraError(f"{kind}: {' extends '.join([*chain, current])}")
+            circle = chain[chain.index(current) :]
+            first = circle.index(min(circle))
+            circle = circle[first:] + circle[: first + 1]
+            raise PenumbraError(f"{' extends '.join(circle)}; let one of them extend none")
         chain.append(current)
+        if len(chain) > LONGEST:
+            raise PenumbraError(
+                f"more than {LONGEST} entries extend each other in a chain; write out what one of "
+                "them says"
+            )
         current = entries[current].get("extends")
+    return chain
+
+
+def extended(kind: str, entries: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """`entries[name]` laid on the entry that it extends, and so on.
+
+    Raises:
+        PenumbraError: it, or one that it extends, does not exist, or it extends itself.
+    """
     laid: dict[str, Any] = {}
-    for part in reversed(chain):
+    for part in reversed(lineage(kind, entries, name)):
         laid = merge(laid, entries[part])
     laid.pop("extends", None)
     return laid
@@ -169,11 +156,17 @@ def resolve_recipe(recipes: Mapping[str, Any], name: str, backbone: str) -> dict
     """A recipe with what it extends and with its settings for one backbone laid in.
 
     Raises:
-        PenumbraError: the recipe, or one that it extends, does not exist, or it extends itself.
+        PenumbraError: the recipe, or one that it extends, does not exist, or it extends itself; or
+            none of them says the method.
     """
     resolved = extended("recipe", recipes, name)
     special = resolved.pop("backbones", {}).get(backbone, {})
     resolved = merge(resolved, special)
+    if "method" not in resolved:
+        raise PenumbraError(
+            f"recipe {name} says no `method`, nor does what it extends; say one, or "
+            "`extends: standard`"
+        )
     own = resolved.get(resolved["method"], {})
     for method in METHODS:
         resolved.pop(method, None)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from penumbra.errors import PenumbraError
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.parts import outlier_set
-from penumbra.planning.paths import path
+from penumbra.planning.paths import path, shard_names
 from penumbra.planning.world import World
 
 
@@ -27,10 +28,9 @@ def detector(world: World, recipe: str, backbone: str = "") -> dict[str, Any] | 
 
 def shard_files(world: World, kind: str, benchmark: str, name: str) -> list[str]:
     """Embeddings or outliers of all shards of an outlier set, in order."""
-    count = outlier_set(world, name)["shards"]
-    shards = (f"{i}of{count}" for i in range(count))
     return [
-        path(world.name, kind, benchmark=benchmark, outliers=name, shard=shard) for shard in shards
+        path(world.name, kind, benchmark=benchmark, outliers=name, shard=shard)
+        for shard in shard_names(outlier_set(world, name)["shards"])
     ]
 
 
@@ -38,3 +38,17 @@ def outliers(world: World, names: Mapping[str, str]) -> list[str]:
     """The shards of the outlier set that a detector trains on; none for another model."""
     found = detector(world, names["recipe"], names["backbone"])
     return [] if found is None else shard_files(world, "outliers", names["benchmark"], found["set"])
+
+
+def own_outliers(world: World, names: Mapping[str, str]) -> list[str]:
+    """The outliers that a detector is trained on.
+
+    Raises:
+        PenumbraError: the recipe is no detector's.
+    """
+    if detector(world, names["recipe"], names["backbone"]) is None:
+        raise PenumbraError(
+            f"recipe {names['recipe']} trains without outliers, so that there is nothing to "
+            "calibrate or to filter; ask for a recipe of the method energy"
+        )
+    return outliers(world, names)

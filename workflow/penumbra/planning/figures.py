@@ -10,6 +10,7 @@ from penumbra.planning.detectors import shard_files
 from penumbra.planning.networks import network
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import path
+from penumbra.planning.requirements import require_figure
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
@@ -24,8 +25,17 @@ class Figures:
         self._world = world
 
     def files(self, names: Mapping[str, str]) -> list[str]:
-        """What a figure is drawn from."""
-        listed = self.inputs(names["figure"]).values()
+        """What a figure is drawn from.
+
+        Raises:
+            PenumbraError: all of its data that are missing, or an input that cannot be.
+        """
+        name = names["figure"]
+        require_figure(self._world, name)
+        try:
+            listed = self.inputs(name).values()
+        except PenumbraError as error:
+            raise PenumbraError(f"config/tables/{name}.yaml: {error}") from error
         return list(dict.fromkeys(file for files in listed for file in files))
 
     def inputs(self, name: str) -> dict[str, list[str]]:
@@ -93,7 +103,7 @@ class Figures:
         extra["input"] = world.input_of(entry)
         seeds = world.config["seeds"] if entry.get("seeds") == "all" else world.config["seeds"][:1]
         if kind == "scores":
-            scorers.check(world, {**names, "scorer": world.scorer_of(entry)})
+            scorers.check(world, {**names, "scorer": entry["scorer"]})
         if kind not in READINGS:
             names["benchmark"] = world.trained_on(benchmark)
         return [path(world.name, kind, **names, **extra, seed=seed) for seed in seeds]

@@ -5,7 +5,7 @@ from typing import Any
 
 from penumbra.errors import unknown
 from penumbra.images.classes import class_list
-from penumbra.images.layout import listing
+from penumbra.images.layout import listing, missing
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
@@ -18,6 +18,16 @@ class Images:
 
     def __init__(self, world: World):
         self._world = world
+
+    def present(self, names: Mapping[str, str]) -> list[str]:
+        """Nothing: the files of an image set lie outside, and are no inputs.
+
+        Raises:
+            PenumbraError: they are not there.
+        """
+        for name, split in self._world.lacking(names["image_set"]):
+            raise missing(name, self._world.datasets[name], split, self._world.root)
+        return []
 
     def spec(self, names: Mapping[str, str]) -> str:
         """Reads: the image set, its data set's entry without prose, the listing of its files.

@@ -1,11 +1,12 @@
 """Models: what the rules that make them ask of a world."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from penumbra.errors import PenumbraError
 from penumbra.planning import detectors
-from penumbra.planning.config import extended, load_yaml, resolve_recipe
+from penumbra.planning.config import extended, resolve_recipe
 from penumbra.planning.networks import network
 from penumbra.planning.paths import one_of, path
 from penumbra.planning.spec import spec
@@ -25,7 +26,17 @@ class Models:
         return one_of(n for n, m in methods.items() if (m == "zero_shot") == are_zero_shot)
 
     def train(self, names: Mapping[str, str]) -> str:
-        """The training images."""
+        """The training images.
+
+        Raises:
+            PenumbraError: the wildcards name a seed with leading zeros, as another name of its
+                models.
+        """
+        seed = names.get("seed", "0")
+        if seed != "0" and seed.startswith("0"):
+            raise PenumbraError(
+                f"seed{seed}: write seed{seed.lstrip('0') or '0'}, without zeros before"
+            )
         return self._world.images_of(names["benchmark"], "train")
 
     def outliers(self, names: Mapping[str, str]) -> list[str]:
@@ -90,7 +101,10 @@ class Models:
     def _check_normalisation(self, benchmark: str, file: Path) -> None:
         """CLIP's images are normalised by its own mean and std, which lie in `file`."""
         given = self._world.config["benchmarks"][benchmark]["normalisation"]
-        wanted = load_yaml(file) if file.is_file() else {}  # JSON is YAML
+        try:
+            wanted = json.loads(file.read_bytes()) if file.is_file() else {}
+        except ValueError as error:
+            raise PenumbraError(f"{file}: not valid JSON: {error}; save it anew") from error
         for key in ("mean", "std"):
             own = wanted.get(f"image_{key}", given[key])
             if any(abs(a - b) > 1e-3 for a, b in zip(own, given[key], strict=True)):

@@ -1,39 +1,22 @@
 """Every option of the config held against what its taker states: all that is wrong, at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import unknown
 from penumbra.options.check import Problem, shown
-from penumbra.planning.config import COMMAND_LINE, Files, number_hint, validate
+from penumbra.planning.config import COMMAND_LINE, Files
 from penumbra.planning.options_of_models import backbones, recipes, scorers
 from penumbra.planning.options_of_synthesis import calibrations, filters, outliers, parts
+from penumbra.planning.validation import hint_of
 
 SECTIONS = (backbones, recipes, scorers, parts, outliers, calibrations, filters)
 
 
-def check_config(config: Any, schema: dict[str, Any], files: Sequence[Path]) -> None:
-    """Refuse a config that is not as the schema says, or has options that their takers refuse.
-
-    Raises:
-        PenumbraError: a line for everything that is wrong, with its file and key.
-    """
-    found = []
-    try:
-        validate(config, schema, files)
-    except PenumbraError as error:
-        found.append(str(error))
-    found += problems(config, files)
-    if found:
-        raise PenumbraError("\n".join(found))
-
-
-def problems(config: Mapping[str, Any], files: Iterable[Path]) -> list[str]:
-    """A line for every option that is wrong."""
-    where = Files(files)
+def problems(config: Mapping[str, Any], files: Files) -> list[str]:
+    """A line for every option that is wrong; `files` are where the config was read from."""
     placed = (entry for section in SECTIONS for entry in section(config))
-    return list(dict.fromkeys(_line(where, keys, problem) for keys, problem in placed))
+    return list(dict.fromkeys(_line(files, keys, problem) for keys, problem in placed))
 
 
 def _line(files: Files, keys: tuple[str, ...], problem: Problem) -> str:
@@ -49,7 +32,7 @@ def _line(files: Files, keys: tuple[str, ...], problem: Problem) -> str:
     if problem.kind == "choice":
         return str(unknown(keys[-1], problem.value, problem.valid, f"{file}: {place}"))
     if problem.kind == "value":
-        hint = number_hint(problem.value)
+        hint = hint_of(problem.value)
         told = f"{shown(problem.value)} is {problem.text}"
         return f"{file}: {place}: {told}{'. ' + hint if hint else ''}"
     return f"{file}: {place}: {problem.text}"

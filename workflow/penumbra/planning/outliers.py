@@ -8,7 +8,7 @@ from penumbra.images.classes import class_list
 from penumbra.planning.detectors import model_of
 from penumbra.planning.networks import network
 from penumbra.planning.parts import USES, anchors, outlier_set, part, representations, weights_file
-from penumbra.planning.paths import path
+from penumbra.planning.paths import check_shard, path
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
@@ -75,7 +75,13 @@ class Outliers:
         return spec("representations", config, [], names)
 
     def anchors(self, names: Mapping[str, str]) -> str:
-        """Representations of the training images, around which outliers are sampled."""
+        """Representations of the training images, around which outliers are sampled.
+
+        Raises:
+            PenumbraError: the wildcards name a shard that the set has not.
+        """
+        entry = outlier_set(self._world, names["outliers"])
+        check_shard(names["shard"], entry["shards"], f"outliers.{names['outliers']}.shards")
         return anchors(self._world, names["benchmark"], names["outliers"])
 
     def rdm(self, names: Mapping[str, str]) -> str:

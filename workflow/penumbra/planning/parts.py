@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.errors import PenumbraError
 from penumbra.planning.config import extended
 from penumbra.planning.paths import path
 from penumbra.planning.world import World
@@ -25,20 +24,9 @@ def part(world: World, name: str) -> dict[str, Any]:
     """A part's config with what it extends.
 
     Raises:
-        PenumbraError: no such part, or one that is neither trained nor loaded.
+        PenumbraError: no such part, or what it extends is none, or it itself.
     """
-    entry = extended("part", world.config["parts"], name)
-    if (entry.get("weights") is None) == (entry.get("training") is None):
-        raise PenumbraError(
-            f"parts.{name}: say `weights` (a file under weights_root) or `training`, one of them; "
-            "null takes back what a part that it extends says"
-        )
-    for role in USES[entry["kind"]]:
-        if role not in entry:
-            raise PenumbraError(f"parts.{name}: a {entry['kind']} names its {role}")
-        if world.config["parts"].get(entry[role], {}).get("kind", role) != role:
-            raise PenumbraError(f"parts.{name}.{role}: {entry[role]} is no {role}")
-    return entry
+    return extended("part", world.config["parts"], name)
 
 
 def weights_file(world: World, entry: Mapping[str, Any]) -> Path:
@@ -50,19 +38,9 @@ def outlier_set(world: World, name: str) -> dict[str, Any]:
     """An outlier set's config with what it extends.
 
     Raises:
-        PenumbraError: its RDM and its generator speak of different encoders.
+        PenumbraError: no such set, or what it extends is none, or it itself.
     """
-    entry = extended("outliers", world.config["outliers"], name)
-    rdm, generator = (part(world, entry[role]) for role in ("rdm", "generator"))
-    if generator["kind"] not in GENERATORS:
-        raise PenumbraError(f"outliers.{name}.generator: {entry['generator']} makes no images")
-    if rdm["encoder"] != generator["encoder"]:
-        raise PenumbraError(
-            f"outliers.{name}: {entry['rdm']} makes representations of {rdm['encoder']}, and "
-            f"{entry['generator']} reads those of {generator['encoder']}; both are vectors of one "
-            "length from unrelated spaces, so name parts of one encoder"
-        )
-    return entry
+    return extended("outliers", world.config["outliers"], name)
 
 
 def representations(world: World, encoder: str, image_set: str) -> str:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from penumbra.errors import PenumbraError
+
 CLEAN = "clean"  # the input without a map
 
 MODEL = "{benchmark}/{backbone}/{recipe}/seed{seed}"
@@ -56,3 +58,20 @@ def run_record(artifact: str) -> str:
 def one_of(names: Iterable[str]) -> str:
     """A wildcard constraint: exactly one of the names; nothing at all where there are none."""
     return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
+
+
+def shard_names(count: int) -> list[str]:
+    """Names of so many shards, in order."""
+    return [f"{i}of{count}" for i in range(count)]
+
+
+def check_shard(shard: str | None, count: int, where: str) -> None:
+    """Refuse the name of a shard that is not one of so many; None is the whole.
+
+    Raises:
+        PenumbraError: says which there are, and which key makes them.
+    """
+    valid = shard_names(count)
+    if shard is not None and shard not in valid:
+        told = valid[0] if count == 1 else f"{valid[0]} to {valid[-1]}"
+        raise PenumbraError(f"there is no shard {shard}; {where} makes {told}")

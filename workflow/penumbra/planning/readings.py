@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.detectors import model_of, trained
 from penumbra.planning.networks import image_roles, reader
-from penumbra.planning.paths import CLEAN, TEMPLATES, path
+from penumbra.planning.paths import CLEAN, TEMPLATES, check_shard, path, shard_names
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
@@ -21,7 +21,13 @@ class Readings:
         self._world = world
 
     def model(self, names: Mapping[str, str]) -> str:
-        """The checkpoint of the model that is read."""
+        """The checkpoint of the model that is read.
+
+        Raises:
+            PenumbraError: the wildcards name a shard of a reading that this world does not make.
+        """
+        count = self._world.config["compute"]["shards"]
+        check_shard(names.get("shard"), count, "compute.shards")
         return path(self._world.name, "models", **trained(self._world, names))
 
     def map(self, names: Mapping[str, str]) -> list[str]:
@@ -102,9 +108,11 @@ class Shards:
 
     def parts(self, kind: str, names: Mapping[str, str]) -> list[str]:
         """The shards of one artifact, in order."""
-        shards = (f"{i}of{self.count}" for i in range(self.count))
         given = dict(names.items())
-        return [path(self._world.name, f"{kind}-shard", **{**given, "shard": s}) for s in shards]
+        return [
+            path(self._world.name, f"{kind}-shard", **{**given, "shard": shard})
+            for shard in shard_names(self.count)
+        ]
 
     def spec(self, kind: str, names: Mapping[str, str]) -> str:
         """Reads: whether all shards hold the same."""

@@ -1,48 +1,79 @@
-"""What must be there before a world's jobs are planned: data, published weights, CLIP."""
+"""What must be there before jobs are planned: data, published weights, CLIP.
+
+Tables are what a call is for by default, so what they lack ends it; what only a figure lacks is
+told when that figure is asked for.
+"""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from penumbra.errors import PenumbraError
 from penumbra.images.layout import missing
+from penumbra.planning import reports
+from penumbra.planning.cells import Cell
 from penumbra.planning.detectors import detector
+from penumbra.planning.gathering import gather
 from penumbra.planning.parts import USES, outlier_set, part, weights_file
 from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
 from penumbra.reporting.values import CATEGORIES
 
 
+class Asked(NamedTuple):
+    """What is to be made: cells of tables, and inputs of figures."""
+
+    cells: list[Cell]
+    entries: list[dict[str, Any]]
+
+
 def require(world: World, tables: Tables) -> None:
-    """Refuse to plan jobs whose inputs from outside are not there.
+    """Refuse tables and figures that say a thing wrongly, and tables whose data are not there.
 
     Raises:
-        PenumbraError: all that is missing: which files are expected where, and how to get them.
+        PenumbraError: all that is wrong; or all that is missing: which files are expected where,
+            and how to get them.
     """
+    cells = (partial(tables.of, name) for name in world.config["tables"])
+    figures = (partial(reports.check_figure, world, name) for name in world.config["figures"])
+    gather([*cells, *figures])
+    _require(world, Asked(tables.all_cells(), []))
+
+
+def require_figure(world: World, name: str) -> None:
+    """Refuse a figure whose data are not there.
+
+    Raises:
+        PenumbraError: all that is missing.
+    """
+    reports.check_figure(world, name)
+    _require(world, Asked([], world.figure_entries(name)))
+
+
+def _require(world: World, asked: Asked) -> None:
     absent = {
         source: missing(source[0], world.datasets[source[0]], source[1], world.root)
-        for image_set in sorted(_image_sets(world, tables))
+        for image_set in sorted(_image_sets(world, asked))
         for source in world.lacking(image_set)
     }
-    problems = [*absent.values(), *_missing_weights(world, tables), *_missing_clip(world, tables)]
+    problems = [*absent.values(), *_missing_weights(world, asked), *_missing_clip(world, asked)]
     if problems:
         raise PenumbraError("\n\n".join(map(str, problems)))
 
 
-def benchmarks(world: World, tables: Tables) -> set[str]:
-    """The benchmarks that the world's tables and figures read, and train on."""
-    read = {cell.benchmark for cell in tables.all_cells() if cell.files}
-    read |= {world.benchmark_of(entry) for entry in world.figure_entries()}
+def _benchmarks(world: World, asked: Asked) -> set[str]:
+    """The benchmarks that are read, and that their models are trained on."""
+    read = {cell.benchmark for cell in asked.cells if cell.files}
+    read |= {world.benchmark_of(entry) for entry in asked.entries}
     return read | {world.trained_on(benchmark) for benchmark in read}
 
 
-def parts(world: World, tables: Tables) -> set[str]:
-    """The parts of the synthesis chain behind the world's tables and figures."""
+def _parts(world: World, asked: Asked) -> set[str]:
+    """The parts of the synthesis chain behind what is asked for."""
     found: set[str] = set()
-    queue = [
-        outlier_set(world, name)[role]
-        for name in _outlier_sets(world, tables)
-        for role in ("rdm", "generator")
-    ]
+    sets = _outlier_sets(world, asked)
+    queue = [outlier_set(world, name)[role] for name in sets for role in ("rdm", "generator")]
     while queue:
         name = queue.pop()
         found.add(name)
@@ -51,29 +82,28 @@ def parts(world: World, tables: Tables) -> set[str]:
     return found
 
 
-def _outlier_sets(world: World, tables: Tables) -> set[str]:
-    entries = world.figure_entries()
-    recipes = {cell.model["recipe"] for cell in tables.all_cells() if cell.model}
-    recipes |= {entry["recipe"] for entry in entries if "recipe" in entry}
+def _outlier_sets(world: World, asked: Asked) -> set[str]:
+    recipes = {cell.model["recipe"] for cell in asked.cells if cell.model}
+    recipes |= {entry["recipe"] for entry in asked.entries if "recipe" in entry}
     detectors = (detector(world, recipe) for recipe in recipes)
     of_recipes = {found["set"] for found in detectors if found}
-    return of_recipes | {entry["outliers"] for entry in entries if "outliers" in entry}
+    return of_recipes | {entry["outliers"] for entry in asked.entries if "outliers" in entry}
 
 
-def _image_sets(world: World, tables: Tables) -> set[str]:
-    """Image sets that no table and figure can do without."""
+def _image_sets(world: World, asked: Asked) -> set[str]:
+    """Image sets that cannot be done without."""
     needed: set[str] = set()
-    for benchmark in benchmarks(world, tables):
+    for benchmark in _benchmarks(world, asked):
         entry = world.config["benchmarks"][benchmark]
         needed.update(world.own(benchmark))
         if entry["missing"] == "error":
             needed.update(name for group in entry["ood"].values() for name in group)
-    entries = (part(world, name) for name in parts(world, tables))
+    entries = (part(world, name) for name in _parts(world, asked))
     return needed | {entry["images"] for entry in entries if entry.get("training") is not None}
 
 
-def _missing_weights(world: World, tables: Tables) -> Iterator[str]:
-    for name in sorted(parts(world, tables)):
+def _missing_weights(world: World, asked: Asked) -> Iterator[str]:
+    for name in sorted(_parts(world, asked)):
         entry = part(world, name)
         if entry.get("weights") is not None:
             file = weights_file(world, entry)
@@ -84,11 +114,11 @@ def _missing_weights(world: World, tables: Tables) -> Iterator[str]:
                 )
 
 
-def _missing_clip(world: World, tables: Tables) -> Iterator[str]:
+def _missing_clip(world: World, asked: Asked) -> Iterator[str]:
     """Tables and figures of categories want CLIP where the world names it as their judge."""
     entry = world.config["categories"]
-    in_tables = any(c.metric in CATEGORIES and c.files for c in tables.all_cells())
-    in_figures = any(e["kind"] == "categories" for e in world.figure_entries())
+    in_tables = any(c.metric in CATEGORIES and c.files for c in asked.cells)
+    in_figures = any(e["kind"] == "categories" for e in asked.entries)
     if entry["judge"] != "clip" or not (in_tables or in_figures):
         return
     folder = Path(world.config["weights_root"]) / entry["clip"]["folder"]

@@ -54,6 +54,20 @@ def check(world: World, names: Mapping[str, str]) -> None:
         )
 
 
+def check_latency(world: World, names: Mapping[str, str]) -> None:
+    """Refuse a scorer whose latency is not measured.
+
+    Raises:
+        PenumbraError: it reads no block, or could not be read at all (see `check`).
+    """
+    check(world, names)
+    if not needs.of_block(needs.needs(scorer(world, names))):
+        raise PenumbraError(
+            f"scorer {names['scorer']}: latency is measured of block scorers only; name another, "
+            "as fn"
+        )
+
+
 def _check_head(world: World, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
     """A head of GODIN's is no linear layer, and GODIN's score is of no other."""
     has_head = "head" in world.backbone(names["backbone"])

@@ -5,14 +5,13 @@ from typing import Any
 
 from snakemake.exceptions import WorkflowError
 
-from penumbra.errors import PenumbraError
 from penumbra.planning import needs
 from penumbra.planning.detectors import model_of, trained
 from penumbra.planning.networks import image_roles, reader
 from penumbra.planning.parts import weights_file
 from penumbra.planning.paths import one_of, path
 from penumbra.planning.readings import Readings
-from penumbra.planning.scorers import scorer
+from penumbra.planning.scorers import check, check_latency, scorer
 from penumbra.planning.spec import spec
 from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
@@ -50,14 +49,20 @@ class Scores:
         return self._head(needs.needs(scorer(self._world, names)), names)
 
     def fit_head(self, names: Mapping[str, str]) -> list[str]:
-        """The same for its fit."""
+        """The same for its fit, where the scorer is for such a model at all."""
+        check(self._world, names)
         return self._head(needs.fit_needs(scorer(self._world, names)), names)
 
     def _head(self, wanted: tuple[str, ...], names: Mapping[str, str]) -> list[str]:
         return [self._readings.model(names)] if "head" in wanted else []
 
     def fitted(self, names: Mapping[str, str]) -> list[str]:
-        """What the scorer was fitted to, or the file of weights that the config gives it."""
+        """What the scorer was fitted to, or the file of weights that the config gives it.
+
+        Raises:
+            PenumbraError: the scorer is not for such a model.
+        """
+        check(self._world, names)
         entry = scorer(self._world, names)
         if "weights" in entry:
             return [str(weights_file(self._world, entry))]
@@ -124,7 +129,12 @@ class Scores:
         return spec("metrics", {}, [], names)
 
     def timed_block(self, names: Mapping[str, str]) -> str:
-        """How the block was chosen that a latency is measured at."""
+        """How the block was chosen that a latency is measured at.
+
+        Raises:
+            PenumbraError: the scorer reads no block.
+        """
+        check_latency(self._world, names)
         return self._readings.blocks(names, scorer(self._world, names)["block"])
 
     def timed_images(self, names: Mapping[str, str]) -> str:
@@ -132,17 +142,9 @@ class Scores:
         return self._world.images_of(names["benchmark"], "test")
 
     def latency_spec(self, names: Mapping[str, str]) -> str:
-        """Reads: the scorer and the network that it is measured on.
-
-        Raises:
-            PenumbraError: the scorer reads no block.
-        """
+        """Reads: the scorer and the network that it is measured on."""
         entry = scorer(self._world, names)
         wanted = needs.needs(entry)
-        if not needs.of_block(wanted):
-            raise PenumbraError(
-                f"scorer {names['scorer']}: latency is measured of block scorers only"
-            )
         config, roots = reader(self._world, names)
         config |= {
             "module": entry["module"],

@@ -16,7 +16,7 @@ from snakemake.logging import logger
 from penumbra.audit.artifacts import COMMIT, dumps
 from penumbra.audit.closure import everything
 from penumbra.errors import PenumbraError
-from penumbra.planning.checks import check_synthesis
+from penumbra.planning.checks import check
 from penumbra.planning.config import load_yaml, merge
 from penumbra.planning.requirements import require
 from penumbra.planning.tables import Tables
@@ -35,7 +35,7 @@ def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> tuple[World,
         files = [base / "config/config.yaml", *map(Path, workflow.overwrite_configfiles or [])]
         # Used as a module of another workflow, this one is given what that one's config says.
         world = World(merge(load_yaml(files[0]), config), base / "config", files)
-        check_synthesis(world)
+        check(world)
         tables = Tables(world)
         require(world, tables)
     except PenumbraError as error:

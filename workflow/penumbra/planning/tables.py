@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penumbra.errors import PenumbraError
+from penumbra.planning import reports
 from penumbra.planning.cells import Cell, expand
 from penumbra.planning.detectors import detector, trained
 from penumbra.planning.paths import path
@@ -24,8 +25,10 @@ class Tables:
         self.of = functools.cache(self._expanded)
 
     def _expanded(self, name: str) -> list[Cell]:
+        table = self._world.table(name)
+        reports.check_table(self._world, table)
         try:
-            return expand(self._world.table(name), self._world)
+            return expand(table, self._world)
         except PenumbraError as error:
             raise PenumbraError(f"config/tables/{name}.yaml: {error}") from error
 
@@ -39,10 +42,11 @@ class Tables:
         for cell in self.all_cells():
             if cell.model and cell.input and cell.scorer:
                 named.add((tuple(cell.model.values()), cell.input, cell.scorer))
-        for entry in self._world.figure_entries():
-            if entry["kind"] == "metrics":
-                model = tuple(self._world.model(entry).values())
-                named.add((model, self._world.input_of(entry), self._world.scorer_of(entry)))
+        for figure in self._world.config["figures"]:
+            for entry in self._world.figure_entries(figure):
+                if entry["kind"] == "metrics":
+                    model = tuple(self._world.model(entry).values())
+                    named.add((model, self._world.input_of(entry), entry["scorer"]))
         order = list(self._world.config["scorers"])
         shown: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for model, given, scorer in sorted(named, key=lambda entry: order.index(entry[2])):

@@ -1,0 +1,171 @@
+"""The synthesis chain in a config fits together: parts, outlier sets, detectors and judges."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from penumbra.errors import PenumbraError
+from penumbra.planning.config import extended, resolve_recipe
+from penumbra.planning.detectors import detector
+from penumbra.planning.gathering import tell
+from penumbra.planning.parts import GENERATORS, USES, outlier_set, part
+
+SECTIONS = {"image_sets", "parts", "outliers", "recipes", "calibrations", "filters"}
+OUTLIER_SET = ("per_class", "cycle", "shards", "seed", "guidance", "decoding")
+# What planning itself reads of a recipe's options, for how long a training takes.
+OPTIONS = {"uat": ("steps", "tau", "inner_attack"), "pgd": ("steps",), "energy": ("outlier_batch",)}
+Problems = Callable[[Any, str], Iterator[str]]  # after the entry's place
+ATTACK = ("eps", "step", "steps", "random_start")
+
+
+def check(world: Any, broken: set[str]) -> None:
+    """Refuse parts, outlier sets and recipes that could not be made or trained.
+
+    Where names in one of the sections `broken` are unknown, that is told first.
+
+    Raises:
+        PenumbraError: all that does not fit, each with its file and key.
+    """
+    if broken & SECTIONS:
+        return
+    tell(
+        told
+        for section, problems in (
+            ("parts", _part),
+            ("outliers", _outlier_set),
+            ("recipes", _recipe),
+        )
+        for told in _section(world, section, problems)
+    )
+
+
+def _section(world: Any, section: str, problems: Problems) -> Iterator[str]:
+    """What is wrong with the entries of a section, where it is not wrong with what they extend."""
+    entries = world.config[section]
+    found = {name: _found(world, name, problems) for name in entries}
+    raised: set[str] = set()
+    for name, (error, texts) in found.items():
+        if error and error not in raised:
+            raised.add(error)
+            yield f"{world.where(section, name)}: {error}"
+        _, inherited = found.get(entries[name].get("extends"), ("", []))
+        yield from (f"{world.where(section, name)}{t}" for t in texts if t not in inherited)
+
+
+def _found(world: Any, name: str, problems: Problems) -> tuple[str, list[str]]:
+    """What looking at an entry raises, and else what it finds."""
+    try:
+        return "", list(problems(world, name))
+    except PenumbraError as error:
+        return str(error), []
+
+
+def _absent(entry: Mapping[str, Any], keys: Iterable[str]) -> str:
+    return ", ".join(key for key in keys if key not in entry)
+
+
+def _part(world: Any, name: str) -> Iterator[str]:
+    entry = part(world, name)
+    if "kind" not in entry:
+        yield f": it says no kind; write one of {', '.join(USES)}"
+        return
+    if (entry.get("weights") is None) == (entry.get("training") is None):
+        yield (
+            ": say `weights` (a file under weights_root) or `training`, one of them; "
+            "null takes back what a part that it extends says"
+        )
+    elif entry.get("training") is not None and "images" not in entry:
+        yield ": it is trained here, so name the image set: images"
+    for role in USES[entry["kind"]]:
+        if role not in entry:
+            yield f": a {entry['kind']} names its {role}"
+        elif _kind(world, entry[role]) not in (role, None):
+            yield f".{role}: {entry[role]} is no {role}"
+
+
+def _kind(world: Any, name: str) -> str | None:
+    """The kind of a part; None where that part is in error itself."""
+    try:
+        return part(world, name).get("kind")
+    except PenumbraError:
+        return None
+
+
+def _outlier_set(world: Any, name: str) -> Iterator[str]:
+    entry = outlier_set(world, name)
+    absent = _absent(entry, ("rdm", "generator", *OUTLIER_SET))
+    if absent:
+        yield f": it says no {absent}; say them, or extend another set that does"
+        return
+    guidance = _absent(entry["guidance"], ("start", "grid"))
+    if guidance:
+        yield f".guidance: it says no {guidance}; say them, or extend another set that does"
+    rdm, generator = (part(world, entry[role]) for role in ("rdm", "generator"))
+    if rdm.get("kind") != "rdm":
+        yield f".rdm: {entry['rdm']} is no rdm, but of the kind {rdm.get('kind')}; name an rdm"
+    elif generator.get("kind") not in GENERATORS:
+        yield f".generator: {entry['generator']} makes no images"
+    elif (made := rdm.get("encoder")) != (read := generator.get("encoder")):
+        yield (
+            f": {entry['rdm']} makes representations of {made}, and {entry['generator']} reads "
+            f"those of {read}; both are vectors of one length from unrelated spaces, so name parts "
+            "of one encoder"
+        )
+
+
+def _recipe(world: Any, name: str) -> Iterator[str]:
+    """What is wrong with a recipe, as it is and with its changes for single backbones."""
+    plain = resolve_recipe(world.config["recipes"], name, "")
+    changed = extended("recipe", world.config["recipes"], name).get("backbones", {})
+    for backbone in ("", *changed):
+        recipe = resolve_recipe(world.config["recipes"], name, backbone)
+        if recipe["method"] != "zero_shot":
+            yield from _trained(recipe)
+    if plain["method"] == "energy":
+        yield from _detector(world, plain.get("outliers", {}))
+
+
+def _trained(recipe: Mapping[str, Any]) -> Iterator[str]:
+    absent = _absent(recipe, ("epochs", "batch_size", "lr", "schedule", "augment", "precision"))
+    if absent:
+        yield f": it says no {absent}; say them, or `extends: standard`"
+    method = recipe["method"]
+    absent = _absent(recipe["options"], OPTIONS.get(method, ()))
+    if absent:
+        yield f".{method}: the method {method} needs {absent}; say them, or extend such a recipe"
+    attack = recipe["options"].get("inner_attack") if method == "uat" else None
+    if attack is not None and _absent(attack, ATTACK):
+        yield f".uat.inner_attack: it says no {_absent(attack, ATTACK)}; say them, or write null"
+
+
+def _detector(world: Any, found: Mapping[str, Any]) -> Iterator[str]:
+    if "set" not in found:
+        yield ".outliers: method energy trains on an outlier set; name it: set"
+        return
+    fold = found.get("fold")
+    if fold is not None and not fold[0] < fold[1]:
+        yield f".outliers.fold: there is no fold {fold[0]} of {fold[1]}; they count from 0"
+    if found.get("filter") is None:
+        if found.get("judges"):
+            yield (
+                ".outliers: judges score the outliers for a filter, and it has none; name the "
+                "filter, or write judges: []"
+            )
+        return
+    name = found["filter"]
+    by_score = world.config["filters"][name]["mode"] != "random"
+    if by_score != bool(found.get("judges")):
+        wanted = "judges score the outliers" if by_score else "random asks no judges"
+        yield f".outliers: filter {name}: {wanted}"
+    if by_score and found.get("calibration") is None:
+        known = ", ".join(world.config["calibrations"])
+        yield f".outliers: filter {name} goes by calibrated scores; name a calibration of {known}"
+    for judge in found.get("judges", []):
+        yield from _judge(world, judge, found["set"])
+
+
+def _judge(world: Any, judge: str, outliers: str) -> Iterator[str]:
+    own = detector(world, judge)
+    if own is None or own.get("set") != outliers:
+        yield f".outliers.judges: {judge} was not trained on outlier set {outliers}"
+    elif own.get("filter") is not None:
+        yield f".outliers.judges: {judge} saw filtered outliers only"

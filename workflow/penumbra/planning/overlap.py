@@ -1,0 +1,102 @@
+"""Whether two image sets may share images: told from the config alone, and on the safe side."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from penumbra.images.classes import class_list
+
+# What makes images of the same files others: levels of shift.
+LEVELS = ("semantic", "covariate")
+
+
+def common(world: Any, one: str, other: str) -> bool:
+    """Whether two image sets may hold the same image.
+
+    They do not where their files differ, or their shares, classes or levels of shift.
+    """
+    if one == other:
+        return True
+    a, b = world.image_set(one), world.image_set(other)
+    if not _files(world, a) & _files(world, b):
+        return False
+    if any(a.get(level, 0) != b.get(level, 0) for level in LEVELS):
+        return False
+    return not (_shares_apart(a, b) or _classes_apart(world, a, b))
+
+
+def _files(world: Any, entry: Mapping[str, Any]) -> set[tuple[str, ...]]:
+    """Names for what an image set is read from: two sets of one name read the same files."""
+    name, split = entry["dataset"], entry["split"]
+    dataset = world.datasets[name]
+    reader = dataset["reader"]
+    if reader == "windows":
+        return {(reader, file, split) for file in dataset.get("files", [])}
+    if reader != "stored":
+        return {(reader, name, split)}
+    official = dataset.get("official", {})
+    own = str(Path(dataset.get("folder", name)) / split)
+    folders = (own, *official.get("folders", {}).get(split, []))
+    found: set[tuple[str, ...]] = {(reader, str(Path(folder))) for folder in folders}
+    if "torchvision" in official:
+        arguments = official.get("arguments", {}).get(split)
+        found.add((reader, official["torchvision"], str(arguments)))
+    return found
+
+
+def _shares_apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Shares are drawn by data set and split, so they tell sets of one data set apart only."""
+    if a["dataset"] != b["dataset"]:
+        return False
+    (low, high), (bottom, top) = a.get("share", (0, 1)), b.get("share", (0, 1))
+    return high <= bottom or top <= low
+
+
+def _classes_apart(world: Any, a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    kept, others = _classes(world, a), _classes(world, b)
+    if kept is None or others is None or kept & others:
+        return False
+    # A number and a name may mean one class; numbers of two data sets are no one's.
+    kinds = {type(name) for name in kept | others}
+    return kinds == {str} or (kinds == {int} and a["dataset"] == b["dataset"])
+
+
+def _classes(world: Any, entry: Mapping[str, Any]) -> set[int | str] | None:
+    """The classes that an image set keeps, by name where names are known; None for all."""
+    dataset = world.datasets[entry["dataset"]]
+    named = dataset.get("class_list") or dataset.get("class_names") or []
+    listed = class_list(world.folder / "classes", entry.get("classes_file"))
+    kept = entry.get("classes", listed)
+    if kept is None:
+        return set(dataset["class_list"]) if "class_list" in dataset else None
+    return {named[c] if isinstance(c, int) and c < len(named) else c for c in kept}
+
+
+def roles(world: Any, benchmark: str) -> Iterator[tuple[str, str]]:
+    """Every image set of a benchmark with its place there, and of what its models learned from."""
+    entry = world.config["benchmarks"][benchmark]
+    learned = world.config["benchmarks"].get(entry.get("models_of"), entry)
+    for role in ("train", "heldout", "calibration_ood"):
+        own = dict.fromkeys(source[role] for source in (entry, learned) if role in source)
+        yield from ((role, name) for name in own)
+    yield "test", entry["test"]
+    yield from (("shifted", name) for name in entry.get("shifted", []))
+    for group, names in entry["ood"].items():
+        yield from ((f"ood.{group}", name) for name in names)
+
+
+def overlaps(world: Any, benchmark: str) -> Iterator[tuple[str, str]]:
+    """The key of every image set of a benchmark that shares images with another, and why."""
+    for (role, name), (place, other) in combinations(list(roles(world, benchmark)), 2):
+        if name == other:
+            what = f"{name} is its `{role}` already" if role != place else f"{name} is in it twice"
+            yield place, f"{what}; an image set stands in one place only"
+        elif common(world, name, other):
+            entry = world.image_set(name)
+            yield (
+                place,
+                f"{other} may hold images of {name}, its `{role}`: both are of {entry['dataset']}, "
+                f"{entry['split']}; give them classes or shares that do not overlap, or take "
+                "another set",
+            )

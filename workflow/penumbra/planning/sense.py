@@ -1,0 +1,129 @@
+"""What keys of a config say together makes sense: splits, shares, disjoint sets, who judges."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from penumbra.errors import unknown
+from penumbra.planning.gathering import tell
+from penumbra.planning.overlap import overlaps
+
+Found = Iterator[tuple[tuple[str, ...], str]]  # keys, and what is wrong there
+
+
+def check(world: Any, broken: set[str]) -> None:
+    """Refuse a config whose keys contradict each other.
+
+    Of entries in the sections `broken`, names are unknown already: what rests on them is not
+    looked at.
+
+    Raises:
+        PenumbraError: all that makes no sense, each with its file and key.
+    """
+    found: list[str] = []
+    for of, wanted in CHECKS.items():
+        if not broken & wanted:
+            found += (f"{world.where(*keys)}: {what}" for keys, what in of(world))
+    tell(found)
+
+
+def _datasets(world: Any) -> Found:
+    for name, entry in world.datasets.items():
+        keys = ("datasets", name)
+        made = entry["reader"] in ("shifted", "grid")
+        absent = [key for key in ("base", "other") if made and key not in entry]
+        if made and entry["reader"] == "grid" and "per_cell" not in entry:
+            absent.append("per_cell")
+        if absent:
+            yield keys, f"the reader `{entry['reader']}` needs {' and '.join(absent)}; say them"
+            continue
+        if not made and entry["reader"] == "windows" and not entry.get("files"):
+            yield keys, "the reader `windows` needs `files`; name some"
+        if not made:
+            continue
+        other = entry["other"]
+        if "base" in world.datasets[entry["base"]]:
+            yield (*keys, "base"), f"{entry['base']} is shifted itself; name the set behind it"
+        sources = [("base", entry["base"], split) for split in entry["splits"]]
+        for key, source, split in [*sources, ("other", other["dataset"], other["split"])]:
+            if split not in world.datasets[source]["splits"]:
+                yield (*keys, key), _no_split(source, split, world)
+
+
+def _no_split(dataset: str, split: str, world: Any) -> str:
+    return str(unknown("split", split, world.datasets[dataset]["splits"], f"data set {dataset}"))
+
+
+def _image_sets(world: Any) -> Found:
+    for name, entry in world.config["image_sets"].items():
+        keys = ("image_sets", name)
+        dataset = world.datasets[entry["dataset"]]
+        if entry["split"] not in dataset["splits"]:
+            yield (*keys, "split"), _no_split(entry["dataset"], entry["split"], world)
+        if "classes" in entry and "classes_file" in entry:
+            yield keys, "give `classes` or `classes_file`, not both"
+        low, high = entry.get("share", (0, 1))
+        if low >= high:
+            yield (*keys, "share"), f"[{low}, {high}] holds nothing; write the lower bound first"
+        for key in ("semantic", "covariate"):
+            if key in entry and dataset["reader"] != "shifted":
+                yield (
+                    (*keys, key),
+                    f"only data sets of the reader `shifted` have levels of shift, and "
+                    f"{entry['dataset']} is of `{dataset['reader']}`",
+                )
+
+
+def _benchmarks(world: Any) -> Found:
+    benchmarks = world.config["benchmarks"]
+    for name, entry in benchmarks.items():
+        keys = ("benchmarks", name)
+        learned = entry.get("models_of")
+        if learned is not None and benchmarks[learned]["train"] != entry["train"]:
+            yield (
+                keys,
+                f"it reads models of {learned}, so it names the same `train`, whose classes those "
+                "models know",
+            )
+        if learned is not None and "models_of" in benchmarks[learned]:
+            yield (
+                (*keys, "models_of"),
+                f"{learned} reads models of {benchmarks[learned]['models_of']} itself; name that",
+            )
+        for place, what in overlaps(world, name):
+            yield (*keys, *place.split(".")), what
+
+
+def _recipes(world: Any) -> Found:
+    for name, entry in world.config["recipes"].items():
+        for backbone, changes in entry.get("backbones", {}).items():
+            keys = ("recipes", name, "backbones", backbone)
+            for key in ("extends", "backbones"):
+                if key in changes:
+                    yield (*keys, key), "changes for one backbone extend nothing; leave it out"
+            if "method" in changes:
+                yield (*keys, "method"), "a recipe has one method; write a recipe of its own"
+
+
+def _filters(world: Any) -> Found:
+    for name, entry in world.config["filters"].items():
+        low, high = entry.get("low", 0.0), entry.get("high", 1.0)
+        if entry["mode"] == "band" and low >= high:
+            yield ("filters", name), f"the band {low} to {high} holds nothing; write low below high"
+
+
+def _categories(world: Any) -> Found:
+    entry: Mapping[str, Any] = world.config["categories"]
+    judge = entry["judge"]
+    if judge not in entry:
+        yield ("categories",), f"the judge is {judge}, so say `{judge}`: which one judges"
+
+
+# Each with the sections whose names it rests on.
+CHECKS: dict[Callable[[Any], Found], set[str]] = {
+    _datasets: {"datasets"},
+    _image_sets: {"datasets", "image_sets"},
+    _benchmarks: {"datasets", "image_sets", "benchmarks"},
+    _recipes: set(),
+    _filters: set(),
+    _categories: set(),
+}
