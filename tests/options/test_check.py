@@ -37,7 +37,11 @@ from penumbra.options.ranges import Count, Positive, at_least, between, within
         (Annotated[list[float], ranges.Rising(strict=True)], [[1, 2]], [[1, 1]]),
         (Annotated[list[float], ranges.Distinct()], [[1, 2]], [[], [1, 1]]),
         (Mapping[str, Count], [{}, {"a": 1}], [{"a": 0}, {3: 1}, ["a"]]),
+        (list, [[], [1, "x"]], ["12", {}, 3]),
+        (tuple, [[1, "x"], ()], ["12", 3]),
+        (dict, [{}, {"a": 1}], [[], 3]),
         (Any, [3, "x", None, [1]], []),
+        ([int], [3, "x", [1]], []),
         (object(), [3, "x", None, [1]], []),  # what is not known is not checked
     ],
 )

@@ -1,18 +1,18 @@
 """Options of every kind are checked while planning: names, types, ranges, what goes together."""
 
 import copy
+import json
 import time
 
 import pytest
-import yaml
 
 from penumbra.errors import PenumbraError
 from penumbra.options.check import stated
 from penumbra.options.offered import offered
-from penumbra.planning.config import load_yaml, merge
+from penumbra.planning.config import Files, load_yaml, merge
 from penumbra.planning.options import problems
-from penumbra.planning.world import World
 from penumbra.plugins import load
+from tests.planning.helpers import checked
 
 NAN, INF = float("nan"), float("inf")
 NETWORKS = "valid: clip, resnet101, resnet18, resnet34, resnet50, t2t_vit, vgg11, wrn"
@@ -25,13 +25,17 @@ def config(root):
 
 @pytest.fixture
 def told(root, config, tmp_path):
-    """What is said of the embedded world with a file laid over it."""
+    """What is said of the embedded world with a file laid over it.
+
+    Numbers that are not finite come by the command line: no file may hold them.
+    """
 
     def make(over):
         own = tmp_path / "own.yaml"
-        own.write_text(yaml.safe_dump(over))
-        files = [root / "config/config.yaml", own]
-        return problems(merge(copy.deepcopy(config), over), files)
+        own.write_text(json.dumps(over))  # which quotes texts
+        finite = "NaN" not in own.read_text() and "Infinity" not in own.read_text()
+        files = [root / "config/config.yaml", *([own] if finite else [])]
+        return problems(merge(copy.deepcopy(config), over), Files(files))
 
     return make
 
@@ -45,7 +49,7 @@ def at(path, value):
 @pytest.mark.parametrize("world", ["config", "cifar", "imagenet", "tiny-imagenet"])
 def test_every_shipped_world_passes(root, config, world):
     for file in sorted((root / "config").glob(f"{world}*.yaml")):
-        assert problems(merge(config, load_yaml(file)), [file]) == []
+        assert problems(merge(config, load_yaml(file)), Files([file])) == []
 
 
 BACKBONE, HEAD = "backbones/resnet18/options/", "backbones/resnet34-godin/head/similarity"
@@ -177,7 +181,9 @@ def test_a_bad_option_is_named_with_its_file_and_key(told, path, value, message)
     assert found
     with pytest.raises(PenumbraError, match=message):
         raise PenumbraError("\n".join(found))
-    assert all("own.yaml: " in line for line in found)
+    nowhere = {NAN: "config.yaml: ", INF: "command line (--config): "}
+    file = nowhere.get(value, "own.yaml: ") if isinstance(value, float) else "own.yaml: "
+    assert all(file in line for line in found)
     assert any(path.split("/")[1] in line for line in found)
 
 
@@ -218,7 +224,7 @@ def test_a_good_option_passes(told, path, value):
 )
 def test_a_config_of_another_shape_is_no_traceback(root, config, over):
     with pytest.raises(PenumbraError):
-        World(merge(copy.deepcopy(config), over), root / "config", [root / "config/config.yaml"])
+        checked(merge(copy.deepcopy(config), over), root / "config", [root / "config/config.yaml"])
 
 
 def test_all_that_is_wrong_is_told_at_once_and_each_thing_once(told):
@@ -230,14 +236,14 @@ def test_all_that_is_wrong_is_told_at_once_and_each_thing_once(told):
 
 
 def test_the_schema_and_the_options_are_told_of_together(root, config):
-    over = merge(at(STANDARD + "lr", NAN), at("compute/treads", 1))
-    with pytest.raises(PenumbraError, match=r"(?s)compute\.treads.*standard\.lr: nan"):
-        World(merge(copy.deepcopy(config), over), root / "config", [root / "config/config.yaml"])
+    over = merge(at(STANDARD + "lr", -1), at("compute/treads", 1))
+    with pytest.raises(PenumbraError, match=r"(?s)compute\.treads.*standard\.lr: -1"):
+        checked(merge(copy.deepcopy(config), over), root / "config", [root / "config/config.yaml"])
 
 
 def test_it_takes_little_time(config):
     start = time.perf_counter()
-    problems(config, [])
+    problems(config, Files([]))
     assert time.perf_counter() - start < 0.5
 
 

@@ -11,7 +11,7 @@ from benchmarks.worlds import OVERLAYS, Wildcards
 from penumbra.errors import PenumbraError
 from penumbra.planning import resources
 from penumbra.planning.config import merge
-from penumbra.planning.world import World
+from tests.planning.helpers import checked
 
 
 def minutes(world, rule, names, attempt):
@@ -36,7 +36,7 @@ def world(root):
         config = {}
         for file in files:
             config = merge(config, yaml.safe_load(file.read_text()))
-        return World(merge(copy.deepcopy(config), over or {}), root / "config", files)
+        return checked(merge(copy.deepcopy(config), over or {}), root / "config", files)
 
     return make
 

@@ -11,7 +11,7 @@ from penumbra.planning.config import merge
 from penumbra.planning.readings import Readings
 from penumbra.planning.scores import Scores
 from penumbra.planning.tables import Tables
-from penumbra.planning.world import World
+from tests.planning.helpers import checked
 
 
 def scores(world):
@@ -27,7 +27,7 @@ def world(root):
 
     def make(over=None):
         files = [root / "config/config.yaml"]
-        return World(merge(copy.deepcopy(config), over or {}), root / "config", files)
+        return checked(merge(copy.deepcopy(config), over or {}), root / "config", files)
 
     return make
 

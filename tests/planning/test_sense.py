@@ -2,18 +2,25 @@
 
 import copy
 import time
-from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from penumbra.errors import PenumbraError
-from penumbra.planning import rules, scorers, sharding, synthesis
+from penumbra.planning.calibration import Calibration
 from penumbra.planning.config import merge
+from penumbra.planning.figures import Figures
+from penumbra.planning.images import Images
+from penumbra.planning.models import Models
+from penumbra.planning.outliers import Outliers
 from penumbra.planning.overlap import common
+from penumbra.planning.paths import shard_names
+from penumbra.planning.readings import Readings
 from penumbra.planning.references import references
-from penumbra.planning.requirements import require, require_figure
-from penumbra.planning.world import World
+from penumbra.planning.requirements import require_figure
+from penumbra.planning.scores import Scores
+from penumbra.planning.tables import Tables
+from tests.planning.helpers import checked, required
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +32,7 @@ def config(root):
 def world(root, config):
     def make(over=None):
         files = [root / "config/config.yaml"]
-        return World(merge(copy.deepcopy(config), over or {}), root / "config", files)
+        return checked(merge(copy.deepcopy(config), over or {}), root / "config", files)
 
     return make
 
@@ -117,19 +124,22 @@ NONSENSE = {
         nested("datasets", "digits-shifted", "other", "split", "train"),
         "skimage-photographs: unknown split 'train'",
     ),
-    "empty-recipe": ({"recipes": {"new": {}}}, r"recipes\.new: .*says no `method`"),
-    "bare-recipe": ({"recipes": {"new": {"method": "uat"}}}, "says no epochs, .*say them, or"),
+    "empty-recipe": ({"recipes": {"new": {}}}, r"recipes\.new: no method; there is no default"),
+    "bare-recipe": (
+        {"recipes": {"new": {"method": "uat"}}},
+        "new: no epochs, batch_size",
+    ),
     "backbone-extends": (
         nested("recipes", "standard", "backbones", "wrn", "extends", "uat"),
         r"recipes\.standard\.backbones\.wrn\.extends: .*extend nothing",
     ),
     "backbone-method": (
         nested("recipes", "standard", "backbones", "wrn", "method", "pgd"),
-        "a recipe has one method",
+        "method pgd reads no `uat`; drop it",
     ),
     "inner-attack": (
         nested("recipes", "uat", "uat", "inner_attack", {"eps": 0.1}),
-        r"recipes\.uat\.uat\.inner_attack: it says no step, steps, random_start",
+        r"recipes\.uat\.uat\.inner_attack: no step, steps, random_start",
     ),
     "filter-null": (
         nested("recipes", "bad-ood", "outliers", "filter", None),
@@ -139,24 +149,26 @@ NONSENSE = {
         nested("recipes", "detector", "outliers", {"judges": ["detector-fold0"], "filter": "mid"}),
         "goes by calibrated scores; name a calibration of beta",
     ),
-    "fold": (nested("recipes", "detector-fold0", "outliers", "fold", [5, 2]), "no fold 5 of 2"),
-    "band": (nested("filters", "mid", {"low": 0.9, "high": 0.1}), "holds nothing"),
+    "fold": (
+        nested("recipes", "detector-fold0", "outliers", "fold", [5, 2]),
+        r"fold: \[5, 2\] is no \[i, k\]",
+    ),
+    "band": (
+        nested("filters", "mid", {"low": 0.9, "high": 0.1}),
+        "band 0.9 to 0.1",
+    ),
     "judge": ({"categories": {"judge": "clip"}}, "the judge is clip, so say `clip`"),
     "rdm-encoder": (
         nested("outliers", "mixed", "rdm", "moco-l"),
         "no rdm, but of the kind encoder",
     ),
     "encoder-rdm": (nested("parts", "rdm-b", "encoder", "rdm-l"), "rdm-l is no encoder"),
-    "part-empty": ({"parts": {"new": {}}}, r"parts\.new: it says no kind"),
+    "part-empty": ({"parts": {"new": {}}}, r"parts\.new: no kind; there is no default"),
     "part-without-images": (
-        {
-            "parts": {
-                "new": {"kind": "encoder", "training": {"epochs": 1, "batch_size": 2, "lr": 0.1}}
-            }
-        },
-        "name the image set: images",
+        {"parts": {"new": {"extends": "moco-b", "images": None}}},
+        "images: None is not of type 'string'",
     ),
-    "outliers-empty": ({"outliers": {"new": {}}}, r"outliers\.new: it says no rdm, generator"),
+    "outliers-empty": ({"outliers": {"new": {}}}, r"outliers\.new\.guidance: no scales"),
     "extends-itself": (nested("parts", "rdm-b", "extends", "rdm-b"), "rdm-b extends rdm-b"),
     "circle": (
         {"recipes": {"a": {"extends": "b"}, "b": {"extends": "a"}}},
@@ -251,7 +263,7 @@ def test_every_name_that_the_schema_declares_is_of_a_kind_that_is_answered(world
     kinds = {
         one.kind for one in references(made.config, made.schema("config"), made.schema("config"))
     }
-    assert {"image_sets", "recipes", "parts", "tables", "networks"} <= kinds <= set(made.answers())
+    assert {"image_sets", "recipes", "parts", "tables"} <= kinds <= set(made.answers())
 
 
 def test_a_long_chain_is_refused_at_once(world):
@@ -266,15 +278,19 @@ def test_a_long_chain_is_refused_at_once(world):
 def test_data_of_a_figure_are_asked_for_with_the_figure(world):
     grid = {"datasets": {}, "image_sets": {"grid": {"dataset": "synis"}}, "data_root": "nowhere"}
     made = world({**grid, "tables": ["uat_table01"]})
-    require(made)
+    required(made)
     require_figure(made, "uat_figure03")
     with pytest.raises(PenumbraError, match=r"data set synis .* is missing"):
         require_figure(made, "badood_figure06")
     with pytest.raises(PenumbraError, match=r"data set synis .* is missing"):
-        rules.figure_files(made, "badood_figure06")
+        Figures(made).files({"figure": "badood_figure06"})
     with pytest.raises(PenumbraError, match=r"data set synis .* is missing"):
-        rules.present(made, SimpleNamespace(image_set="grid"))
-    assert rules.present(made, SimpleNamespace(image_set="faces")) == []
+        Images(made).present({"image_set": "grid"})
+    assert Images(made).present({"image_set": "faces"}) == []
+
+
+def scores(world):
+    return Scores(world, Readings(world), Tables(world))
 
 
 class Wildcards(dict):
@@ -293,31 +309,31 @@ def wildcards(**more):
 
 TARGETS = {
     "energies of standard": (
-        lambda w: synthesis.own_outliers(w, wildcards()),
+        lambda w: Calibration(w).outliers(wildcards()),
         "recipe standard trains without outliers",
     ),
     "selections of standard": (
-        lambda w: synthesis.selection_inputs(w, wildcards()),
+        lambda w: Calibration(w).scored(wildcards()),
         "recipe standard trains without outliers",
     ),
     "selections of detector": (
-        lambda w: synthesis.selection_inputs(w, wildcards(recipe="detector")),
+        lambda w: Calibration(w).scored(wildcards(recipe="detector")),
         "recipe detector keeps all outliers",
     ),
     "latency of msp": (
-        lambda w: rules.blocks(w, wildcards(scorer="msp")),
+        lambda w: scores(w).timed_block(wildcards(scorer="msp")),
         "latency is measured of block scorers only",
     ),
-    "seed00": (lambda w: rules.images_of(w, wildcards(seed="00"), "train"), "seed00: write seed0"),
+    "seed00": (lambda w: Models(w).train(wildcards(seed="00")), "seed00: write seed0"),
     "0of0": (
-        lambda w: rules.outlier_parts(w, wildcards(outliers="mixed", shard="0of0")),
+        lambda w: Outliers(w).anchors(wildcards(outliers="mixed", shard="0of0")),
         r"no shard 0of0; outliers\.mixed\.shards makes 0of1",
     ),
     "5of2": (
-        lambda w: rules.model(w, wildcards(shard="5of2")),
+        lambda w: Readings(w).model(wildcards(shard="5of2")),
         r"no shard 5of2; compute\.shards makes 0of1",
     ),
-    "godin": (lambda w: scorers.fitted(w, wildcards(scorer="godin")), "resnet34 has no GODIN head"),
+    "godin": (lambda w: scores(w).fitted(wildcards(scorer="godin")), "resnet34 has no GODIN head"),
 }
 
 
@@ -330,7 +346,7 @@ def test_a_target_that_cannot_be_says_why(world, target):
 
 def test_shards_of_a_reading_have_the_names_that_their_jobs_make(world):
     made = world({"compute": {"shards": 3}})
-    assert sharding.names(made) == ["0of3", "1of3", "2of3"]
-    assert rules.model(made, wildcards(shard="2of3"))
+    assert shard_names(made.config["compute"]["shards"]) == ["0of3", "1of3", "2of3"]
+    assert Readings(made).model(wildcards(shard="2of3"))
     with pytest.raises(PenumbraError, match="makes 0of3 to 2of3"):
-        rules.model(made, wildcards(shard="3of3"))
+        Readings(made).model(wildcards(shard="3of3"))

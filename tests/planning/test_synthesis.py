@@ -8,18 +8,11 @@ import yaml
 
 from penumbra.errors import PenumbraError
 from penumbra.planning.calibration import Calibration
-from penumbra.planning.checks import check_synthesis
 from penumbra.planning.config import merge
 from penumbra.planning.detectors import shard_files
 from penumbra.planning.models import Models
 from penumbra.planning.outliers import Outliers
-from penumbra.planning.requirements import require
-from penumbra.planning.tables import Tables
-from penumbra.planning.world import World
-
-
-def required(world):
-    require(world, Tables(world))
+from tests.planning.helpers import checked, required
 
 
 def detector_inputs(world, names):
@@ -36,7 +29,7 @@ def config(root):
 def world(root, config):
     def make(over=None):
         files = [root / "config/config.yaml"]
-        return World(merge(copy.deepcopy(config), over or {}), root / "config", files)
+        return checked(merge(copy.deepcopy(config), over or {}), root / "config", files)
 
     return make
 
@@ -83,7 +76,7 @@ def names(recipe):
 )
 def test_what_does_not_fit_is_refused_before_a_job_starts(world, over, message):
     with pytest.raises(PenumbraError, match=message):
-        check_synthesis(world(over))
+        world(over)
 
 
 def test_missing_weights_are_named_before_a_job_starts(world):

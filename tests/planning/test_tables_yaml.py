@@ -7,9 +7,8 @@ import pytest
 import yaml
 
 from penumbra.errors import PenumbraError
-from penumbra.planning import rules
-from penumbra.planning.requirements import require
-from penumbra.planning.world import World
+from penumbra.planning.figures import Figures
+from tests.planning.helpers import checked, required
 
 ROW = {"label": "MSP", "recipe": "standard", "scorer": "msp"}
 FAR = {"group": "far", "label": "Far", "metrics": ["fpr95"]}
@@ -36,7 +35,7 @@ def world(folder):
         files[-1].write_bytes(text if isinstance(text, bytes) else text.encode())
         asked = {"tables": [], "figures": []} | more
         asked["figures" if "figure" in name else "tables"] = [name]
-        return World({**config, **asked}, folder, [folder / "config.yaml"])
+        return checked({**config, **asked}, folder, [folder / "config.yaml"])
 
     yield make
     for file in files:
@@ -106,7 +105,7 @@ WRONG = {
 def test_what_is_wrong_with_a_table_is_told_with_its_file_and_key(world, name):
     data, message = WRONG[name]
     with pytest.raises(PenumbraError, match=rf"tables/mine\.yaml:.*{message}"):
-        require(world(data))
+        required(world(data))
 
 
 def test_all_of_a_table_and_of_others_is_told_at_once(world, folder):
@@ -117,7 +116,7 @@ def test_all_of_a_table_and_of_others_is_told_at_once(world, folder):
     made = world(first, figures=["uat_figure05"])
     made.config["tables"] = ["mine", "other"]
     with pytest.raises(PenumbraError) as error:
-        require(made)
+        required(made)
     (folder / "tables/other.yaml").unlink()
     rows = str(error.value).splitlines()
     assert len(rows) == 6  # title, recipe x, label, B's recipe and scorer; y
@@ -136,7 +135,7 @@ def test_all_of_a_table_and_of_others_is_told_at_once(world, folder):
     ],
 )
 def test_what_is_right_stays_right(world, data):
-    require(world(data))
+    required(world(data))
 
 
 def test_circles_and_chains_of_likes(world, folder):
@@ -167,7 +166,7 @@ def test_what_no_paper_prints_is_not_reported(world, root, change, message):
     data["rows"][0]["reported"] = change
     made = world(data, name="uat_table01")
     with pytest.raises(PenumbraError, match=rf"uat_table01\.yaml: {message}"):
-        require(made)
+        required(made)
 
 
 @pytest.fixture(autouse=True)
@@ -208,5 +207,5 @@ def test_what_is_wrong_with_a_figure_is_told_with_its_file_and_key(world, data, 
 
 
 def ask(made):
-    require(made)
-    rules.figure_files(made, "mine_figure")
+    required(made)
+    Figures(made).files({"figure": "mine_figure"})

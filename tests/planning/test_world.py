@@ -12,13 +12,8 @@ from penumbra.planning.cells import expand
 from penumbra.planning.config import merge, resolve_recipe
 from penumbra.planning.figures import Figures
 from penumbra.planning.models import Models
-from penumbra.planning.requirements import require
 from penumbra.planning.tables import Tables
-from penumbra.planning.world import World
-
-
-def required(world):
-    require(world, Tables(world))
+from tests.planning.helpers import checked, required
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +25,7 @@ def config(root):
 def world(root, config):
     def make(over=None, files=()):
         files = [root / "config/config.yaml", *files]
-        return World(merge(copy.deepcopy(config), over or {}), root / "config", files)
+        return checked(merge(copy.deepcopy(config), over or {}), root / "config", files)
 
     return make
 

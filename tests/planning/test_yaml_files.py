@@ -8,8 +8,8 @@ import yaml
 
 from penumbra.errors import PenumbraError
 from penumbra.planning.config import merge
-from penumbra.planning.world import World
 from penumbra.planning.yaml_files import load_yaml
+from tests.planning.helpers import checked
 
 
 @pytest.fixture
@@ -168,7 +168,7 @@ def lay(root, tmp_path):
             laid = yaml.safe_load(text)
             if isinstance(laid, dict):
                 over = merge(over, {k: v for k, v in laid.items() if v != {}})
-        return World(over, root / "config", files)
+        return checked(over, root / "config", files)
 
     return made
 
@@ -228,4 +228,4 @@ def test_what_no_file_says_is_no_less_plain(root, change, message):
     config = yaml.safe_load((root / "config/config.yaml").read_text())
     change(config)
     with pytest.raises(PenumbraError, match=message):
-        World(config, root / "config", [root / "config/config.yaml"])
+        checked(config, root / "config", [root / "config/config.yaml"])

@@ -163,7 +163,7 @@ def test_options_that_are_not_there():
             score(scorer, plain, images(1), **options)
     with pytest.raises(PenumbraError, match=r"unknown layer 'stage4'.*stage3"):
         nac.fit(plain, [], {"stage4": {"full": 1, "bins": 10, "alpha": 1}})
-    with pytest.raises(PenumbraError, match="layer features does not name its `alpha`"):
+    with pytest.raises(PenumbraError, match="layer features: no alpha"):
         nac.fit(plain, [], {"features": {"full": 1, "bins": 10}})
     tokens = probe_of("ccfn_vit", "t2t_vit")
     with pytest.raises(PenumbraError, match="unknown gate 'max'"):

@@ -4,7 +4,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, Union
 
@@ -166,7 +166,9 @@ def parameters(
 
 def wrong(value: Any, hint: Any) -> Iterator[Problem]:
     """What is wrong with one value; a type that is none of those known here says nothing."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
+    if not isinstance(origin, Hashable):
+        return
     if origin is Annotated:
         found = list(wrong(value, arguments[0]))
         marks = [] if found else [m for m in arguments[1:] if hasattr(m, "holds")]
@@ -177,9 +179,9 @@ def wrong(value: Any, hint: Any) -> Iterator[Problem]:
     elif origin is Literal:
         if not any(type(value) is type(a) and value == a for a in arguments):
             yield Problem("choice", (), value, "", tuple(map(str, arguments)))
-    elif isinstance(origin, type) and issubclass(origin, Mapping):
+    elif origin in (dict, Mapping):
         yield from _of_mapping(value, *arguments)
-    elif isinstance(origin, type) and issubclass(origin, Sequence):
+    elif origin in (list, tuple, Sequence):
         yield from _of_list(value, origin, arguments)
     elif isinstance(hint, type) and (typing.is_typeddict(hint) or is_dataclass(hint)):
         if typing.is_typeddict(hint) or not isinstance(value, hint):
@@ -225,11 +227,11 @@ def _of_mapping(value: Any, key: Any = Any, entry: Any = Any) -> Iterator[Proble
         yield from (p.under(str(name)) for p in wrong(inside, entry))
 
 
-def _of_list(value: Any, origin: type, hints: tuple[Any, ...]) -> Iterator[Problem]:
+def _of_list(value: Any, origin: Any, hints: tuple[Any, ...]) -> Iterator[Problem]:
     if not isinstance(value, list | tuple):
         yield Problem("value", (), value, "not of type list")
         return
-    if origin is tuple and hints[-1] is not Ellipsis:
+    if origin is tuple and hints and hints[-1] is not Ellipsis:
         if len(value) != len(hints):
             yield Problem("value", (), value, f"not a list of {len(hints)}")
             return

@@ -4,17 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from penumbra.errors import PenumbraError
-from penumbra.planning.config import extended, resolve_recipe
+from penumbra.planning.config import resolve_recipe
 from penumbra.planning.detectors import detector
 from penumbra.planning.gathering import tell
 from penumbra.planning.parts import GENERATORS, USES, outlier_set, part
 
 SECTIONS = {"image_sets", "parts", "outliers", "recipes", "calibrations", "filters"}
 OUTLIER_SET = ("per_class", "cycle", "shards", "seed", "guidance", "decoding")
-# What planning itself reads of a recipe's options, for how long a training takes.
-OPTIONS = {"uat": ("steps", "tau", "inner_attack"), "pgd": ("steps",), "energy": ("outlier_batch",)}
 Problems = Callable[[Any, str], Iterator[str]]  # after the entry's place
-ATTACK = ("eps", "step", "steps", "random_start")
 
 
 def check(world: Any, broken: set[str]) -> None:
@@ -113,37 +110,16 @@ def _outlier_set(world: Any, name: str) -> Iterator[str]:
 
 
 def _recipe(world: Any, name: str) -> Iterator[str]:
-    """What is wrong with a recipe, as it is and with its changes for single backbones."""
+    """What is wrong with the outliers of a detector's recipe."""
     plain = resolve_recipe(world.config["recipes"], name, "")
-    changed = extended("recipe", world.config["recipes"], name).get("backbones", {})
-    for backbone in ("", *changed):
-        recipe = resolve_recipe(world.config["recipes"], name, backbone)
-        if recipe["method"] != "zero_shot":
-            yield from _trained(recipe)
     if plain["method"] == "energy":
         yield from _detector(world, plain.get("outliers", {}))
-
-
-def _trained(recipe: Mapping[str, Any]) -> Iterator[str]:
-    absent = _absent(recipe, ("epochs", "batch_size", "lr", "schedule", "augment", "precision"))
-    if absent:
-        yield f": it says no {absent}; say them, or `extends: standard`"
-    method = recipe["method"]
-    absent = _absent(recipe["options"], OPTIONS.get(method, ()))
-    if absent:
-        yield f".{method}: the method {method} needs {absent}; say them, or extend such a recipe"
-    attack = recipe["options"].get("inner_attack") if method == "uat" else None
-    if attack is not None and _absent(attack, ATTACK):
-        yield f".uat.inner_attack: it says no {_absent(attack, ATTACK)}; say them, or write null"
 
 
 def _detector(world: Any, found: Mapping[str, Any]) -> Iterator[str]:
     if "set" not in found:
         yield ".outliers: method energy trains on an outlier set; name it: set"
         return
-    fold = found.get("fold")
-    if fold is not None and not fold[0] < fold[1]:
-        yield f".outliers.fold: there is no fold {fold[0]} of {fold[1]}; they count from 0"
     if found.get("filter") is None:
         if found.get("judges"):
             yield (

@@ -21,13 +21,14 @@ def check(world: World) -> None:
         ("datasets", world.catalogue, world.dataset_files),
     )
     typed = found(partial(validate, data, world.schema(of), read) for of, data, read in given)
-    typed += problems(world.config, world.files)
+    options = problems(world.config, world.files)
     named = [
         (of, one.keys[0], told)
         for of, data, read in given
         for one, told in unanswered(data, world.schema(of), world.answers(), read.where)
     ]
     broken = {"datasets" if of == "datasets" else section for of, section, _ in named}
-    rest = () if typed else (sense.check, chain.check)
+    # The synthesis chain rests on options that are whole.
+    rest = () if typed else (sense.check,) if options else (sense.check, chain.check)
     together = found(partial(check, world, broken) for check in rest)
-    tell([*typed, *(told for _, _, told in named), *together])
+    tell([*typed, *options, *(told for _, _, told in named), *together])

@@ -8,6 +8,7 @@ from typing import Any
 from penumbra.errors import PenumbraError, unknown
 from penumbra.planning.gathering import gather, tell
 from penumbra.planning.yaml_files import load_yaml
+from penumbra.plugins import names
 
 LONGEST = 64  # entries that extend each other
 ANY = object()
@@ -110,7 +111,7 @@ def from_command_line(config: Mapping[str, Any], schema: Mapping[str, Any]) -> d
 
 
 # Option blocks of training methods; a recipe keeps that of its own method.
-METHODS = ("uat", "pgd", "energy", "zero_shot")
+METHODS = names("options.methods")
 
 
 def lineage(kind: str, entries: Mapping[str, Any], name: str) -> list[str]:

@@ -104,13 +104,6 @@ def _recipes(world: Any) -> Found:
                 yield (*keys, "method"), "a recipe has one method; write a recipe of its own"
 
 
-def _filters(world: Any) -> Found:
-    for name, entry in world.config["filters"].items():
-        low, high = entry.get("low", 0.0), entry.get("high", 1.0)
-        if entry["mode"] == "band" and low >= high:
-            yield ("filters", name), f"the band {low} to {high} holds nothing; write low below high"
-
-
 def _categories(world: Any) -> Found:
     entry: Mapping[str, Any] = world.config["categories"]
     judge = entry["judge"]
@@ -124,6 +117,5 @@ CHECKS: dict[Callable[[Any], Found], set[str]] = {
     _image_sets: {"datasets", "image_sets"},
     _benchmarks: {"datasets", "image_sets", "benchmarks"},
     _recipes: set(),
-    _filters: set(),
     _categories: set(),
 }
