@@ -23,11 +23,10 @@ KINDS = ("images", "models", "outputs", "fits", "scores", "parts", "embeddings",
 
 def processor() -> str:
     """The kind of processor, by what decides the last digits of a network's numbers."""
-    vendor = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-         if line.startswith("vendor_id")), "unknown",
-    )  # fmt: skip
-    return f"{vendor} {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}"
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    kind = " ".join(told.get(key, "?") for key in ("vendor_id", "cpu family", "model"))
+    return f"{kind} {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}"
 
 
 def digests(results: Path) -> dict[str, str]:
