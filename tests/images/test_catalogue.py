@@ -6,7 +6,8 @@ import pytest
 
 from penumbra.images.classes import class_list, resolved
 from penumbra.images.layout import candidates
-from penumbra.planning.config import load_yaml, validate
+from penumbra.planning.config import Files, load_yaml
+from penumbra.planning.validation import validate
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def lists(root):
 
 def test_entries_answer_the_schema_and_state_licence_and_source(root, catalogue):
     file = root / "config/datasets.yaml"
-    validate(catalogue, load_yaml(root / "config/schemas/datasets.schema.yaml"), [file])
+    validate(catalogue, load_yaml(root / "config/schemas/datasets.schema.yaml"), Files([file]))
     for name, entry in catalogue.items():
         assert entry["licence"], name
         assert entry["source"], name

@@ -1,10 +1,14 @@
 """Last layers other than a linear one."""
 
+from typing import get_args
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from penumbra.options.head import Head, Similarity
+
+SIMILARITIES: tuple[Similarity, ...] = get_args(Similarity)
 
 SMALL = 1e-4  # added to norms, as in the public reproduction; a dead feature has similarity 0
 
