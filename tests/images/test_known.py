@@ -47,9 +47,10 @@ def job(folder, trained_on="b", **sets):
         "rule": "outputs", "wildcards": {"benchmark": "b"}, "config": config, "roots": [],
         "code": code_of(["penumbra.stages.outputs"])["digest"],
     }  # fmt: skip
+    (folder / "spec.json").write_text(json.dumps(spec))
     files = map(str, folder.glob("*.parquet"))
     given = [f"model={folder}/m.safetensors", "images=", *files]
-    return Job(["--spec", json.dumps(spec), "--in", *given])
+    return Job(["--spec", str(folder / "spec.json"), "--in", *given])
 
 
 @pytest.mark.parametrize("name", ["test", "heldout", "shifted"])

@@ -5,14 +5,22 @@
 It ends as the job ends, by its exit status or its signal, and hands on the signals that it gets.
 """
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import sys
+from functools import partial
 
 LENGTH = 8  # bytes of a request's length
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def hand_on(connection: socket.socket, number: int, frame: object) -> None:
+    """Hand a signal on to the job, which may just have ended."""
+    with contextlib.suppress(OSError):
+        connection.send(bytes([number]))
 
 
 def main() -> None:
@@ -25,7 +33,7 @@ def main() -> None:
     except OSError as error:
         sys.exit(f"error: nothing starts jobs at {path} ({error}); call snakemake again")
     for number in PASSED_ON:
-        signal.signal(number, lambda number, frame: connection.send(bytes([number])))
+        signal.signal(number, partial(hand_on, connection))
     request = json.dumps(
         {
             "module": module,

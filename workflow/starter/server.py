@@ -70,21 +70,33 @@ class Server:
 
     def start(self, connection: socket.socket) -> None:
         """Fork the job that a client asks for."""
-        request, streams = receive(connection)
-        if request is None:
-            connection.close()
-            return
-        for module in self.imported.get(request["module"], []):
-            with contextlib.suppress(ImportError):  # which the job itself will meet, and say
-                importlib.import_module(module)
-        gc.freeze()
-        process = os.fork()
-        if process == 0:
-            self.become(request, streams, connection)
+        streams: list[int] = []
+        request = receive(connection, streams)
+        process = None if request is None else self.fork(request, streams, connection)
         for stream in streams:
             os.close(stream)
+        if process is None:
+            connection.close()
+            return
         self.jobs[connection] = process
         self.selector.register(connection, selectors.EVENT_READ)
+
+    def fork(self, request: dict, streams: list[int], connection: socket.socket) -> int | None:
+        """The process of a job; None where there can be no more, which its client is told."""
+        for module in self.imported.get(request["module"], []):
+            with contextlib.suppress(Exception):  # which the job itself will meet, and say
+                importlib.import_module(module)
+        gc.freeze()
+        try:
+            process = os.fork()
+        except OSError as error:
+            os.write(streams[2], f"error: no process can be started: {error}\n".encode())
+            with contextlib.suppress(ConnectionError):
+                connection.send(b"1")
+            return None
+        if process == 0:
+            self.become(request, streams, connection)
+        return process
 
     def obey(self, connection: socket.socket) -> None:
         """Pass on the signals that a client was sent; its end is its job's."""
@@ -161,32 +173,29 @@ def writing(stream: int) -> TextIO:
     return open(stream, "w", lines, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def receive(connection: socket.socket) -> tuple[dict | None, list[int]]:
-    """A client's request with its three streams; None from one that left before it was whole.
+def receive(connection: socket.socket, streams: list[int]) -> dict | None:
+    """A client's request, its three streams added to `streams`, which the caller closes.
 
-    A client sends at once; one that does not, stopped perhaps, holds up no other.
+    None from a client that left before it was whole. A client sends at once; one that does not,
+    stopped perhaps, holds up no other for long.
     """
     connection.settimeout(PATIENCE)
     try:
-        return whole_request(connection)
+        head, given, _, _ = socket.recv_fds(connection, LENGTH, 3)
+        streams += given
+        if len(head) < LENGTH or len(streams) < 3:
+            return None
+        wanted, text = int.from_bytes(head, "big"), b""
+        while len(text) < wanted:
+            part = connection.recv(wanted - len(text))
+            if not part:
+                return None
+            text += part
+        return json.loads(text)
     except TimeoutError:
-        return None, []
+        return None
     finally:
         connection.settimeout(None)
-
-
-def whole_request(connection: socket.socket) -> tuple[dict | None, list[int]]:
-    """The same, without patience."""
-    head, streams, _, _ = socket.recv_fds(connection, LENGTH, 3)
-    if len(head) < LENGTH or len(streams) < 3:
-        return None, streams
-    wanted, text = int.from_bytes(head, "big"), b""
-    while len(text) < wanted:
-        part = connection.recv(wanted - len(text))
-        if not part:
-            return None, streams
-        text += part
-    return json.loads(text), streams
 
 
 def main() -> None:

@@ -49,10 +49,16 @@ class Failures(logging.Handler):
             self._failed[said.jobid] = Failure(
                 said.rule_name, list(map(str, said.log)), said.indent
             )
-            if not self._workflow.execution_settings.keep_going:
+            if not self._goes_on(said.jobid):
                 say_who_is_waited_for(self._workflow, "a job failed", self._failed)
         elif event == LogEvent.JOB_FINISHED:  # at another attempt
             self._failed.pop(record.job_id, None)  # type: ignore[attr-defined]
+
+    def _goes_on(self, jobid: int) -> bool:
+        """Whether more jobs start after this one failed: it is tried again, or the others are."""
+        running = (job for job in tuple(self._workflow.scheduler.running) if job.jobid == jobid)
+        is_tried_again = any(job.restart_times > job.attempt - 1 for job in running)
+        return is_tried_again or self._workflow.execution_settings.keep_going
 
     def tell_at_exit(self) -> None:
         """Print the last words after everything that Snakemake still has to say."""

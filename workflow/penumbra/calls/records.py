@@ -22,6 +22,8 @@ import psutil
 SNAKEMAKE = Path(".snakemake")
 CALLS = SNAKEMAKE / "calls"
 CALL = "PENUMBRA_CALL"  # names the call in the environment of its jobs
+UNKNOWN = {"host": "?", "process": "?", "executor": "?", "folders": []}
+YOUNG = 60  # seconds in which a call may be about to lock and write its record
 SAVING = 60  # seconds that a training may take to save its state after SIGTERM
 
 
@@ -43,8 +45,8 @@ class Record:
         """Add to the record what the next call must know if this one is killed."""
         self._content |= content
         self._file.seek(0)
-        self._file.truncate()
         json.dump(self._content, self._file)
+        self._file.truncate()
         self._file.flush()
 
 
@@ -82,14 +84,20 @@ def _others() -> tuple[list[dict], dict[Path, dict]]:
                 is_living = False
             except BlockingIOError:
                 is_living = True
-            text = file.read()
-            if text:  # else its call is just about to write it
-                record = json.loads(text)
-                if is_living:
-                    living.append(record)
-                else:
-                    dead[path] = record
+            record = _read(file.read())
+            if is_living:
+                living.append(record)
+            elif time.time() - path.stat().st_mtime > YOUNG or record is not UNKNOWN:
+                dead[path] = record
     return living, dead
+
+
+def _read(text: str) -> dict:
+    """A record; of one that is not whole nothing is known, and nothing taken for granted."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return UNKNOWN
 
 
 def _may_still_run(record: dict) -> bool:

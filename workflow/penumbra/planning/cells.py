@@ -118,6 +118,8 @@ def _files(
     if kind == "categories" and "part" not in cell:
         raise PenumbraError(f"row {cell['label']}: say which `part` of the outliers is counted")
     names = world.model(cell)
+    if kind in ("history", "training-run"):
+        names |= {"benchmark": world.trained_on(names["benchmark"])}
     if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
         names |= {"input": CLEAN}
     if kind in ("metrics", "latency"):

@@ -73,7 +73,8 @@ class Figures:
         """Networks that a figure runs, by role, and the modules that its inputs name."""
         networks: dict[str, Any] = {}
         roots: list[str] = []
-        for role, entry in figure["inputs"].items():
+        there = {role: e for role, e in figure["inputs"].items() if "missing" not in e}
+        for role, entry in there.items():
             if entry["kind"] == "models":
                 names = self._world.model(entry)
                 backbone, root = network(self._world, names["backbone"])
@@ -83,7 +84,7 @@ class Figures:
                     "normalisation": benchmark["normalisation"],
                 }
                 roots += root
-            elif entry["kind"] == "calibrations" and "missing" not in entry:
+            elif entry["kind"] == "calibrations":
                 module = self._world.config["calibrations"][entry["calibration"]]["module"]
                 roots.append(f"penumbra.calibration.{module}")
         return networks, roots

@@ -46,8 +46,8 @@ def _files(world: Any, entry: Mapping[str, Any]) -> set[tuple[str, ...]]:
 
 
 def _shares_apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Shares are drawn by data set and split, so they tell sets of one data set apart only."""
-    if a["dataset"] != b["dataset"]:
+    """Shares are drawn by data set and split, so they tell sets of one split apart only."""
+    if (a["dataset"], a["split"]) != (b["dataset"], b["split"]):
         return False
     (low, high), (bottom, top) = a.get("share", (0, 1)), b.get("share", (0, 1))
     return high <= bottom or top <= low

@@ -15,7 +15,7 @@ SAME = ("blocks",)
 
 
 class Readings:
-    """The rules `outputs`, `statistics`, `accuracy`, and those that put shards together."""
+    """The rules `outputs`, `statistics` and `accuracy`."""
 
     def __init__(self, world: World):
         self._world = world

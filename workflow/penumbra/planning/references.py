@@ -14,8 +14,6 @@ WORDS = {
     "datasets": "data set",
     "outliers": "outliers",
     "class_lists": "class list",
-    "scorer_modules": "scorer module",
-    "calibration_modules": "calibration module",
     "figure_modules": "figure module",
 }
 # How an entry of a kind comes about, where that is not plain.

@@ -75,7 +75,8 @@ class Scores:
         """The first scorer of the config with the same fit: what several need is fitted once."""
         given = {**dict(names.items()), "benchmark": self._world.trained_on(names["benchmark"])}
         wanted = self._fit_identity(given)
-        listed = self._world.config["scorers"]
+        entries = self._world.config["scorers"].items()
+        listed = [name for name, entry in entries if "weights" not in entry]
         return next(s for s in listed if self._fit_identity({**given, "scorer": s}) == wanted)
 
     def _fit_identity(self, names: Mapping[str, str]) -> tuple[str, Any]:

@@ -100,6 +100,11 @@ def _recipes(world: Any) -> Found:
             for key in ("extends", "backbones"):
                 if key in changes:
                     yield (*keys, key), "changes for one backbone extend nothing; leave it out"
+            if "outliers" in changes:
+                yield (
+                    (*keys, "outliers"),
+                    "a recipe has its outliers for all backbones; write a recipe of its own",
+                )
             if "method" in changes:
                 yield (*keys, "method"), "a recipe has one method; write a recipe of its own"
 

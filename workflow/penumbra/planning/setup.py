@@ -60,7 +60,14 @@ def _hold_to_plan(base: Path, world: World) -> None:
 
     A job reads both anew on its node, and would take an edit made in between for its plan.
     """
-    config, text, code = json.loads(os.environ.get(PLAN, "[null, null, null]"))
+    if PLAN not in os.environ:
+        print(
+            "error: the environment of the call did not reach this job, which so cannot know its "
+            "plan; let the cluster hand it on (sbatch --export=ALL, which is its default)",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+    config, text, code = json.loads(os.environ[PLAN])
     is_same_code = text == _text(base) or code == everything()  # the first is quick to see
     if config != _config(world) or not is_same_code:
         print(
