@@ -1,17 +1,12 @@
 """What a scorer reads, what it is fitted on, and which scorers share a fit."""
 
-import copy
-
 import pytest
-import yaml
 
 from penumbra.errors import PenumbraError
 from penumbra.planning import needs, scorers
-from penumbra.planning.config import merge
 from penumbra.planning.readings import Readings
 from penumbra.planning.scores import Scores
 from penumbra.planning.tables import Tables
-from tests.planning.helpers import checked
 
 
 def scores(world):
@@ -19,17 +14,6 @@ def scores(world):
 
 
 MODEL = {"benchmark": "digits", "backbone": "resnet18", "recipe": "standard", "seed": "0"}
-
-
-@pytest.fixture
-def world(root):
-    config = yaml.safe_load((root / "config/config.yaml").read_text())
-
-    def make(over=None):
-        files = [root / "config/config.yaml"]
-        return checked(merge(copy.deepcopy(config), over or {}), root / "config", files)
-
-    return make
 
 
 def reading(scorer, **other):

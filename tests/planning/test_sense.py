@@ -1,10 +1,8 @@
 """Sense between keys: names that are answered, sets that are apart, a chain that fits together."""
 
-import copy
 import time
 
 import pytest
-import yaml
 
 from penumbra.errors import PenumbraError
 from penumbra.planning.calibration import Calibration
@@ -20,21 +18,7 @@ from penumbra.planning.references import references
 from penumbra.planning.requirements import require_figure
 from penumbra.planning.scores import Scores
 from penumbra.planning.tables import Tables
-from tests.planning.helpers import checked, required
-
-
-@pytest.fixture(scope="module")
-def config(root):
-    return yaml.safe_load((root / "config/config.yaml").read_text())
-
-
-@pytest.fixture
-def world(root, config):
-    def make(over=None):
-        files = [root / "config/config.yaml"]
-        return checked(merge(copy.deepcopy(config), over or {}), root / "config", files)
-
-    return make
+from tests.planning.helpers import required
 
 
 def digits(**changes):

@@ -1,37 +1,20 @@
 """The synthesis chain in a config: parts, outlier sets, detectors and judges that fit together."""
 
-import copy
 from types import SimpleNamespace
 
 import pytest
-import yaml
 
 from penumbra.errors import PenumbraError
 from penumbra.planning.calibration import Calibration
-from penumbra.planning.config import merge
 from penumbra.planning.detectors import shard_files
 from penumbra.planning.models import Models
 from penumbra.planning.outliers import Outliers
-from tests.planning.helpers import checked, required
+from tests.planning.helpers import required
 
 
 def detector_inputs(world, names):
     models = Models(world)
     return {"outliers": models.outliers(names), "selection": models.selection(names)}
-
-
-@pytest.fixture(scope="session")
-def config(root):
-    return yaml.safe_load((root / "config/config.yaml").read_text())
-
-
-@pytest.fixture
-def world(root, config):
-    def make(over=None):
-        files = [root / "config/config.yaml"]
-        return checked(merge(copy.deepcopy(config), over or {}), root / "config", files)
-
-    return make
 
 
 MODEL = {"benchmark": "digits", "backbone": "resnet34", "seed": "0"}

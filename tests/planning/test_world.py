@@ -13,21 +13,7 @@ from penumbra.planning.config import merge, resolve_recipe
 from penumbra.planning.figures import Figures
 from penumbra.planning.models import Models
 from penumbra.planning.tables import Tables
-from tests.planning.helpers import checked, required
-
-
-@pytest.fixture(scope="session")
-def config(root):
-    return yaml.safe_load((root / "config/config.yaml").read_text())
-
-
-@pytest.fixture
-def world(root, config):
-    def make(over=None, files=()):
-        files = [root / "config/config.yaml", *files]
-        return checked(merge(copy.deepcopy(config), over or {}), root / "config", files)
-
-    return make
+from tests.planning.helpers import required
 
 
 def test_every_table_and_figure_of_the_world_expands(world, config):

@@ -1,7 +1,7 @@
 """From a table's YAML to its cells, and from cells to the artifacts that they are read from."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from penumbra.errors import PenumbraError, unknown
@@ -42,7 +42,7 @@ class Cell:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for a rule's param: what decides the cell's value and place."""
-        return {k: v for k, v in asdict(self).items() if k not in ("benchmark", "model", "input")}
+        return {k: v for k, v in vars(self).items() if k not in ("benchmark", "model", "input")}
 
 
 def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
