@@ -1,5 +1,6 @@
 """Whether all artifacts of a folder may be used: whole, in their place, and of what they say."""
 
+import functools
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,8 @@ def verify(folder: Path, is_with_data: bool = False, root: Path | None = None) -
     files = [file for file in sorted(folder.rglob("*")) if file.suffix in suffixes]
     if not files:
         raise PenumbraError(f"{folder}: holds no artifacts")
-    refused = [error for file in files if (error := _refusal(file, _checks(is_with_data, root)))]
+    checks = _checks(is_with_data, root)
+    refused = [error for file in files if (error := _refusal(file, checks))]
     if refused:
         raise PenumbraError(f"{len(refused)} of {len(files)} artifacts\n" + "\n".join(refused))
     return (
@@ -43,8 +45,10 @@ def verify(folder: Path, is_with_data: bool = False, root: Path | None = None) -
 
 
 def _checks(is_with_data: bool, root: Path | None) -> list[Callable[[Path], object]]:
+    # Many artifacts have the same inputs, and a file of weights may hold gigabytes.
+    once = functools.cache(whole_digest)
     data = [partial(check_data, root=root)] if is_with_data else []
-    return [partial(seals.check, ours=True), partial(origins.check, digest_of=whole_digest), *data]
+    return [partial(seals.check, ours=True), partial(origins.check, digest_of=once), *data]
 
 
 def _refusal(file: Path, checks: list[Callable[[Path], object]]) -> str | None:

@@ -8,13 +8,14 @@ from penumbra.planning.config import resolve_recipe
 from penumbra.planning.detectors import detector
 from penumbra.planning.gathering import tell
 from penumbra.planning.parts import GENERATORS, USES, outlier_set, part
+from penumbra.planning.world import World
 
 SECTIONS = {"image_sets", "parts", "outliers", "recipes", "calibrations", "filters"}
 OUTLIER_SET = ("per_class", "cycle", "shards", "seed", "guidance", "decoding")
-Problems = Callable[[Any, str], Iterator[str]]  # after the entry's place
+Problems = Callable[[World, str], Iterator[str]]  # after the entry's place
 
 
-def check(world: Any, broken: set[str]) -> None:
+def check(world: World, broken: set[str]) -> None:
     """Refuse parts, outlier sets and recipes that could not be made or trained.
 
     Where names in one of the sections `broken` are unknown, that is told first.
@@ -35,7 +36,7 @@ def check(world: Any, broken: set[str]) -> None:
     )
 
 
-def _section(world: Any, section: str, problems: Problems) -> Iterator[str]:
+def _section(world: World, section: str, problems: Problems) -> Iterator[str]:
     """What is wrong with the entries of a section, where it is not wrong with what they extend."""
     entries = world.config[section]
     found = {name: _found(world, name, problems) for name in entries}
@@ -48,7 +49,7 @@ def _section(world: Any, section: str, problems: Problems) -> Iterator[str]:
         yield from (f"{world.where(section, name)}{t}" for t in texts if t not in inherited)
 
 
-def _found(world: Any, name: str, problems: Problems) -> tuple[str, list[str]]:
+def _found(world: World, name: str, problems: Problems) -> tuple[str, list[str]]:
     """What looking at an entry raises, and else what it finds."""
     try:
         return "", list(problems(world, name))
@@ -60,7 +61,7 @@ def _absent(entry: Mapping[str, Any], keys: Iterable[str]) -> str:
     return ", ".join(key for key in keys if key not in entry)
 
 
-def _part(world: Any, name: str) -> Iterator[str]:
+def _part(world: World, name: str) -> Iterator[str]:
     entry = part(world, name)
     if "kind" not in entry:
         yield f": it says no kind; write one of {', '.join(USES)}"
@@ -79,7 +80,7 @@ def _part(world: Any, name: str) -> Iterator[str]:
             yield f".{role}: {entry[role]} is no {role}"
 
 
-def _kind(world: Any, name: str) -> str | None:
+def _kind(world: World, name: str) -> str | None:
     """The kind of a part; None where that part is in error itself."""
     try:
         return part(world, name).get("kind")
@@ -87,7 +88,7 @@ def _kind(world: Any, name: str) -> str | None:
         return None
 
 
-def _outlier_set(world: Any, name: str) -> Iterator[str]:
+def _outlier_set(world: World, name: str) -> Iterator[str]:
     entry = outlier_set(world, name)
     absent = _absent(entry, ("rdm", "generator", *OUTLIER_SET))
     if absent:
@@ -109,14 +110,14 @@ def _outlier_set(world: Any, name: str) -> Iterator[str]:
         )
 
 
-def _recipe(world: Any, name: str) -> Iterator[str]:
+def _recipe(world: World, name: str) -> Iterator[str]:
     """What is wrong with the outliers of a detector's recipe."""
     plain = resolve_recipe(world.config["recipes"], name, "")
     if plain["method"] == "energy":
         yield from _detector(world, plain.get("outliers", {}))
 
 
-def _detector(world: Any, found: Mapping[str, Any]) -> Iterator[str]:
+def _detector(world: World, found: Mapping[str, Any]) -> Iterator[str]:
     if "set" not in found:
         yield ".outliers: method energy trains on an outlier set; name it: set"
         return
@@ -139,7 +140,7 @@ def _detector(world: Any, found: Mapping[str, Any]) -> Iterator[str]:
         yield from _judge(world, judge, found["set"])
 
 
-def _judge(world: Any, judge: str, outliers: str) -> Iterator[str]:
+def _judge(world: World, judge: str, outliers: str) -> Iterator[str]:
     own = detector(world, judge)
     if own is None or own.get("set") != outliers:
         yield f".outliers.judges: {judge} was not trained on outlier set {outliers}"

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.images.classes import class_list
+from penumbra.planning.world import World
 
 # What makes images of the same files others: levels of shift.
 LEVELS = ("semantic", "covariate")
 
 
-def common(world: Any, one: str, other: str) -> bool:
+def common(world: World, one: str, other: str) -> bool:
     """Whether two image sets may hold the same image.
 
     They do not where their files differ, or their shares, classes or levels of shift.
@@ -26,7 +27,7 @@ def common(world: Any, one: str, other: str) -> bool:
     return not (_shares_apart(a, b) or _classes_apart(world, a, b))
 
 
-def _files(world: Any, entry: Mapping[str, Any]) -> set[tuple[str, ...]]:
+def _files(world: World, entry: Mapping[str, Any]) -> set[tuple[str, ...]]:
     """Names for what an image set is read from: two sets of one name read the same files."""
     name, split = entry["dataset"], entry["split"]
     dataset = world.datasets[name]
@@ -53,7 +54,7 @@ def _shares_apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return high <= bottom or top <= low
 
 
-def _classes_apart(world: Any, a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+def _classes_apart(world: World, a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     kept, others = _classes(world, a), _classes(world, b)
     if kept is None or others is None or kept & others:
         return False
@@ -62,7 +63,7 @@ def _classes_apart(world: Any, a: Mapping[str, Any], b: Mapping[str, Any]) -> bo
     return kinds == {str} or (kinds == {int} and a["dataset"] == b["dataset"])
 
 
-def _classes(world: Any, entry: Mapping[str, Any]) -> set[int | str] | None:
+def _classes(world: World, entry: Mapping[str, Any]) -> set[int | str] | None:
     """The classes that an image set keeps, by name where names are known; None for all."""
     dataset = world.datasets[entry["dataset"]]
     named = dataset.get("class_list") or dataset.get("class_names") or []
@@ -73,7 +74,7 @@ def _classes(world: Any, entry: Mapping[str, Any]) -> set[int | str] | None:
     return {named[c] if isinstance(c, int) and c < len(named) else c for c in kept}
 
 
-def roles(world: Any, benchmark: str) -> Iterator[tuple[str, str]]:
+def roles(world: World, benchmark: str) -> Iterator[tuple[str, str]]:
     """Every image set of a benchmark with its place there, and of what its models learned from."""
     entry = world.config["benchmarks"][benchmark]
     learned = world.config["benchmarks"].get(entry.get("models_of"), entry)
@@ -86,7 +87,7 @@ def roles(world: Any, benchmark: str) -> Iterator[tuple[str, str]]:
         yield from ((f"ood.{group}", name) for name in names)
 
 
-def overlaps(world: Any, benchmark: str) -> Iterator[tuple[str, str]]:
+def overlaps(world: World, benchmark: str) -> Iterator[tuple[str, str]]:
     """The key of every image set of a benchmark that shares images with another, and why."""
     for (role, name), (place, other) in combinations(list(roles(world, benchmark)), 2):
         if name == other:

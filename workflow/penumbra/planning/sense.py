@@ -6,11 +6,12 @@ from typing import Any
 from penumbra.errors import unknown
 from penumbra.planning.gathering import tell
 from penumbra.planning.overlap import overlaps
+from penumbra.planning.world import World
 
 Found = Iterator[tuple[tuple[str, ...], str]]  # keys, and what is wrong there
 
 
-def check(world: Any, broken: set[str]) -> None:
+def check(world: World, broken: set[str]) -> None:
     """Refuse a config whose keys contradict each other.
 
     Of entries in the sections `broken`, names are unknown already: what rests on them is not
@@ -26,7 +27,7 @@ def check(world: Any, broken: set[str]) -> None:
     tell(found)
 
 
-def _datasets(world: Any) -> Found:
+def _datasets(world: World) -> Found:
     for name, entry in world.datasets.items():
         keys = ("datasets", name)
         made = entry["reader"] in ("shifted", "grid")
@@ -49,11 +50,11 @@ def _datasets(world: Any) -> Found:
                 yield (*keys, key), _no_split(source, split, world)
 
 
-def _no_split(dataset: str, split: str, world: Any) -> str:
+def _no_split(dataset: str, split: str, world: World) -> str:
     return str(unknown("split", split, world.datasets[dataset]["splits"], f"data set {dataset}"))
 
 
-def _image_sets(world: Any) -> Found:
+def _image_sets(world: World) -> Found:
     for name, entry in world.config["image_sets"].items():
         keys = ("image_sets", name)
         dataset = world.datasets[entry["dataset"]]
@@ -73,7 +74,7 @@ def _image_sets(world: Any) -> Found:
                 )
 
 
-def _benchmarks(world: Any) -> Found:
+def _benchmarks(world: World) -> Found:
     benchmarks = world.config["benchmarks"]
     for name, entry in benchmarks.items():
         keys = ("benchmarks", name)
@@ -93,7 +94,7 @@ def _benchmarks(world: Any) -> Found:
             yield (*keys, *place.split(".")), what
 
 
-def _recipes(world: Any) -> Found:
+def _recipes(world: World) -> Found:
     for name, entry in world.config["recipes"].items():
         for backbone, changes in entry.get("backbones", {}).items():
             keys = ("recipes", name, "backbones", backbone)
@@ -109,7 +110,7 @@ def _recipes(world: Any) -> Found:
                 yield (*keys, "method"), "a recipe has one method; write a recipe of its own"
 
 
-def _categories(world: Any) -> Found:
+def _categories(world: World) -> Found:
     entry: Mapping[str, Any] = world.config["categories"]
     judge = entry["judge"]
     if judge not in entry:
@@ -117,7 +118,7 @@ def _categories(world: Any) -> Found:
 
 
 # Each with the sections whose names it rests on.
-CHECKS: dict[Callable[[Any], Found], set[str]] = {
+CHECKS: dict[Callable[[World], Found], set[str]] = {
     _datasets: {"datasets"},
     _image_sets: {"datasets", "image_sets"},
     _benchmarks: {"datasets", "image_sets", "benchmarks"},
