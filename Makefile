@@ -11,7 +11,7 @@ PEERS ?= .venv-peers
 tables: $(STAMP)
 	$(BIN)/snakemake all_tables --cores $(CORES) --scheduler greedy --prioritize uat_table01
 
-# Trains parts and models that no table needs: 14 minutes more than the tables on two cores.
+# Trains parts and models that no table needs.
 figures: $(STAMP)
 	$(BIN)/snakemake all_figures --cores $(CORES)
 
@@ -28,7 +28,7 @@ test-slurm: $(STAMP)
 	$(BIN)/python -m pytest tests/slurm
 
 lint: $(STAMP)
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
 
