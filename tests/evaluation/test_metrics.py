@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from penumbra.errors import PenumbraError
-from penumbra.evaluation.metrics import metrics
+from penumbra.evaluation.metrics import METRICS, PERCENT, metrics
 
 # Few distinct values make ties; extremes make rounding.
 VALUES = st.one_of(st.integers(-3, 3).map(float), st.floats(-1e6, 1e6, width=32))
@@ -42,8 +42,20 @@ def test_fpr95_is_at_the_recall_nearest_to_95_percent(inliers, outliers):
 
 
 @given(SCORES, SCORES)
-def test_order_is_all_that_counts(inliers, outliers):
-    assert metrics(inliers, outliers) == metrics(inliers * 4, outliers * 4)
+def test_order_is_all_that_counts_for_shares(inliers, outliers):
+    by_order = [name for name in metrics(inliers, outliers) if METRICS[name].form == PERCENT]
+    assert len(by_order) == 7
+    plain, scaled = metrics(inliers, outliers), metrics(inliers * 4, outliers * 4)
+    assert [plain[name] for name in by_order] == [scaled[name] for name in by_order]
+
+
+def test_shifted_images_are_id_in_the_full_spectrum():
+    inliers, outliers, shifted = np.array([3.0, 4.0]), np.array([1.0, 2.0]), np.array([0.0])
+    found = metrics(inliers, outliers, shifted=shifted)
+    joined = metrics(np.r_[inliers, shifted], outliers)
+    assert (found["auroc"], found["fpr95"]) == (1, 0)
+    assert found["full_auroc"] == joined["auroc"] < 1
+    assert found["full_fpr95"] == joined["fpr95"] == 1
 
 
 @pytest.mark.parametrize("bad", [[np.nan, 1.0], []])

@@ -138,6 +138,19 @@ def test_what_is_right_stays_right(world, data):
     required(world(data))
 
 
+def test_the_file_beside_the_last_config_counts(folder, tmp_path):
+    (tmp_path / "tables").mkdir()
+    file = tmp_path / "tables/uat_table01.yaml"
+    file.write_text("like: uat_table04\ntitle: Other rows\n")
+    (tmp_path / "mine.yaml").write_text("world: mine\n")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    made = checked(
+        {**config, "world": "mine"}, folder, [folder / "config.yaml", file.parents[1] / "mine.yaml"]
+    )
+    assert made.table("uat_table01")["title"] == "Other rows"
+    assert made.reports.file("uat_table04").parent == folder / "tables"
+
+
 def test_circles_and_chains_of_likes(world, folder):
     names = [f"t{i}" for i in range(70)]
     for name, like in zip(names, [*names[1:], "uat_table01"], strict=True):

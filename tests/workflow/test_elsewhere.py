@@ -15,7 +15,7 @@ configfile: "mine.yaml"
 
 module ood:
     snakefile:
-        "{}/Snakefile"
+        "{}/workflow/Snakefile"
     config:
         config
 
@@ -56,17 +56,28 @@ def call(folder, *arguments):
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("directory", [None, "run"])
-def test_from_another_folder(elsewhere, directory):
-    """Its own config comes from beside the Snakefile; results lie where the call works."""
+@pytest.mark.parametrize(
+    ("file", "directory"), [("Snakefile", None), ("workflow/Snakefile", "run")]
+)
+def test_from_another_folder(elsewhere, file, directory):
+    """Its own config comes from its own folder; results lie where the call works."""
     penumbra, mine = elsewhere
     where = ("--directory", directory) if directory else ()
-    snakefile = ("-s", str(penumbra / "Snakefile"))
+    snakefile = ("-s", str(penumbra / file))
     call(mine, FACES.format("tiny"), *snakefile, *where, "--configfile", "mine.yaml")
     assert (mine / (directory or ".") / FACES.format("tiny")).is_file()
     plan = call(mine, "uat_table05", "-n", *snakefile, *where)
     assert "embedded" in plan
     assert not (penumbra / "results").exists()
+
+
+def test_tables_lie_beside_a_config_file(elsewhere):
+    penumbra, mine = elsewhere
+    (mine / "tables").mkdir()
+    (mine / "tables/mine.yaml").write_text("like: uat_table01\ntitle: A table of my own.\n")
+    (mine / "mine.yaml").write_text(TINY.replace("[uat_table01, uat_table13]", "[mine]"))
+    plan = call(mine, "mine", "-n", "-s", str(penumbra / "Snakefile"), "--configfile", "mine.yaml")
+    assert "results/tiny/tables/mine.parquet" in plan
 
 
 def test_as_a_module_of_another_workflow(elsewhere):

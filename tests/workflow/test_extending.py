@@ -24,7 +24,8 @@ def extended(root, tmp_path):
         for block in BLOCK.finditer(part):
             named = FILE.search(part[: block.start()])
             if named:
-                (made.folder / named[1]).write_text(block[2])
+                with (made.folder / named[1]).open("a") as file:
+                    file.write(block[2])
             else:
                 lines = merge(lines, yaml.safe_load(block[2]))
         (made.folder / "tiny.yaml").write_text(yaml.safe_dump(lines))
@@ -57,6 +58,14 @@ def test_a_calibration(extended):
     made = extended("A calibration", CHAIN)
     target = "results/tiny/calibrations/digits/resnet34/detector/seed0/base-rate.parquet"
     assert {"energies", "calibrations"} <= {rule for rule, _ in made.planned(target)}
+
+
+def test_a_metric(extended):
+    made = extended("A metric")
+    made.run("fpr80")
+    shown = (made.folder / "results/tiny/tables/fpr80.md").read_text("utf-8")
+    assert "FPR80 ↓" in shown
+    assert "not computed" not in shown.split("| MSP |")[1].split("\n")[0]
 
 
 def test_a_figure(extended):

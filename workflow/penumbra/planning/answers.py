@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from penumbra.evaluation.metrics import METRICS
 from penumbra.options.offered import offered
-from penumbra.planning.sources import SOURCES
 
 SECTIONS = (
     *("image_sets", "benchmarks", "roles", "backbones", "recipes", "scorers"),
@@ -14,25 +14,27 @@ SECTIONS = (
 
 
 def answers(
-    config: Mapping[str, Any], datasets: Mapping[str, Any], folder: Path
+    config: Mapping[str, Any], datasets: Mapping[str, Any], reports: Collection[str], folder: Path
 ) -> dict[str, Collection[str]]:
-    """Per kind of `x-names`, the names that are answered; `folder` is config/."""
+    """Per kind of `x-names`, the names that are answered.
+
+    `reports` are the names of all tables and figures that have a file; `folder` is config/.
+    """
     sections = {kind: config.get(kind) for kind in SECTIONS}
     found: dict[str, Collection[str]] = {
         kind: entries if isinstance(entries, Mapping) else {} for kind, entries in sections.items()
     }
-    reports = [file.stem for file in (folder / "tables").glob("*.yaml")]
     return {
         **found,
         "figure_modules": offered("figure module"),
         "datasets": datasets,
         "class_lists": [file.stem for file in (folder / "classes").glob("*.txt")],
-        "metrics": SOURCES,
+        "metrics": METRICS,
         "tables": [name for name in reports if not is_figure(name)],
         "figures": [name for name in reports if is_figure(name)],
     }
 
 
 def is_figure(name: str) -> bool:
-    """Whether a file of config/tables says how a figure is drawn; the others are of tables."""
+    """Whether a file says how a figure is drawn; the others are of tables."""
     return "figure" in name

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from penumbra.errors import PenumbraError, unknown
+from penumbra.evaluation.metrics import METRICS
 from penumbra.planning import scorers
 from penumbra.planning.detectors import detector, shard_files
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import CLEAN, path, run_record
-from penumbra.planning.sources import SOURCES
 from penumbra.planning.world import World
 
 AVERAGE = "average"
@@ -78,7 +78,7 @@ def _scored(
     cell: Mapping[str, Any], metric: str, files: tuple[str, ...], world: World
 ) -> tuple[str | None, str | None]:
     """Scorer and input of a cell whose value is a metric of scores."""
-    if not files or SOURCES[metric] != "metrics":
+    if not files or METRICS[metric].artifact != "metrics":
         return None, None
     return cell["scorer"], world.input_of(cell)
 
@@ -108,9 +108,9 @@ def _files(
         return (), cell["missing"]
     if cell.get("if_defined") and cell["recipe"] not in world.config["recipes"]:
         return (), f"this world does not define the recipe {cell['recipe']}"
-    if metric not in SOURCES:
-        raise unknown("metric", metric, SOURCES, f"row {cell['label']}")
-    kind = SOURCES[metric]
+    if metric not in METRICS:
+        raise unknown("metric", metric, METRICS, f"row {cell['label']}")
+    kind = METRICS[metric].artifact
     if kind == "outliers":
         return _timed(cell, world), None
     if kind == "metrics" and not sets:

@@ -35,7 +35,7 @@ class Figures:
         try:
             listed = self.inputs(name).values()
         except PenumbraError as error:
-            raise PenumbraError(f"config/tables/{name}.yaml: {error}") from error
+            raise PenumbraError(f"{self._world.reports.file(name)}: {error}") from error
         return list(dict.fromkeys(file for files in listed for file in files))
 
     def inputs(self, name: str) -> dict[str, list[str]]:
@@ -54,7 +54,7 @@ class Figures:
         module = figure.get("module", name)
         if not is_offered("figure module", module):
             valid = offered("figure module")
-            raise unknown("figure module", module, valid, f"config/tables/{name}.yaml")
+            raise unknown("figure module", module, valid, str(self._world.reports.file(name)))
         networks, roots = self._modules(figure)
         entries = figure["inputs"].items()
         config = {

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from penumbra.errors import PenumbraError
+from penumbra.evaluation.metrics import METRICS
 from penumbra.images.layout import missing
-from penumbra.planning import reports
 from penumbra.planning.cells import Cell
 from penumbra.planning.detectors import detector
 from penumbra.planning.gathering import gather
 from penumbra.planning.parts import USES, outlier_set, part, weights_file
+from penumbra.planning.report_checks import check_figure
 from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
-from penumbra.reporting.values import CATEGORIES
 
 
 class Asked(NamedTuple):
@@ -36,7 +36,7 @@ def require(world: World, tables: Tables) -> None:
             and how to get them.
     """
     cells = (partial(tables.of, name) for name in world.config["tables"])
-    figures = (partial(reports.check_figure, world, name) for name in world.config["figures"])
+    figures = (partial(check_figure, world, name) for name in world.config["figures"])
     gather([*cells, *figures])
     _require(world, Asked(tables.all_cells(), []))
 
@@ -47,7 +47,7 @@ def require_figure(world: World, name: str) -> None:
     Raises:
         PenumbraError: all that is missing.
     """
-    reports.check_figure(world, name)
+    check_figure(world, name)
     _require(world, Asked([], world.figure_entries(name)))
 
 
@@ -117,7 +117,7 @@ def _missing_weights(world: World, asked: Asked) -> Iterator[str]:
 def _missing_clip(world: World, asked: Asked) -> Iterator[str]:
     """Tables and figures of categories want CLIP where the world names it as their judge."""
     entry = world.config["categories"]
-    in_tables = any(c.metric in CATEGORIES and c.files for c in asked.cells)
+    in_tables = any(METRICS[c.metric].artifact == "categories" and c.files for c in asked.cells)
     in_figures = any(e["kind"] == "categories" for e in asked.entries)
     if entry["judge"] != "clip" or not (in_tables or in_figures):
         return

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penumbra.errors import PenumbraError
-from penumbra.planning import reports
 from penumbra.planning.cells import Cell, expand
 from penumbra.planning.detectors import detector, trained
 from penumbra.planning.paths import path
+from penumbra.planning.report_checks import check_table
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
@@ -25,12 +25,12 @@ class Tables:
         self.of = functools.cache(self._expanded)
 
     def _expanded(self, name: str) -> list[Cell]:
-        table = self._world.table(name)
-        reports.check_table(self._world, table)
+        table = self._world.reports.laid(name)
+        check_table(self._world, table)
         try:
             return expand(table, self._world)
         except PenumbraError as error:
-            raise PenumbraError(f"config/tables/{name}.yaml: {error}") from error
+            raise PenumbraError(f"{self._world.reports.file(name)}: {error}") from error
 
     def all_cells(self) -> list[Cell]:
         """The cells of all tables of the world."""

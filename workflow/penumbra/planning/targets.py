@@ -11,8 +11,8 @@ PAPERS = {"uat_table": 23, "uat_figure": 5, "badood_table": 11, "badood_figure":
 
 
 def undeclared(world: World) -> list[str]:
-    """Tables and figures that the papers or config/tables have, and this world has not."""
-    known = {file.stem for file in (world.folder / "tables").glob("*.yaml")}
+    """Tables and figures that the papers or files have, and this world has not."""
+    known = {*world.report_files}
     known |= {f"{kind}{i:02}" for kind, count in PAPERS.items() for i in range(1, count + 1)}
     return sorted(known - {*world.config["tables"], *world.config["figures"]})
 
@@ -24,12 +24,12 @@ def refuse(world: World, name: str, names: Mapping[str, str]) -> list[str]:
         WorkflowError: why, and what to do.
     """
     kind = "figures" if "figure" in name else "tables"
-    if (world.folder / "tables" / f"{name}.yaml").is_file():
+    if name in world.report_files:
         raise WorkflowError(
             f"{name} is not among the {kind} of the world {world.name}: add it to `{kind}` in your "
             f"config file. It has: {', '.join(world.config[kind])}"
         )
     raise WorkflowError(
         f"{name} stands in the paper, but nothing says yet how it is computed: write "
-        f"config/tables/{name}.yaml (docs/extending.md), and add it to `{kind}`"
+        f"tables/{name}.yaml beside your config file (docs/extending.md), and add it to `{kind}`"
     )

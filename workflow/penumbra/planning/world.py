@@ -8,10 +8,10 @@ from typing import Any
 from penumbra.errors import PenumbraError
 from penumbra.images.classes import resolved
 from penumbra.images.layout import Location, locate
-from penumbra.planning import reports
 from penumbra.planning.answers import answers
 from penumbra.planning.config import Files, from_command_line, load_yaml, merge, resolve_recipe
 from penumbra.planning.paths import CLEAN, path
+from penumbra.planning.reports import Reports, files_of
 from penumbra.planning.validation import check_plain
 
 
@@ -32,6 +32,9 @@ class World:
         given = config.get("datasets")  # also what --config gives
         laid = self.dataset_files.laid()
         self.catalogue = merge(laid, given) if isinstance(given, Mapping) else laid
+        # Tables may lie beside a user's config file.
+        self.report_files = files_of([folder, *(file.parent for file in files)])
+        self.reports = Reports(self.report_files, self.schema, self.answers)
 
     @property
     def name(self) -> str:
@@ -65,7 +68,7 @@ class World:
     @functools.cache  # noqa: B019
     def answers(self) -> dict[str, Collection[str]]:
         """Per kind of entry, the names that config and tables may use."""
-        return answers(self.config, self.catalogue, self.folder)
+        return answers(self.config, self.catalogue, self.report_files, self.folder)
 
     def where(self, *keys: str) -> str:
         """A key of the config with the file that holds it, as errors begin."""
@@ -86,7 +89,7 @@ class World:
         Raises:
             PenumbraError: there is no such file, or all that is wrong with its keys.
         """
-        return reports.read(self, name)
+        return self.reports.read(name)
 
     def images(self, names: Iterable[str]) -> list[str]:
         """Artifacts of image sets."""

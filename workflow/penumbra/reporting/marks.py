@@ -3,18 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-LOWER_IS_BETTER = {
-    *("fpr95", "fpr95_ood_positive", "full_fpr95"),
-    *("train_seconds", "latency", "synthesis_seconds"),
-}
-CATEGORIES = tuple(f"ood{i}_{unit}" for i in (1, 2, 3) for unit in ("count", "percent"))
-UNRANKED = {"norm_id", "norm_ood", *CATEGORIES}
-# Shares have a worst value: 1 where smaller is better, else 0.
-SHARES = {
-    *("fpr95", "fpr95_ood_positive", "full_fpr95", "auroc", "full_auroc", "aupr_id", "aupr_ood"),
-    *("train_accuracy", "running_accuracy", "heldout_accuracy", "test_accuracy"),
-    *("shifted_accuracy", "test_matched_accuracy", "shifted_matched_accuracy"),
-}
+from penumbra.evaluation.metrics import METRICS, PERCENT
+
 MARKS = {
     "†": "tells nothing apart: all scores are equal here.",
     "‡": "in some of its seeds or image sets all scores are equal; there it tells nothing apart.",
@@ -59,13 +49,13 @@ def rank(rows: list[dict[str, Any]]) -> None:
     Equal means share a rank. Without rank stay: cells alone in their column, columns whose means
     are all the same, scores that are all equal, and numbers that print as the worst there is.
     """
-    columns = {(row["column"], row["metric"]) for row in rows if row["metric"] not in UNRANKED}
+    columns = {(row["column"], row["metric"]) for row in rows if METRICS[row["metric"]].better}
     for column in columns:
         there = [r for r in rows if (r["column"], r["metric"]) == column and r["mean"] is not None]
         if len({r["mean"] for r in there}) < 2:
             continue
-        lower = column[1] in LOWER_IS_BETTER
-        order = sorted({r["mean"] for r in there if _rankable(r)}, reverse=not lower)
+        from_above = METRICS[column[1]].better == "high"
+        order = sorted({r["mean"] for r in there if _rankable(r)}, reverse=from_above)
         for row in filter(_rankable, there):
             place = order.index(row["mean"]) + 1
             row["rank"] = place if place <= 2 else None
@@ -73,7 +63,8 @@ def rank(rows: list[dict[str, Any]]) -> None:
 
 def _rankable(row: Mapping[str, Any]) -> bool:
     """Whether a cell can be the best; shares are compared with the worst at the printed digits."""
+    metric = METRICS[row["metric"]]
     if row["equal"] == 1:
         return False
-    worst = 1.0 if row["metric"] in LOWER_IS_BETTER else 0.0
-    return row["metric"] not in SHARES or round(row["mean"], 4) != worst
+    worst = 1.0 if metric.better == "low" else 0.0
+    return metric.form != PERCENT or round(row["mean"], 4) != worst

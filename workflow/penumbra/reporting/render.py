@@ -8,36 +8,9 @@ from typing import Any
 
 from jinja2 import Environment
 
+from penumbra.evaluation.metrics import METRICS, PERCENT
 from penumbra.reporting.escapes import markdown, tex
 from penumbra.reporting.marks import sign
-
-HEADS = {
-    "fpr95": "FPR95 ↓",
-    "auroc": "AUROC ↑",
-    "aupr_id": "AUPR-ID ↑",
-    "aupr_ood": "AUPR-OOD ↑",
-    "fpr95_ood_positive": "FPR95 (OOD positive) ↓",
-    "full_fpr95": "FPR95, full spectrum ↓",
-    "full_auroc": "AUROC, full spectrum ↑",
-    "norm_id": "ID norm",
-    "norm_ood": "OOD norm",
-    "norm_ratio": "Norm ratio ↑",
-    "train_accuracy": "Train accuracy ↑",
-    "running_accuracy": "Train accuracy, running ↑",
-    "heldout_accuracy": "Held-out accuracy ↑",
-    "test_accuracy": "Test accuracy ↑",
-    "shifted_accuracy": "Shifted accuracy ↑",
-    "test_matched_accuracy": "Test accuracy, known classes ↑",
-    "shifted_matched_accuracy": "Shifted accuracy, known classes ↑",
-    **{f"ood{i}_count": f"OOD-{'I' * i}" for i in (1, 2, 3)},
-    **{f"ood{i}_percent": f"OOD-{'I' * i} [%]" for i in (1, 2, 3)},
-    "synthesis_seconds": "Synthesis [s/100 images] ↓",
-    "train_seconds": "Training [s] ↓",
-    "latency": "Latency [s/image] ↓",
-}
-PLAIN = {"norm_id": ".3f", "norm_ood": ".3f", "norm_ratio": ".3f"}
-PLAIN |= {"train_seconds": ".1f", "latency": ".6f", "synthesis_seconds": ".2f"}
-PLAIN |= {f"ood{i}_count": ".1f" for i in (1, 2, 3)}
 
 HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ table.title }}</title>
@@ -123,7 +96,7 @@ def arrange(title: str, notes: list[str], cells: list[dict[str, Any]]) -> Table:
         reasons = {cell["missing"] for cell in listed}
         reason = reasons.pop() if len(reasons) == 1 else None
         rows.append((listed[0]["row_label"], reason, [_show(cell) for cell in listed]))
-    return Table(title, notes, groups, [HEADS[cell["metric"]] for cell in first], rows)
+    return Table(title, notes, groups, [METRICS[cell["metric"]].title for cell in first], rows)
 
 
 def _show(cell: dict[str, Any]) -> Shown:
@@ -139,7 +112,8 @@ def _show(cell: dict[str, Any]) -> Shown:
 
 def number(value: float, metric: str) -> str:
     """A value of a metric as tables print it: shares in percent."""
-    return format(value, PLAIN[metric]) if metric in PLAIN else f"{100 * value:.2f}"
+    form = METRICS[metric].form
+    return f"{100 * value:.2f}" if form == PERCENT else format(value, form)
 
 
 def to_csv(table: Table) -> str:

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 
 from penumbra.audit.artifacts import provenance_of
 from penumbra.errors import PenumbraError, unknown
-from penumbra.reporting.render import HEADS, arrange, number, to_markdown
+from penumbra.evaluation.metrics import METRICS
+from penumbra.reporting.render import arrange, number, to_markdown
 
 UNMARKED = "Written by an older version, which did not mark scores that are all equal."
 
@@ -71,7 +72,7 @@ def one_cell(file: Path, row: str, column: str) -> str:
 
 def _column_names(cell: dict[str, Any]) -> tuple[str, ...]:
     """What a user may call a column: with the arrow of its head, without, or by its metric."""
-    head = HEADS[cell["metric"]]
+    head = METRICS[cell["metric"]].title
     plain = head.rstrip(" ↓↑")
     return tuple(f"{cell['column_label']} {name}".strip() for name in (head, plain, cell["metric"]))
 

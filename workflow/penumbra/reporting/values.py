@@ -12,26 +12,8 @@ from typing import Any
 import numpy as np
 
 from penumbra.audit.artifacts import read_parquet
-from penumbra.reporting.marks import CATEGORIES, NOT_FINITE, equal_share, rank
-
-# What the papers' transcribed tables call a metric.
-PRINTED: dict[str, tuple[str, ...]] = {
-    "fpr95": ("fpr95",),
-    "auroc": ("auroc",),
-    "aupr_ood": ("aupr",),  # the paper does not say which side is positive
-    "full_fpr95": ("fpr95",),
-    "full_auroc": ("auroc",),
-    "norm_id": ("norm_id",),
-    "norm_ood": ("norm_ood",),
-    "norm_ratio": ("norm_ratio",),
-    "test_accuracy": ("test_acc", "id_acc"),
-    "shifted_accuracy": ("id_acc",),
-    "running_accuracy": ("train_acc",),
-    "train_seconds": ("seconds",),
-    "latency": ("seconds",),
-    "synthesis_seconds": ("seconds",),
-    **{name: (name.split("_")[1],) for name in CATEGORIES},
-}
+from penumbra.evaluation.metrics import METRICS
+from penumbra.reporting.marks import NOT_FINITE, equal_share, rank
 
 
 @cache
@@ -55,24 +37,44 @@ def _of_metrics(cell: Mapping[str, Any], file: str) -> float:
     return math.nan if None in found or not np.isfinite(found).all() else statistics.fmean(found)
 
 
-def _of_accuracy(file: str, metric: str, sets: Iterable[str]) -> float:
+def _of_accuracy(cell: Mapping[str, Any], file: str) -> float:
     """`<role>_accuracy` or `<role>_matched_accuracy`, pooled over the image sets of the role."""
-    role, matched = metric.split("_")[0], "_matched" in metric
+    role, matched = cell["metric"].split("_")[0], "_matched" in cell["metric"]
     value, n = ("matched_accuracy", "n_matched") if matched else ("accuracy", "n")
     rows = [row for row in _rows(file) if row["role"] == role]
     return sum(row[value] * row[n] for row in rows) / sum(row[n] for row in rows)
 
 
-def _of_history(file: str, metric: str, sets: Iterable[str]) -> float:
+def _of_history(cell: Mapping[str, Any], file: str) -> float:
     return _rows(file)[-1]["accuracy"]
 
 
-def _of_run(file: str, metric: str, sets: Iterable[str]) -> float:
+def _of_run(cell: Mapping[str, Any], file: str) -> float:
     return json.loads(Path(file).read_text(encoding="utf-8"))["seconds"]
 
 
-def _of_latency(file: str, metric: str, sets: Iterable[str]) -> float:
+def _of_latency(cell: Mapping[str, Any], file: str) -> float:
     return _rows(file)[0]["seconds_per_image"]
+
+
+def _of_categories(cell: Mapping[str, Any], file: str) -> float:
+    """How many of the outliers before the filter, after it, or removed by it are of a category."""
+    category, unit = cell["metric"].removeprefix("ood").split("_")
+    wanted = {"before": (True, False), "after": (True,), "removed": (False,)}[cell["part"]]
+    rows = [row for row in _rows(file) if row["kept"] in wanted]
+    count = sum(row["category"] == int(category) for row in rows)
+    return count if unit == "count" else count / max(len(rows), 1)
+
+
+# By the kind of artifact that holds a metric: its value in one file, which is of one seed.
+READERS: dict[str, Callable[[Mapping[str, Any], str], float]] = {
+    "metrics": _of_metrics,
+    "accuracy": _of_accuracy,
+    "history": _of_history,
+    "training-run": _of_run,
+    "latency": _of_latency,
+    "categories": _of_categories,
+}
 
 
 def _per_hundred(files: Iterable[str]) -> float:
@@ -89,28 +91,6 @@ def _pooled(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for key in one:
             one[key] += run[key]
     return list(rules.values())
-
-
-def _of_categories(file: str, metric: str, part: str) -> float:
-    """How many of the outliers before the filter, after it, or removed by it are of a category."""
-    category, unit = metric.removeprefix("ood").split("_")
-    wanted = {"before": (True, False), "after": (True,), "removed": (False,)}[part]
-    rows = [row for row in _rows(file) if row["kept"] in wanted]
-    count = sum(row["category"] == int(category) for row in rows)
-    return count if unit == "count" else count / max(len(rows), 1)
-
-
-READERS: dict[str, Callable[[str, str, Iterable[str]], float]] = {
-    "train_accuracy": _of_accuracy,
-    "heldout_accuracy": _of_accuracy,
-    "test_accuracy": _of_accuracy,
-    "shifted_accuracy": _of_accuracy,
-    "test_matched_accuracy": _of_accuracy,
-    "shifted_matched_accuracy": _of_accuracy,
-    "running_accuracy": _of_history,
-    "train_seconds": _of_run,
-    "latency": _of_latency,
-}
 
 
 def evaluate(cells: list[dict[str, Any]], reported: list[dict[str, str]]) -> list[dict[str, Any]]:
@@ -146,28 +126,25 @@ def evaluate(cells: list[dict[str, Any]], reported: list[dict[str, str]]) -> lis
 
 def _values(cell: Mapping[str, Any]) -> list[float]:
     """One value a seed; the time of a synthesis is one value from many files."""
-    metric, files = cell["metric"], cell["files"]
-    if metric == "synthesis_seconds":
+    files, artifact = cell["files"], METRICS[cell["metric"]].artifact
+    if artifact == "outliers":
         return [_per_hundred(files)] if files else []
-    if metric in CATEGORIES:
-        return [_of_categories(file, metric, cell["part"]) for file in files]
-    if metric not in READERS:
-        return [_of_metrics(cell, file) for file in files]
-    return [READERS[metric](file, metric, cell["sets"]) for file in files]
+    return [READERS[artifact](cell, file) for file in files]
 
 
 def _equal(cell: Mapping[str, Any]) -> float | None:
     """Share of a cell's seeds and image sets whose scores are all equal; None: it has no scores."""
-    metric = cell["metric"]
-    if metric in READERS or metric in CATEGORIES or metric == "synthesis_seconds":
+    if METRICS[cell["metric"]].artifact != "metrics":
         return None
-    return equal_share([row for file in cell["files"] for row in _shown(cell, file)], metric)
+    return equal_share(
+        [row for file in cell["files"] for row in _shown(cell, file)], cell["metric"]
+    )
 
 
 def _printed(cell: Mapping[str, Any], reported: list[dict[str, str]]) -> dict[str, str] | None:
     """The printed cell; a table that prints the same thing twice is read at its first place."""
-    wanted, metrics = cell["reported"], PRINTED.get(cell["metric"])
-    if wanted is None or metrics is None:
+    wanted, metrics = cell["reported"], METRICS[cell["metric"]].printed
+    if wanted is None:
         return None
     for row in reported:
         if row["metric"] in metrics and all(row[key] == value for key, value in wanted.items()):

@@ -26,27 +26,16 @@ def of_scorer(file: Path) -> Iterator[dict[str, Any]]:
     roles = {name: part["role"][0].as_py() for name, part in parts.items()}
     (test,) = (name for name, role in roles.items() if role == "test")
     shifted = [by_set[name] for name, role in roles.items() if role == "shifted"]
-    everything = np.concatenate([by_set[test], *shifted])
+    moved = np.concatenate(shifted) if shifted else None
     for name in (name for name, role in roles.items() if role == "ood"):
         where = f"{file.stem} on {name}"
-        found = metrics(by_set[test], by_set[name], where)
-        # Full spectrum (OpenOOD v1.5): covariate-shifted ID images are positives, too.
-        full = metrics(everything, by_set[name], where) if shifted else found
         yield {
             "scorer": file.stem,
             "image_set": name,
             "n_id": len(by_set[test]),
             "n_ood": len(by_set[name]),
-            **found,
-            **{f"full_{key}": full[key] for key in ("fpr95", "auroc")},
-            **norms(by_set[test].mean(), by_set[name].mean()),
+            **metrics(by_set[test], by_set[name], where, moved),
         }
-
-
-def norms(norm_id: float, norm_ood: float) -> dict[str, float]:
-    """Mean scores and their ratio, which is no number where scores are infinite or 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return {"norm_id": norm_id, "norm_ood": norm_ood, "norm_ratio": norm_id / norm_ood}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,186 @@
+"""Whether what the files of tables and figures say can be computed."""
+
+import csv
+import functools
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+from penumbra.errors import PenumbraError, unknown
+from penumbra.evaluation.metrics import METRICS
+from penumbra.planning.gathering import tell
+from penumbra.planning.references import unanswered
+from penumbra.planning.world import World
+
+FIELDS = ("benchmark", "backbone")  # of a column's label
+MODEL = ("backbone", "recipe")
+# What a row says for the metrics of an artifact, and an input of a figure for its kind.
+OF_ROWS = {
+    **dict.fromkeys(("metrics", "latency"), (*MODEL, "scorer")),
+    **dict.fromkeys(("accuracy", "history", "training-run", "outliers"), MODEL),
+    "categories": (*MODEL, "part"),
+}
+OF_INPUTS = {
+    "images": ("image_set",),
+    **dict.fromkeys(("models", "outputs", "energies", "selections", "categories"), MODEL),
+    **dict.fromkeys(("scores", "metrics"), (*MODEL, "scorer")),
+    "blocks": (*MODEL, "block"),
+    "calibrations": (*MODEL, "calibration"),
+    **dict.fromkeys(("representations", "embeddings", "outliers"), ("outliers",)),
+}
+
+
+def check_table(world: World, table: Mapping[str, Any]) -> None:
+    """Refuse a table whose rows and columns could not be computed, or say a thing twice.
+
+    Raises:
+        PenumbraError: all that is wrong, each with its file and key.
+    """
+    absent = world.reports.absent(table)
+    where = partial(world.reports.where, table["name"])
+    table = {"columns": [], "rows": [], **table}
+    rows = [_computed(world, row) for row in table["rows"]]
+    computed = {**table, "rows": rows}
+    named = unanswered(computed, world.schema("table"), world.answers(), where)
+    said = [*_columns(table), *_needs(table, rows), *_twice(table), *_reported(world, table)]
+    told = (text for _, text in named)
+    tell([*absent, *told, *(f"{where(*keys)}: {what}" for keys, what in said)])
+
+
+Found = Iterator[tuple[tuple[str, ...], str]]  # keys, and what is wrong there
+
+
+def _computed(world: World, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row, nothing of which is looked for where it says that it is missing."""
+    recipe = row.get("recipe")
+    if row.get("if_defined") and recipe is not None and recipe not in world.config["recipes"]:
+        return {"label": row["label"], "missing": "its recipe"}
+    return {"label": row["label"], "missing": row["missing"]} if "missing" in row else dict(row)
+
+
+def _columns(table: Mapping[str, Any]) -> Found:
+    for place, column in enumerate(table["columns"]):
+        keys = ("columns", str(place))
+        wrong = _wrong_field(column.get("label", ""))
+        if wrong is not None:
+            known = " and ".join(f"{{{field}}}" for field in FIELDS)
+            yield (*keys, "label"), f"{wrong}; {known} are filled in, and no other braces stand"
+        of_sets = [m for m in column["metrics"] if _artifact(m) == "metrics"]
+        if "group" not in column and (of_sets or "sets" in column):
+            yield keys, f"{(of_sets or ['each'])[0]} is of OOD image sets; name their `group`"
+
+
+def _artifact(metric: str) -> str:
+    """The kind of artifact that holds a metric; none for an unknown one, told elsewhere."""
+    return METRICS[metric].artifact if metric in METRICS else ""
+
+
+def _wrong_field(label: str) -> str | None:
+    try:
+        parsed = list(Formatter().parse(label))
+    except ValueError as error:
+        return f"{label!r}: {error}"
+    for _, field, form, conversion in parsed:
+        if field is not None and (field not in FIELDS or form or conversion):
+            return f"{label!r} wants {{{field}}}"
+    return None
+
+
+def _needs(table: Mapping[str, Any], rows: list[dict[str, Any]]) -> Found:
+    """What rows do not say of what the metrics of some column need."""
+    told = set()
+    for i, row in enumerate(rows):
+        for column in table["columns"]:
+            said = {*row, *column.get("with", {}), *(k for k in FIELDS if k in table)}
+            for metric in column["metrics"]:
+                needed = () if "missing" in row else OF_ROWS.get(_artifact(metric), ())
+                for key in needed:
+                    if key not in said and (i, key) not in told:
+                        told.add((i, key))
+                        yield (
+                            ("rows", str(i)),
+                            f"{row['label']}: {metric} needs its `{key}`; say it",
+                        )
+
+
+def _twice(table: Mapping[str, Any]) -> Found:
+    """Rows and columns that say what another says."""
+    labels: dict[str, int] = {}
+    contents: dict[str, int] = {}
+    for i, row in enumerate(table["rows"]):
+        content = {k: v for k, v in row.items() if k not in ("label", "reported", "if_defined")}
+        first = labels.setdefault(row["label"], i)
+        if "missing" not in row:
+            first = min(first, contents.setdefault(str(sorted(content.items())), i))
+        if first != i:
+            yield ("rows", str(i)), f"{row['label']}: as row {first}; keep one, or let them differ"
+    cells: dict[str, int] = {}
+    for j, column in enumerate(table["columns"]):
+        of = [column.get("group"), column.get("sets"), sorted(column.get("with", {}).items())]
+        for metric in column["metrics"]:
+            first = cells.setdefault(str([*of, metric]), j)
+            if first != j:
+                yield ("columns", str(j)), f"{metric} stands in column {first} already; keep one"
+
+
+def _reported(world: World, table: Mapping[str, Any]) -> Found:
+    """What rows and columns say of the printed numbers, and no printed number has.
+
+    The numbers are those of the table whose file says it: what another takes over need not fit it.
+    """
+    for kind in ("rows", "columns"):
+        said = (name for name, data in world.reports.lineage(table["name"]) if kind in data)
+        origin = next(said, table["name"])
+        file = world.folder / "reported" / f"{origin}.csv"
+        if not file.is_file():
+            continue
+        printed = _printed(file)
+        for i, entry in enumerate(table[kind]):
+            for key, value in entry.get("reported", {}).items():
+                keys = (kind, str(i), "reported", key)
+                if key not in printed:
+                    yield keys, str(unknown("column", key, printed, file.name))
+                elif value not in printed[key]:
+                    yield keys, str(unknown("value", value, printed[key], file.name))
+
+
+@functools.cache
+def _printed(file: Path) -> dict[str, set[str]]:
+    """The values of each column of the printed numbers of a table."""
+    try:
+        rows = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
+    except UnicodeDecodeError as error:
+        raise PenumbraError(f"{file}: not UTF-8 ({error}); save it as UTF-8") from None
+    return {key: {row[key] for row in rows} for key in (rows[0] if rows else ())}
+
+
+def check_figure(world: World, name: str) -> None:
+    """Refuse a figure whose inputs could not be made.
+
+    Raises:
+        PenumbraError: all that is wrong, each with its file and key.
+    """
+    figure = world.table(name)
+    where = partial(world.reports.where, name)
+    inputs = {k: e for k, e in figure["inputs"].items() if "missing" not in e}
+    computed = {**figure, "module": figure.get("module", name), "inputs": inputs}
+    named = unanswered(computed, world.schema("figure"), world.answers(), where)
+    said = [
+        (("inputs", role, *keys), what)
+        for role, entry in inputs.items()
+        for keys, what in _input(world, entry)
+    ]
+    tell([*(told for _, told in named), *(f"{where(*keys)}: {what}" for keys, what in said)])
+
+
+def _input(world: World, entry: Mapping[str, Any]) -> Found:
+    absent = [key for key in OF_INPUTS[entry["kind"]] if key not in entry]
+    if absent:
+        yield (), f"{entry['kind']} need {', '.join(absent)}; say it"
+    benchmark = world.config["roles"].get(entry.get("benchmark", "main"))
+    chosen = entry.get("image_set")
+    own = world.config["benchmarks"].get(benchmark, {})
+    if isinstance(chosen, str) and not isinstance(own.get(chosen), str):
+        yield ("image_set",), f"{benchmark} has no {chosen!r}; write train, test, or heldout"
