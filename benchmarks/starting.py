@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from penumbra.planning import starter
+from penumbra.calls import starter
 
 STARTER = Path(__file__).resolve().parents[1] / "workflow/starter"
 STAGE = "penumbra.stages.outputs"

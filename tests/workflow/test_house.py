@@ -23,7 +23,7 @@ def test_rules_call_stages_by_module_and_log(root):
                 continue
             rule = re.match(r"rule (\w+):", block)[1]
             body = block.split("\nfor ")[0]
-            assert re.search(rf"python -m penumbra\.stages\.{rule}\b", body)
+            assert re.search(rf"starter python -m penumbra\.stages\.{rule}\b", body)
             assert "    log:\n" in body
             assert re.match(r'rule \w+:\n    """[A-Z].*\."""\n', block), rule
             assert "| keep {log:q}" in body

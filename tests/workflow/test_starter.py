@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from penumbra.planning import starter
+from penumbra.calls import starter
 
 STARTER = Path(__file__).resolve().parents[2] / "workflow/starter"
 MODULE = """
@@ -168,7 +168,7 @@ def test_a_job_whose_reader_is_gone_ends_alone(served):
 
 def test_a_call_ends_although_its_server_is_stopped(tmp_path):
     code = (
-        "import subprocess, sys; from penumbra.planning import starter; starter.PATIENCE = 1;"
+        "import subprocess, sys; from penumbra.calls import starter; starter.PATIENCE = 1;"
         "server = subprocess.Popen(['sleep', '60'], stdin=subprocess.PIPE);"
         "server.send_signal(19); starter._stop(server, sys.argv[1]); print(server.wait())"
     )
@@ -214,16 +214,23 @@ def test_what_stages_import_is_known_and_none_of_it_is_ours():
     assert not {name for name in named if name.startswith("penumbra")}
 
 
-def test_jobs_of_a_call_are_forked_unless_they_take_several_threads():
-    """The shell's `python` asks the server only where there is one and the job has one thread."""
-    shown = f"{starter.PREFIX.format()}type -t python || true"
-    for environment, kind in (
-        ({}, "file"),
-        ({starter.SOCKET: "/s", "OMP_NUM_THREADS": "1"}, "function"),
-        ({starter.SOCKET: "/s", "OMP_NUM_THREADS": "2"}, "file"),
+def test_jobs_of_a_call_are_forked_unless_they_take_several_threads(tmp_path):
+    """`starter` asks the server only where there is one and the job has one thread."""
+    client = tmp_path / "client.py"
+    client.write_text("import sys; print('asked', *sys.argv[1:])")
+    (tmp_path / "stage.py").write_text("import sys; print('run', *sys.argv[1:])")
+    shown = f"{starter.PREFIX.format()} starter python -m stage 'a b'"
+    for environment, said in (
+        ({}, "run a b"),
+        ({starter.SOCKET: "/s", "OMP_NUM_THREADS": "1"}, "asked /s -m stage a b"),
+        ({starter.SOCKET: "/s", "OMP_NUM_THREADS": "2"}, "run a b"),
     ):
-        path = {"PATH": str(Path(sys.executable).parent)}
+        given = {
+            "PATH": str(Path(sys.executable).parent),
+            "PYTHONPATH": str(tmp_path),
+            f"{starter.SOCKET}_CLIENT": str(client),
+        }
         done = subprocess.run(
-            ["/bin/bash", "-c", shown], env=path | environment, capture_output=True, text=True
+            ["/bin/bash", "-c", shown], env=given | environment, capture_output=True, text=True
         )
-        assert done.stdout.strip() == kind
+        assert done.stdout.strip() == said, done.stderr

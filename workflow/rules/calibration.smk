@@ -25,7 +25,7 @@ rule energies:
     params:
         spec=calibration.energies_spec,
     shell:
-        "python -m penumbra.stages.energies"
+        "starter python -m penumbra.stages.energies"
         " --in model={input.model:q} images={input.images:q} outliers={input.outliers:q}"
         " --out energies={output.energies:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -53,7 +53,7 @@ rule calibrations:
     params:
         spec=calibration.calibrations_spec,
     shell:
-        "python -m penumbra.stages.calibrations"
+        "starter python -m penumbra.stages.calibrations"
         " --in energies={input.energies:q}"
         " --out calibration={output.calibration:q} diagram={output.diagram:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -74,5 +74,5 @@ rule selections:
     params:
         spec=calibration.selections_spec,
     shell:
-        "python -m penumbra.stages.selections"
+        "starter python -m penumbra.stages.selections"
         " --in scored={input.scored:q} --out selection={output.selection:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

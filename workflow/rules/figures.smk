@@ -26,5 +26,5 @@ rule figures:
     params:
         spec=figures.spec,
     shell:
-        "python -m penumbra.stages.figures --in files={input.files:q}"
+        "starter python -m penumbra.stages.figures --in files={input.files:q}"
         " --out png={output.png:q} svg={output.svg:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

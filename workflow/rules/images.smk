@@ -22,5 +22,5 @@ rule images:
     params:
         spec=images.spec,
     shell:
-        "python -m penumbra.stages.images"
+        "starter python -m penumbra.stages.images"
         " --out images={output.images:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -31,7 +31,7 @@ rule models:
     params:
         spec=models.spec,
     shell:
-        "python -m penumbra.stages.models --in train={input.train:q}"
+        "starter python -m penumbra.stages.models --in train={input.train:q}"
         " outliers={input.outliers:q} selection={input.selection:q}"
         " --out model={output.model:q} history={output.history:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -57,5 +57,5 @@ rule zero_shot:
     params:
         spec=models.zero_shot_spec,
     shell:
-        "python -m penumbra.stages.zero_shot"
+        "starter python -m penumbra.stages.zero_shot"
         " --in train={input.train:q} clip={input.clip:q} --out model={output.model:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -29,7 +29,7 @@ rule parts:
     params:
         spec=outliers.parts_spec,
     shell:
-        "python -m penumbra.stages.parts"
+        "starter python -m penumbra.stages.parts"
         " --in weights={input.weights:q} images={input.images:q} encoder={input.encoder:q}"
         " tokenizer={input.tokenizer:q} representations={input.representations:q}"
         " --out model={output.model:q} history={output.history:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
@@ -55,7 +55,7 @@ rule representations:
     params:
         spec=outliers.representations_spec,
     shell:
-        "python -m penumbra.stages.representations"
+        "starter python -m penumbra.stages.representations"
         " --in encoder={input.encoder:q} images={input.images:q}"
         " --out representations={output.representations:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -80,7 +80,7 @@ rule embeddings:
     params:
         spec=outliers.embeddings_spec,
     shell:
-        "python -m penumbra.stages.embeddings"
+        "starter python -m penumbra.stages.embeddings"
         " --in representations={input.representations:q} rdm={input.rdm:q}"
         " --out embeddings={output.embeddings:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -105,7 +105,7 @@ rule outliers:
     params:
         spec=outliers.outliers_spec,
     shell:
-        "python -m penumbra.stages.outliers"
+        "starter python -m penumbra.stages.outliers"
         " --in embeddings={input.embeddings:q} generator={input.generator:q}"
         " --out outliers={output.outliers:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -131,6 +131,6 @@ rule categories:
     params:
         spec=outliers.categories_spec,
     shell:
-        "python -m penumbra.stages.categories"
+        "starter python -m penumbra.stages.categories"
         " --in outliers={input.outliers:q} selection={input.selection:q} train={input.train:q}"
         " judge={input.judge:q} --out categories={output.categories:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -28,7 +28,7 @@ rule outputs:
     params:
         spec=readings.outputs_spec,
     shell:
-        "python -m penumbra.stages.outputs"
+        "starter python -m penumbra.stages.outputs"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
         " --out outputs={output.outputs:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -57,7 +57,7 @@ rule statistics:
     params:
         spec=readings.statistics_spec,
     shell:
-        "python -m penumbra.stages.statistics"
+        "starter python -m penumbra.stages.statistics"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
         " --out statistics={output.statistics:q} blocks={output.blocks:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -79,7 +79,7 @@ rule accuracy:
     params:
         spec=readings.accuracy_spec,
     shell:
-        "python -m penumbra.stages.accuracy"
+        "starter python -m penumbra.stages.accuracy"
         " --in outputs={input.outputs:q} --out accuracy={output.accuracy:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
@@ -107,7 +107,7 @@ rule latency:
     params:
         spec=scores.latency_spec,
     shell:
-        "python -m penumbra.stages.latency"
+        "starter python -m penumbra.stages.latency"
         " --in model={input.model:q} map={input.map:q} blocks={input.blocks:q} test={input.test:q}"
         " --out latency={output.latency:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -136,5 +136,5 @@ for kind in shards.kinds:
         params:
             spec=partial(shards.spec, kind),
         shell:
-            "python -m penumbra.stages.gather --in shards={input.shards:q}"
+            "starter python -m penumbra.stages.gather --in shards={input.shards:q}"
             " --out whole={output.whole:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

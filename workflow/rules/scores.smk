@@ -27,7 +27,7 @@ rule fits:
     params:
         spec=scores.fits_spec,
     shell:
-        "python -m penumbra.stages.fits"
+        "starter python -m penumbra.stages.fits"
         " --in outputs={input.outputs:q} head={input.head:q}"
         " --out fitted={output.fitted:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -57,7 +57,7 @@ rule fits_network:
     params:
         spec=scores.fits_network_spec,
     shell:
-        "python -m penumbra.stages.fits_network"
+        "starter python -m penumbra.stages.fits_network"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
         " --out fitted={output.fitted:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -83,7 +83,7 @@ rule scores:
     params:
         spec=scores.scores_spec,
     shell:
-        "python -m penumbra.stages.scores"
+        "starter python -m penumbra.stages.scores"
         " --in features={input.features:q} head={input.head:q} fitted={input.fitted:q}"
         " --out scores={output.scores:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -114,7 +114,7 @@ rule scores_network:
     params:
         spec=scores.scores_network_spec,
     shell:
-        "python -m penumbra.stages.scores_network"
+        "starter python -m penumbra.stages.scores_network"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
         " fitted={input.fitted:q} --out scores={output.scores:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
@@ -136,5 +136,5 @@ rule metrics:
     params:
         spec=scores.metrics_spec,
     shell:
-        "python -m penumbra.stages.metrics --in scores={input.scores:q}"
+        "starter python -m penumbra.stages.metrics --in scores={input.scores:q}"
         " --out metrics={output.metrics:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

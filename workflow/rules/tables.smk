@@ -36,7 +36,7 @@ rule tables:
     params:
         spec=tables.spec,
     shell:
-        "python -m penumbra.stages.tables"
+        "starter python -m penumbra.stages.tables"
         " --in cells={input.cells:q} images={input.images:q} reported={input.reported:q}"
         " selections={input.selections:q}"
         " --out table={output.table:q} csv={output.csv:q} md={output.md:q} tex={output.tex:q}"

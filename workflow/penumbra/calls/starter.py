@@ -21,10 +21,11 @@ from penumbra.audit.closure import NAME, PACKAGE, closure
 from penumbra.calls.records import Record
 
 SOCKET = "PENUMBRA_STARTER"
-# In the shell of a rule: `python -m STAGE` asks the process, where there is one for this job.
+# In the shell of a rule: `starter python -m STAGE …` asks the process, where there is one for this
+# job, and is `python -m STAGE …` elsewhere.
 PREFIX = (
-    f'if [ -n "${{{{{SOCKET}:-}}}}" ] && [ "${{{{OMP_NUM_THREADS:-}}}}" = 1 ]; then '
-    f'python() {{{{ command python -I -S "${SOCKET}_CLIENT" "${SOCKET}" "$@"; }}}}; fi; '
+    f'starter() {{{{ if [ -n "${{{{{SOCKET}:-}}}}" ] && [ "${{{{OMP_NUM_THREADS:-}}}}" = 1 ]; then '
+    f'shift; set -- python -I -S "${SOCKET}_CLIENT" "${SOCKET}" "$@"; fi; "$@"; }}}};'
 )
 PATIENCE = 10  # seconds that the process may take to end
 LONGEST = 80  # bytes of a folder's name below which a socket's path is not too long

@@ -1,0 +1,57 @@
+"""What the jobs of a call find around them: interpreter, checkout, data, GPUs, executor."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from snakemake.exceptions import WorkflowError
+
+from penumbra.audit.artifacts import COMMIT
+from penumbra.training.gpus import GPUS, VISIBLE
+
+
+def set_environment(base: Path, data_root: Path | None) -> None:
+    """Stages run with this interpreter and this checkout, however Snakemake was called."""
+    found = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), found])
+    given = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(base / "workflow"), given]))
+    os.environ["PYTHONUTF8"] = "1"  # their logs and file names do not depend on the locale
+    if commit := _commit(base):
+        os.environ[COMMIT] = commit
+    if data_root is not None:
+        os.environ["PENUMBRA_DATA_ROOT"] = str(data_root.resolve())
+
+
+def _commit(base: Path) -> str:
+    """The commit of this checkout; empty where the project was unpacked, not cloned."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    command = [git, "-C", str(base), "describe", "--always", "--dirty", "--abbrev=40"]
+    told = subprocess.run([*command, "--exclude=*"], capture_output=True, text=True, check=False)
+    return told.stdout.strip()
+
+
+def share_gpus(workflow: Any) -> None:
+    """Let the jobs of a local call on several GPUs (`--resources gpu=4`) take one each."""
+    count = workflow.resource_settings.resources.get("gpu").value
+    if workflow.local_exec and isinstance(count, int) and count > 1:
+        visible = os.environ.get(VISIBLE) or ",".join(map(str, range(count)))
+        os.environ[GPUS] = ",".join(visible.split(",")[:count])
+
+
+def require_executor(workflow: Any) -> None:
+    """End a call that asks for Slurm where there is none: its executor fails job by job.
+
+    Raises:
+        WorkflowError: says what is missing.
+    """
+    if workflow.executor_plugin.name == "slurm" and shutil.which("sbatch") is None:
+        raise WorkflowError(
+            "the profile asks for Slurm, but sbatch is not on this machine; run on a login node of "
+            "the cluster, or locally: snakemake --cores all"
+        )
