@@ -1,10 +1,13 @@
 """The code closure: transitive, exact, blind to comments; and the rules that keep it so."""
 
-import ast
+import os
+import subprocess
+import sys
 
 import pytest
 
-from penumbra.audit import closure
+from penumbra.audit import closure, code_facts
+from penumbra.errors import PenumbraError
 
 PACKAGE = closure.PACKAGE
 ORDER = (
@@ -65,26 +68,53 @@ def test_closure_is_transitive_and_exact():
         ("x = 2\n", True),
     ],
 )
-def test_digest_sees_code_only(tmp_path, monkeypatch, edit, changes):
-    file = tmp_path / "penumbra" / "made.py"
-    file.parent.mkdir()
-    monkeypatch.setattr(closure, "PACKAGE", file.parent)
-
-    def digest(text):
-        file.write_text(text)
-        for cached in (closure._tree, closure._source, closure.module_digest):
-            cached.cache_clear()
-        return closure.module_digest("penumbra.made")
-
-    assert (digest('"""One."""\nx = 1\n') != digest(edit)) == changes
-    for cached in (closure._tree, closure._source, closure.module_digest):
-        cached.cache_clear()
+def test_digest_sees_code_only(tmp_path, edit, changes):
+    first, second = tmp_path / "first.py", tmp_path / "second.py"
+    first.write_text('"""One."""\nx = 1\n')
+    second.write_text(edit)
+    assert (code_facts.of(first).digest != code_facts.of(second).digest) == changes
 
 
-def test_relative_imports_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(closure, "_tree", lambda module: ast.parse("from . import x"))
-    with pytest.raises(SyntaxError, match="name the module"):
-        closure.imports.__wrapped__("penumbra.made")
+@pytest.mark.parametrize(
+    ("text", "message"), [("from . import x", "name the module"), ("x =", "no Python")]
+)
+def test_what_cannot_be_followed_is_refused(tmp_path, text, message):
+    (tmp_path / "made.py").write_text(text)
+    with pytest.raises(PenumbraError, match=rf"made\.py: .*{message}"):
+        code_facts.of(tmp_path / "made.py")
+
+
+ASKED = """
+import sys
+from pathlib import Path
+from penumbra.audit import code_facts
+code_facts.CACHE = Path(sys.argv[1])
+if sys.argv[3:]:
+    code_facts.ast.parse = None
+print(*code_facts.of(Path(sys.argv[2])))
+"""
+
+
+def test_facts_are_kept_by_content_alone(tmp_path):
+    """A second process parses nothing; an edit of one file, its time set back, is seen."""
+    cache, file = tmp_path / "cache/facts.json", tmp_path / "made.py"
+
+    def ask(*flags):
+        command = [sys.executable, "-c", ASKED, str(cache), str(file), *flags]
+        environment = {"PYTHONPATH": str(PACKAGE.parent)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        return done.stdout or done.stderr
+
+    file.write_text("import one\n")
+    time = file.stat().st_mtime_ns
+    first = ask()
+    assert first.startswith("['one']")
+    assert ask("without parsing") == first
+    file.write_text("import two\n")
+    os.utime(file, ns=(time, time))
+    assert ask().startswith("['two']")
+    cache.write_text("{broken")
+    assert ask().startswith("['two']")
 
 
 def test_versions_of_packages_are_known():

@@ -4,7 +4,6 @@ Snakemake sees neither. The closure is read from the source by `ast`, so it is k
 runs; comments, docstrings and blank lines do not count.
 """
 
-import ast
 import functools
 import hashlib
 import importlib.metadata
@@ -12,6 +11,8 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+from penumbra.audit import code_facts
 
 PACKAGE = Path(__file__).resolve().parents[1]
 NAME = PACKAGE.name
@@ -27,11 +28,6 @@ PLUMBING = (
 
 
 @functools.cache
-def _tree(module: str) -> ast.Module:
-    return ast.parse(_source(module).read_text(encoding="utf-8"))
-
-
-@functools.cache
 def _source(module: str) -> Path:
     base = PACKAGE.parent.joinpath(*module.split("."))
     return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
@@ -43,25 +39,19 @@ def _exists(module: str) -> bool:
 
 @functools.cache
 def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
-    """First-party modules and third-party packages that `module` names in import statements."""
+    """First-party modules and third-party packages that `module` names in import statements.
+
+    Raises:
+        PenumbraError: an import is relative.
+    """
     ours: set[str] = set()
     theirs: set[str] = set()
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            if node.level:
-                raise SyntaxError(f"{module}: relative imports are not followed; name the module")
-            base = str(node.module)
-            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            top = name.split(".")[0]
-            if top == NAME:
-                ours.update(filter(_exists, _with_parents(name)))
-            elif top not in sys.stdlib_module_names:
-                theirs.add(top)
+    for name in code_facts.of(_source(module)).names:
+        top = name.split(".")[0]
+        if top == NAME:
+            ours.update(filter(_exists, _with_parents(name)))
+        elif top not in sys.stdlib_module_names:
+            theirs.add(top)
     return frozenset(ours), frozenset(theirs)
 
 
@@ -90,16 +80,9 @@ def closure(roots: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(sorted(modules)), tuple(sorted(packages))
 
 
-@functools.cache
 def module_digest(module: str) -> str:
     """A digest of what `module` does: its syntax tree without docstrings."""
-    tree = _tree(module)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (
-            ast.get_docstring(node, clean=False) is not None
-        ):
-            node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
+    return code_facts.of(_source(module)).digest
 
 
 # Distributions whose name is not that of the module they install.
