@@ -108,6 +108,7 @@ NONSENSE = {
         nested("datasets", "digits-shifted", "other", "split", "train"),
         "skimage-photographs: unknown split 'train'",
     ),
+    "nul": ({"data_root": "a\0b"}, r"data_root: the text holds a NUL character; take it out"),
     "empty-recipe": ({"recipes": {"new": {}}}, r"recipes\.new: no method; there is no default"),
     "bare-recipe": (
         {"recipes": {"new": {"method": "uat"}}},

@@ -44,7 +44,7 @@ def check_plain(data: Any, files: Files) -> None:
 
     Raises:
         PenumbraError: all names that are no texts, numbers that are not finite or too large,
-            dates, and values that hold themselves or without end.
+            texts with NUL, dates, and values that hold themselves or without end.
     """
     tell(f"{files.holder(keys)}: {'.'.join(keys)}: {what}" for keys, what in _unplain(data))
 
@@ -72,6 +72,8 @@ def _unplain(data: Any) -> Iterator[tuple[list[str], str]]:
             yield keys, f"{value} is no finite number; write one, or leave the key out"
         elif is_whole(None, value) and abs(value) > LARGEST:
             yield keys, "the number is too large; write one below 2^63"
+        elif isinstance(value, str) and "\0" in value:
+            yield keys, "the text holds a NUL character; take it out"
         elif value is not None and not isinstance(value, bool | int | float | str):
             yield keys, f"{value} is read as a {type(value).__name__}; quote it for the text"
     if queue:
