@@ -108,6 +108,10 @@ NONSENSE = {
         nested("datasets", "digits-shifted", "other", "split", "train"),
         "skimage-photographs: unknown split 'train'",
     ),
+    "negative-class": (
+        sets(digits_train={"classes": [0, -5]}),
+        r"image_sets\.digits-train\.classes\.1: -5 is less than the minimum of 0",
+    ),
     "nul": ({"data_root": "a\0b"}, r"data_root: the text holds a NUL character; take it out"),
     "empty-recipe": ({"recipes": {"new": {}}}, r"recipes\.new: no method; there is no default"),
     "bare-recipe": (

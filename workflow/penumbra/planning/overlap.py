@@ -71,7 +71,7 @@ def _classes(world: World, entry: Mapping[str, Any]) -> set[int | str] | None:
     kept = entry.get("classes", listed)
     if kept is None:
         return set(dataset["class_list"]) if "class_list" in dataset else None
-    return {named[c] if isinstance(c, int) and c < len(named) else c for c in kept}
+    return {named[c] if isinstance(c, int) and 0 <= c < len(named) else c for c in kept}
 
 
 def roles(world: World, benchmark: str) -> Iterator[tuple[str, str]]:
