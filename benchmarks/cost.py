@@ -189,7 +189,7 @@ def measured_rate() -> float:
     width, threads = (
         int(re.search(pattern, text)[1]) for pattern in (r"width (\d+)", r"(\d+) threads")
     )
-    network = build({"network": "resnet18", "width": width, "stem_padding": 1}, 10)
+    network = build({"network": "resnet", "layers": 18, "width": width, "stem": "cifar"}, 10)
     gflop = flops.forward(network, torch.zeros(1, 3, 32, 32)) * int(count.replace(",", ""))
     return gflop / float(seconds) / threads
 

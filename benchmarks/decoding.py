@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.training import seconds
-from penumbra.networks.mage import Mage
-from penumbra.networks.vqgan import Tokenizer
+from penumbra.networks.generative.mage import Mage
+from penumbra.networks.generative.vqgan import Tokenizer
 from penumbra.outliers.decode import Decoding, generate
 
 FORWARD, TOKENS_TO_PIXELS = 78.22e9, 186.5e9  # FLOP an image, 2 a multiply-add

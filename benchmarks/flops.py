@@ -13,9 +13,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.worlds import Job
-from penumbra.networks import mage, moco, vqgan
+from penumbra.networks.generative import mage, moco, vqgan
+from penumbra.networks.generative.rdm import Rdm
 from penumbra.networks.inference import build
-from penumbra.networks.rdm import Rdm
 from penumbra.planning import detectors, networks, parts, resources
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.world import World

@@ -17,13 +17,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import guidance, training
 from benchmarks.training import seconds
+from penumbra.networks.backbones import resnet
+from penumbra.networks.generative.mage import Mage
+from penumbra.networks.generative.moco import MoCo
+from penumbra.networks.generative.rdm import Rdm
+from penumbra.networks.generative.vqgan import Tokenizer
 from penumbra.networks.graphs import side_stream
 from penumbra.networks.inference import Reader
-from penumbra.networks.mage import Mage
-from penumbra.networks.moco import MoCo
-from penumbra.networks.rdm import Rdm
-from penumbra.networks.resnet18 import ResNet18
-from penumbra.networks.vqgan import Tokenizer
 from penumbra.outliers.decode import Decoding, generate
 from penumbra.outliers.guidance import Guidance
 from penumbra.outliers.trajectory import Sampler
@@ -252,7 +252,7 @@ def scored(scale: Scale, known: Known) -> list[Row]:
     pixels = np.random.default_rng(0).integers(0, 256, (count, 3, 32, 32), dtype=np.uint8)
     rows = []
     for lowered in (False, True) if scale.full else (False,):
-        model = ResNet18(10, width=scale.sizes.width)
+        model = resnet.build(10, 18, scale.sizes.width, "fn")
         reader = Reader(
             model, training.HALF, None, batch, scale.device, channels_last=True, lowered=lowered
         )

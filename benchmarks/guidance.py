@@ -9,8 +9,8 @@ import statistics
 import torch
 
 from benchmarks.training import seconds
-from penumbra.networks.denoiser import Denoiser
-from penumbra.networks.rdm import Rdm
+from penumbra.networks.generative.denoiser import Denoiser
+from penumbra.networks.generative.rdm import Rdm
 from penumbra.outliers.guidance import Guidance
 from penumbra.outliers.trajectory import Sampler, noise
 

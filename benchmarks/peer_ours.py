@@ -33,14 +33,14 @@ class Side:
         import torch
 
         from benchmarks.training import HALF
+        from penumbra.networks.backbones import resnet
         from penumbra.networks.inference import Reader
-        from penumbra.networks.resnet18 import ResNet18
 
         torch.set_num_threads(2)
         self.folder, self.torch = folder, torch
         weights = {k: torch.from_numpy(v) for k, v in np.load(folder / "weights.npz").items()}
         classes, features = weights["fc.weight"].shape
-        model = ResNet18(classes, width=features // 8, stem_padding=1)
+        model = resnet.build(classes, 18, features // 8, "cifar")
         model.load_state_dict(weights)
         self.reader = Reader(model, HALF, None, BATCH, torch.device("cpu"))
         self.head = {key: weights[f"fc.{key}"].numpy() for key in ("weight", "bias")}

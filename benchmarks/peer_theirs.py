@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import ConcatDataset, DataLoader, TensorDataset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
-from penumbra.networks.resnet18 import ResNet18
+from penumbra.networks.backbones import resnet
 
 BATCH, OOD = 200, -1
 
@@ -32,7 +32,7 @@ class Network(nn.Module):
         super().__init__()
         weights = {k: torch.from_numpy(v) for k, v in np.load(folder / "weights.npz").items()}
         classes, features = weights["fc.weight"].shape
-        self.net = ResNet18(classes, width=features // 8, stem_padding=1).eval()
+        self.net = resnet.build(classes, 18, features // 8, "cifar").eval()
         self.net.load_state_dict(weights)
         self.fc = self.net.fc
 

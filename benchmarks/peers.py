@@ -25,7 +25,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 from benchmarks.peer_ours import METHODS, TESTS  # noqa: E402
 from benchmarks.peer_worker import Worker  # noqa: E402
 from benchmarks.run import device_name  # noqa: E402
-from penumbra.networks.resnet18 import ResNet18  # noqa: E402
+from penumbra.networks.backbones import resnet  # noqa: E402
 
 IMAGES, CLASSES, WIDTH, STEPS, THREADS = 5_000, 10, 16, 40, 2
 LARGE, LARGE_WIDTH = 50_000, 2_048
@@ -46,7 +46,7 @@ def blobs(rng: np.random.Generator, prototypes: np.ndarray) -> tuple[np.ndarray,
 def trained(pixels: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
     """Weights after a few steps, so that features differ between classes."""
     torch.manual_seed(0)
-    model = ResNet18(CLASSES, width=WIDTH, stem_padding=1)
+    model = resnet.build(CLASSES, 18, WIDTH, "cifar")
     optimiser = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
     for step in range(STEPS):
         part = slice(100 * step % IMAGES, 100 * step % IMAGES + 100)

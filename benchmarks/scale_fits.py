@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.worlds import ROOT
-from penumbra.audit.artifacts import write_arrays, write_parquet
-from penumbra.audit.closure import code_of
-from penumbra.columns import column, vectors
 from penumbra.planning import needs
+from penumbra.store.artifacts import write_arrays, write_parquet
+from penumbra.store.closure import code_of
+from penumbra.store.columns import column, vectors
 
 WIDTH, CLASSES, PART = 2_048, 100, 10_000
 SCORERS = ("knn", "mahalanobis", "vim")

@@ -64,8 +64,8 @@ def world(images: int) -> dict:
         "backbones": {
             "narrow": {
                 "label": "Narrow ResNet-34",
-                "network": "resnet34",
-                "options": {"width": 4, "stem": "imagenet"},
+                "network": "resnet",
+                "options": {"layers": 34, "width": 4, "stem": "imagenet"},
             }
         },
         "recipes": {"standard": {"epochs": 1, "batch_size": 100}},

@@ -3,8 +3,8 @@
 import numpy as np
 
 from benchmarks.training import HALF, Sizes, pairs
+from penumbra.networks.backbones import resnet
 from penumbra.networks.inference import Reader
-from penumbra.networks.resnet18 import ResNet18
 from penumbra.scores import ccfn, fn
 
 
@@ -12,7 +12,7 @@ def measure() -> list[tuple[str, float, str]]:
     """Rows: what, ratio, target."""
     sizes = Sizes()
     sizes.pairs = 11
-    model = ResNet18(10, width=sizes.width)
+    model = resnet.build(10, 18, sizes.width, "fn")
     reader = Reader(model, HALF, None, 500, sizes.device)
     pixels = np.random.default_rng(0).integers(0, 256, (1000, 3, 32, 32), dtype=np.uint8)
     block = "layer4.0"

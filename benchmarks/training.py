@@ -14,11 +14,11 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from penumbra.images.augment import Feeder
-from penumbra.networks.resnet18 import ResNet18
+from penumbra.networks.backbones import resnet
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Method, Setting
+from penumbra.training.methods.uat import Universal
 from penumbra.training.sgd import Sgd
-from penumbra.training.uat import Universal
 
 HALF = {"mean": [0.5] * 3, "std": [0.5] * 3}
 RECIPE = {
@@ -56,7 +56,9 @@ def make(
 ) -> Trainer:
     """A trainer on random pixels; its speed does not depend on what they show."""
     torch.manual_seed(0)
-    model = ResNet18(10, width=sizes.width).to(sizes.device, memory_format=torch.channels_last)
+    model = resnet.build(10, 18, sizes.width, "fn").to(
+        sizes.device, memory_format=torch.channels_last
+    )
     feeder = Feeder(*sizes.pixels(), HALF, True, 4, True, sizes.device)
     half = torch.full((1, 3, 1, 1), 0.5, device=sizes.device)
     lowered = sizes.precision == "bfloat16"

@@ -10,7 +10,8 @@ from scipy.special import expit
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from penumbra.calibration import beta, inputs, isotonic, logistic, platt, prior, temperature
+from penumbra.calibration import inputs, logistic, prior
+from penumbra.calibration.maps import beta, isotonic, platt, temperature
 from penumbra.errors import PenumbraError
 
 MAPS = {"beta": beta, "platt": platt, "temperature": temperature, "isotonic": isotonic}

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import brier_score_loss, log_loss
 
-from penumbra.calibration import beta, quality
+from penumbra.calibration import quality
+from penumbra.calibration.maps import beta
 from penumbra.errors import PenumbraError
 
 # Multiples of 1/15 lie on the edges of the bins.

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from penumbra.audit.artifacts import write_checkpoint, write_parquet
-from penumbra.audit.closure import code_of
 from penumbra.errors import PenumbraError
 from penumbra.images.shards import ImageSet, to_table
-from penumbra.stages.common import Job
-from penumbra.stages.reading import Part, as_known, known_classes
+from penumbra.stages.shared.job import Job
+from penumbra.stages.shared.reading import Part, as_known, known_classes
+from penumbra.store.artifacts import write_checkpoint, write_parquet
+from penumbra.store.closure import code_of
 
 
 def made(classes):

@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from penumbra.audit.artifacts import read_parquet
-from penumbra.audit.closure import code_of
 from penumbra.errors import PenumbraError
 from penumbra.images import shards
 from penumbra.images.entries import Entries, Entry
 from penumbra.images.shards import evenly, from_table, to_table
 from penumbra.stages import images
-from penumbra.stages.common import Job
+from penumbra.stages.shared.job import Job
+from penumbra.store.artifacts import read_parquet
+from penumbra.store.closure import code_of
 from tests.images.helpers import digits_of, read, spec, write_folder
 
 

@@ -8,10 +8,10 @@ from penumbra.networks.inference import Reader, build, restore, statistics
 from penumbra.plugins import load
 
 SMALL = {
-    "resnet18": {"network": "resnet18", "width": 4},
+    "resnet18": {"network": "resnet", "layers": 18, "width": 4, "stem": "fn"},
     "wrn": {"network": "wrn", "depth": 10, "widen": 1},
     "vgg11": {"network": "vgg11", "width": 4},
-    "resnet50": {"network": "resnet50", "width": 4},
+    "resnet50": {"network": "resnet", "layers": 50, "width": 4},
 }
 
 
@@ -51,16 +51,16 @@ def test_missing_block_lists_those_there(model):
 
 
 def test_paper_sizes():
-    resnet = load("networks", "resnet18").build(10)
+    resnet = load("networks.backbones", "resnet").build(10, 18, stem="fn")
     assert [m.shape[-1] for m in resnet.eval().maps(x(), resnet.blocks).values()] == [
         *(34, 34, 17, 17, 9, 9, 5, 5)
     ]
     assert sum(p.numel() for p in resnet.parameters()) == 11_173_962
-    vgg = load("networks", "vgg11").build(10)
+    vgg = load("networks.backbones", "vgg11").build(10)
     maps = [(m.shape[1], m.shape[-1]) for m in vgg.eval().maps(x(), vgg.blocks).values()]
     assert maps == [(64, 32), (128, 16), (256, 8), (256, 4), (512, 4), (512, 4), (512, 2), (512, 2)]
     with torch.device("meta"):
-        wrn = load("networks", "wrn").build(10)
+        wrn = load("networks.backbones", "wrn").build(10)
     assert sum(p.numel() for p in wrn.parameters()) == 36_479_194
     assert len(wrn.blocks) == 12
 
@@ -72,7 +72,7 @@ def test_resnet50_has_torchvisions_keys():
     from torchvision.models import resnet50
 
     with torch.device("meta"):
-        ours, theirs = load("networks", "resnet50").build(1000), resnet50()
+        ours, theirs = load("networks.backbones", "resnet").build(1000, 50), resnet50()
     assert {k: v.shape for k, v in ours.state_dict().items()} == {
         k: v.shape for k, v in theirs.state_dict().items()
     }
@@ -81,7 +81,10 @@ def test_resnet50_has_torchvisions_keys():
 def test_resnet50_computes_what_torchvision_computes():
     from torchvision.models import resnet50
 
-    ours, theirs = load("networks", "resnet50").build(7).eval(), resnet50(num_classes=7).eval()
+    ours, theirs = (
+        load("networks.backbones", "resnet").build(7, 50).eval(),
+        resnet50(num_classes=7).eval(),
+    )
     theirs.load_state_dict(ours.state_dict())
     assert torch.allclose(ours(x()), theirs(x()), atol=1e-6)
 

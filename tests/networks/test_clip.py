@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from penumbra.audit.artifacts import provenance_of, read_checkpoint, write_parquet
-from penumbra.audit.closure import code_of
 from penumbra.errors import PenumbraError
 from penumbra.images.shards import ImageSet, to_table
 from penumbra.networks.inference import Reader, build, restore
 from penumbra.stages import zero_shot
-from penumbra.stages.common import Job
-from penumbra.training.zero_shot import classifier
+from penumbra.stages.shared.job import Job
+from penumbra.store.artifacts import provenance_of, read_checkpoint, write_parquet
+from penumbra.store.closure import code_of
+from penumbra.training.methods.zero_shot import classifier
 from tests.clip import small_clip
 
 CLASSES = ["cat", "snow_owl", "dog"]
@@ -48,7 +48,7 @@ def job(tmp_path, folder, **backbone):
     pixels = np.zeros((2, 3, 8, 8), np.uint8)
     images = ImageSet(pixels, np.array([0, 2]), ["a", "b"], CLASSES)
     write_parquet(tmp_path / "train.parquet", to_table(images), {})
-    roots = ["penumbra.networks.clip"]
+    roots = ["penumbra.networks.backbones.clip"]
     spec = {
         "rule": "zero_shot",
         "wildcards": {"benchmark": "animals", "backbone": "clip", "recipe": "mcm", "seed": "0"},

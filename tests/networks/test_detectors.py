@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torchvision.models import resnet34, resnet101
+from torchvision.models import resnet18, resnet34, resnet101
 
 from penumbra.errors import PenumbraError
 from penumbra.images.augment import Feeder
 from penumbra.networks.inference import build
-from penumbra.networks.performer import linear_attention
-from penumbra.training import standard
+from penumbra.networks.layers.performer import linear_attention
 from penumbra.training.loop import Trainer
+from penumbra.training.methods import standard
 from tests.training.helpers import CPU, HALF, RECIPE, digits, setting
 
 SMALL = {
-    "resnet34": {"network": "resnet34", "width": 2},
-    "resnet34-cifar": {"network": "resnet34", "width": 2, "stem": "cifar"},
-    "resnet101": {"network": "resnet101", "width": 2},
-    "resnet101-cifar": {"network": "resnet101", "width": 2, "stem": "cifar"},
+    "resnet34": {"network": "resnet", "layers": 34, "width": 2},
+    "resnet34-cifar": {"network": "resnet", "layers": 34, "width": 2, "stem": "cifar"},
+    "resnet101": {"network": "resnet", "layers": 101, "width": 2},
+    "resnet101-cifar": {"network": "resnet", "layers": 101, "width": 2, "stem": "cifar"},
     "t2t_vit": {
         "network": "t2t_vit",
         "image_size": 32,
@@ -69,28 +69,33 @@ def test_an_image_is_read_alike_in_any_batch(model):
 
 
 @pytest.mark.parametrize(
-    ("network", "millions"), [("resnet34", 21.8), ("resnet101", 44.5), ("t2t_vit", 21.5)]
+    ("network", "millions"),
+    [
+        ({"network": "resnet", "layers": 34}, 21.8),
+        ({"network": "resnet", "layers": 101}, 44.5),
+        ({"network": "t2t_vit"}, 21.5),
+    ],
 )
 def test_published_numbers_of_parameters(network, millions):
-    found = build({"network": network}, 1000)
+    found = build(network, 1000)
     assert round(sum(p.numel() for p in found.parameters()) / 1e6, 1) == millions
 
 
 @pytest.mark.parametrize(
     ("stem", "sides"), [("imagenet", (16, 8, 4, 2)), ("cifar", (64, 32, 16, 8))]
 )
-@pytest.mark.parametrize("network", ["resnet34", "resnet101"])
-def test_stem_decides_the_size_of_maps(network, stem, sides):
-    model = build({"network": network, "width": 2, "stem": stem}, 7).eval()
+@pytest.mark.parametrize("layers", [34, 101])
+def test_stem_decides_the_size_of_maps(layers, stem, sides):
+    model = build({"network": "resnet", "layers": layers, "width": 2, "stem": stem}, 7).eval()
     ends = ("layer1.2", "layer2.3", model.blocks[-4], "layer4.2")
     assert tuple(found.shape[-1] for found in model.maps(images(1, 64), ends).values()) == sides
     assert model.positions == {"middle": "layer2.3", "final": "layer4.2"}
 
 
-def test_resnet34_computes_what_torchvision_computes():
-    ours, theirs = build({"network": "resnet34"}, 1000).eval(), resnet34().eval()
-    renamed = {k.replace("downsample", "shortcut"): v for k, v in theirs.state_dict().items()}
-    ours.load_state_dict(renamed)
+@pytest.mark.parametrize(("layers", "published"), [(18, resnet18), (34, resnet34)])
+def test_published_weights_load_and_give_what_torchvision_gives(layers, published):
+    ours, theirs = build({"network": "resnet", "layers": layers}, 1000).eval(), published().eval()
+    ours.load_state_dict(theirs.state_dict())
     x = images(1, 64)
     with torch.inference_mode():
         assert torch.allclose(ours(x), theirs(x), atol=1e-5)
@@ -98,16 +103,16 @@ def test_resnet34_computes_what_torchvision_computes():
 
 def test_resnet101_has_torchvisions_keys():
     with torch.device("meta"):
-        ours, theirs = build({"network": "resnet101"}, 1000), resnet101()
+        ours, theirs = build({"network": "resnet", "layers": 101}, 1000), resnet101()
     assert {k: v.shape for k, v in ours.state_dict().items()} == {
         k: v.shape for k, v in theirs.state_dict().items()
     }
 
 
 def test_unknown_stem_lists_those_there():
-    for network in ("resnet34", "resnet101", "t2t_vit"):
+    for network in ({"network": "resnet", "layers": 34}, {"network": "t2t_vit"}):
         with pytest.raises(PenumbraError, match="unknown stem 'cifa'; did you mean 'cifar'"):
-            build({"network": network, "stem": "cifa"}, 7)
+            build({**network, "stem": "cifa"}, 7)
 
 
 def test_t2t_vit_14_as_published():

@@ -4,9 +4,9 @@ import pytest
 import torch
 from diffusers.models.autoencoders.vq_model import VQModel
 
-from penumbra.networks import dit, moco
-from penumbra.networks.ldm import Unet
-from penumbra.networks.ldm_vq import converted
+from penumbra.networks.generative import dit, moco
+from penumbra.networks.generative.ldm import Unet
+from penumbra.networks.generative.ldm_vq import converted
 from tests.networks.helpers import digest, first_stage_shapes
 
 # ruff: noqa: E501

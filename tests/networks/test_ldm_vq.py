@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from penumbra.errors import PenumbraError
-from penumbra.networks import ldm_vq
+from penumbra.networks.generative import ldm_vq
 from tests.networks.helpers import first_stage_shapes
 
 SIZES = (32, 32, 64)  # by level; attention on the last

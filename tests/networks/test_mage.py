@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from penumbra.errors import PenumbraError
-from penumbra.networks import mage, moco, vqgan
-from penumbra.networks.mage import Mage
+from penumbra.networks.generative import mage, moco, vqgan
+from penumbra.networks.generative.mage import Mage
 from tests.networks.helpers import digest
 from tests.networks.test_vqgan import SMALL as TOKENIZER
 

@@ -10,9 +10,10 @@ from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
 from penumbra.errors import PenumbraError
-from penumbra.networks import dit, moco, official
-from penumbra.networks.ldm import Unet, averaged
-from penumbra.networks.moco import MoCo, prepare
+from penumbra.networks.generative import dit, moco
+from penumbra.networks.generative.ldm import Unet, averaged
+from penumbra.networks.generative.moco import MoCo, prepare
+from penumbra.networks.loading import official
 
 ENCODER = {
     "width": 16, "depth": 15, "heads": 2, "image_size": 32, "projector": 24, "representation": 8,

@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from penumbra.errors import PenumbraError
-from penumbra.networks.heads import GodinHead
 from penumbra.networks.inference import build, restore, statistics
+from penumbra.networks.layers.heads import GodinHead
 from penumbra.networks.probe import Probe, sign, slope
 from penumbra.options.head import Similarity
 
 SMALL = {
-    "resnet18": {"width": 4},
-    "resnet34": {"width": 2},
-    "resnet50": {"width": 4},
-    "resnet101": {"width": 2},
+    "resnet18": {"network": "resnet", "layers": 18, "width": 4, "stem": "fn"},
+    "resnet34": {"network": "resnet", "layers": 34, "width": 2},
+    "resnet50": {"network": "resnet", "layers": 50, "width": 4},
+    "resnet101": {"network": "resnet", "layers": 101, "width": 2},
     "wrn": {"depth": 10, "widen": 1},
     "vgg11": {"width": 4},
     "t2t_vit": {"image_size": 32, "depth": 2, "width": 24, "heads": 2, "stem": "cifar"},
@@ -119,7 +119,13 @@ def test_unbiased_variance():
 @pytest.mark.parametrize("similarity", get_args(Similarity))
 def test_head_of_godin(similarity):
     torch.manual_seed(0)
-    config = {"network": "resnet18", "width": 2, "head": {"similarity": similarity}}
+    config = {
+        "network": "resnet",
+        "layers": 18,
+        "width": 2,
+        "stem": "fn",
+        "head": {"similarity": similarity},
+    }
     model = build(config, 7)
     x, z = images(4), model.features(images(4)).detach()
     assert model(x).shape == (4, 7)  # in training mode, which moves BN's statistics

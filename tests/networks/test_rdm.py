@@ -5,9 +5,9 @@ import torch
 from diffusers import DDIMScheduler
 
 from penumbra.errors import PenumbraError
-from penumbra.networks import moco
-from penumbra.networks.diffusion import Schedule
-from penumbra.networks.rdm import Rdm
+from penumbra.networks.generative import moco
+from penumbra.networks.generative.diffusion import Schedule
+from penumbra.networks.generative.rdm import Rdm
 from tests.networks.helpers import digest
 
 SMALL = {

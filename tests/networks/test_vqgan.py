@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from penumbra.errors import PenumbraError
-from penumbra.networks import vqgan
-from penumbra.networks.vqgan import Codebook, ResidualBlock, Tokenizer
+from penumbra.networks.generative import vqgan
+from penumbra.networks.generative.vqgan import Codebook, ResidualBlock, Tokenizer
 from tests.networks.helpers import digest
 
 SMALL = {"width": 16, "multipliers": (1, 2, 4), "blocks": 1, "codes": 20, "code_width": 8}

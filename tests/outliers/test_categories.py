@@ -65,7 +65,7 @@ def test_a_prompt_without_a_place_for_the_class_is_refused(folder):
 def test_a_classifier_of_this_workflow(tmp_path):
     from safetensors.torch import save_file
 
-    network = {"network": "resnet18", "width": 4}
+    network = {"network": "resnet", "layers": 18, "width": 4, "stem": "fn"}
     torch.manual_seed(0)
     model = build(network, 3).eval()
     file = tmp_path / "model.safetensors"

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from penumbra.errors import PenumbraError
-from penumbra.networks import vqgan
+from penumbra.networks.generative import vqgan
 from penumbra.outliers.decode import (
     Decoding,
     decode_tokens,

@@ -9,8 +9,8 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.vq_model import VQModel
 
 from penumbra.errors import PenumbraError
-from penumbra.networks import dit
-from penumbra.networks.ldm import Unet
+from penumbra.networks.generative import dit
+from penumbra.networks.generative.ldm import Unet
 from penumbra.outliers.generators import images, load_autoencoder, of_dit, of_ldm, to_uint8
 
 R = 6

@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from penumbra.audit.artifacts import read_parquet, write_parquet
 from penumbra.errors import PenumbraError
 from penumbra.outliers import store
 from penumbra.outliers.anchors import plan
+from penumbra.store.artifacts import read_parquet, write_parquet
 from penumbra.training.pool import outlier_pixels
 
 

@@ -7,7 +7,7 @@ import torch
 
 from penumbra.errors import PenumbraError
 from penumbra.networks import graphs
-from penumbra.networks.denoiser import Denoiser
+from penumbra.networks.generative.denoiser import Denoiser
 from penumbra.outliers.guidance import Guidance, largest, minority
 from penumbra.outliers.trajectory import Draws, Sampler, noise
 from tests.networks import tape

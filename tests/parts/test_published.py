@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from penumbra.errors import PenumbraError
-from penumbra.networks import moco
-from penumbra.networks.mage import Mage
-from penumbra.networks.rdm import Rdm
-from penumbra.networks.vqgan import Tokenizer
+from penumbra.networks.generative import moco
+from penumbra.networks.generative.mage import Mage
+from penumbra.networks.generative.rdm import Rdm
+from penumbra.networks.generative.vqgan import Tokenizer
 from penumbra.options.loop import DEFAULTS
 from penumbra.parts import encoder, mage, rdm, tokenizer
-from penumbra.parts.data import Data
+from penumbra.training.part_data import Data
 from penumbra.training.parts import fit
 
 SIZES = {"width": 12, "depth": 1, "heads": 2, "patch": 8, "image_size": 16}

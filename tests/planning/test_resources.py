@@ -96,7 +96,7 @@ def test_parts_are_trained_or_only_loaded(world):
 
 
 def test_a_backbone_of_ones_own_is_a_module_and_a_line_of_config(checkout):
-    networks = checkout.folder / "workflow/penumbra/networks"
+    networks = checkout.folder / "workflow/penumbra/networks/backbones"
     shutil.copy(networks / "vgg11.py", networks / "vgg13.py")
     own = "backbones:\n  vgg13: {label: VGG-13, network: vgg13, options: {width: 8}}\n"
     (checkout.folder / "own.yaml").write_text(own)

@@ -150,7 +150,7 @@ def test_names_in_a_table_are_checked_with_its_file(world, monkeypatch, change, 
     made = world()
     table = copy.deepcopy(made.table("uat_table01"))
     table["rows"][0] |= change
-    monkeypatch.setattr(type(made), "table", lambda self, name: table)
+    monkeypatch.setattr(made.reports, "laid", lambda name: table)
     with pytest.raises(PenumbraError, match=f"uat_table01.yaml: .*{message}"):
         Tables(made).of("uat_table01")
 

@@ -202,7 +202,7 @@ def test_what_is_wrong_with_several_files_is_told_at_once(lay):
 
 
 def test_an_empty_mapping_of_ones_own_is_no_change(lay):
-    text = "backbones: {mine: {label: Mine, network: resnet18, options: {}}}\n"
+    text = "backbones: {mine: {label: Mine, network: vgg11, options: {}}}\n"
     assert lay(text).config["backbones"]["mine"]["options"] == {}
 
 

@@ -13,16 +13,16 @@ import torch
 import yaml
 from sklearn.datasets import load_digits
 
-from penumbra.audit.artifacts import read_parquet, write_checkpoint, write_parquet
-from penumbra.audit.closure import code_of
-from penumbra.columns import column, vectors
 from penumbra.images.shards import ImageSet, to_table
 from penumbra.networks.inference import build
 from penumbra.outliers.anchors import plan, shard
 from penumbra.outliers.store import embedding_table, with_images
 from penumbra.planning.paths import path
 from penumbra.stages import calibrations, metrics, selections
-from penumbra.stages.common import Job
+from penumbra.stages.shared.job import Job
+from penumbra.store.artifacts import read_parquet, write_checkpoint, write_parquet
+from penumbra.store.closure import code_of
+from penumbra.store.columns import column, vectors
 
 CLASSES = [str(digit) for digit in range(10)]
 EACH = 6  # images of a class
@@ -145,7 +145,7 @@ def calibrated(recipe, energies_file):
     config = {"module": "beta", "input": "sigmoid_energy", "prior": "uniform"}
     outputs = {"calibration": file, "diagram": file.replace("parquet", "png")}
     wildcards = names_of(recipe=recipe, calibration="beta")
-    roots = ["penumbra.calibration.beta"]
+    roots = ["penumbra.calibration.maps.beta"]
     inputs = {"energies": [energies_file]}
     calibrations.run(job("calibrations", wildcards, inputs, outputs, config, roots))
     return file

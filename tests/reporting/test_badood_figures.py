@@ -11,11 +11,9 @@ import torch
 import yaml
 from scipy.stats import spearmanr
 
-from penumbra.audit.artifacts import read_checkpoint, read_parquet, write_parquet
-from penumbra.audit.closure import code_of
-from penumbra.calibration import beta
+from penumbra.audit.lineage import lineage
+from penumbra.calibration.maps import beta
 from penumbra.calibration.prior import under
-from penumbra.columns import numbers
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.diversity import jpeg_of_mean, mean_of_jpeg
 from penumbra.images.shards import pixels_at
@@ -25,11 +23,13 @@ from penumbra.planning.config import merge
 from penumbra.planning.figures import Figures
 from penumbra.planning.world import World
 from penumbra.plugins import load
-from penumbra.reporting.badood_gallery import spread, written
 from penumbra.reporting.drawing import save
+from penumbra.reporting.figures.badood_gallery import spread, written
 from penumbra.reporting.flowchart import route
-from penumbra.reporting.lineage import lineage
 from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of
+from penumbra.store.artifacts import read_checkpoint, read_parquet, write_parquet
+from penumbra.store.closure import code_of
+from penumbra.store.columns import numbers
 from tests.reporting import chain
 
 NAMES = ["01", "02", "03", "04a", "04b", "05", "06", "07", "08", "09", "10", "11"]
@@ -62,7 +62,7 @@ def planned(world, folder):
 
 
 def draw(files, config):
-    return load("reporting", config["module"]).draw(files, config)
+    return load("reporting.figures", config["module"]).draw(files, config)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_what_a_figure_loads_by_name_lies_in_its_closure(name, world):
     )
     if name in ("05", "06", "08"):
         assert calibrated
-        assert "penumbra.calibration.beta" in code["modules"]
+        assert "penumbra.calibration.maps.beta" in code["modules"]
 
 
 # Figure 1

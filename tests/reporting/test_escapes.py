@@ -7,8 +7,8 @@ import re
 import pytest
 
 from penumbra.planning.config import load_yaml
-from penumbra.reporting.escapes import TEX, markdown, tex
-from penumbra.reporting.render import arrange, to_csv, to_html, to_latex, to_markdown
+from penumbra.reporting.tables.escapes import TEX, markdown, tex
+from penumbra.reporting.tables.render import arrange, to_csv, to_html, to_latex, to_markdown
 
 NASTY = r"$x^2$ {a} 5 ~ | \b & 3 % #1 _u_ <i>t</i> `c` [d] *e*"
 BACK = {escape: character for character, escape in TEX.items()}

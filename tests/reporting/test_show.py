@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from penumbra.__main__ import main
-from penumbra.audit.artifacts import write_parquet
-from penumbra.reporting.values import evaluate
+from penumbra.reporting.tables.values import evaluate
 from penumbra.stages.tables import SCHEMA
+from penumbra.store.artifacts import write_parquet
 
 CODE = {"digest": "c" * 16, "modules": {"penumbra.x": "d" * 64}, "packages": {"numpy": "2"}}
 MADE = {"rule": "metrics", "wildcards": {"seed": "0"}, "config": {"k": 50}, "code": CODE}
@@ -135,7 +135,7 @@ def test_the_commit_of_the_run_record_is_shown(tmp_path, shown):
 
 
 def test_a_table_of_an_older_version_says_so(table, shown, tmp_path):
-    from penumbra.audit.artifacts import provenance_of, read_parquet
+    from penumbra.store.artifacts import provenance_of, read_parquet
 
     old = read_parquet(table).drop_columns("equal")
     meta = {key: old.schema.metadata[key] for key in (b"title", b"notes")}

@@ -6,10 +6,10 @@ import io
 import pyarrow as pa
 import pytest
 
-from penumbra.audit.artifacts import write_parquet
-from penumbra.reporting import values
-from penumbra.reporting.marks import told
-from penumbra.reporting.render import arrange, to_csv, to_html, to_latex, to_markdown
+from penumbra.reporting.tables import values
+from penumbra.reporting.tables.marks import told
+from penumbra.reporting.tables.render import arrange, to_csv, to_html, to_latex, to_markdown
+from penumbra.store.artifacts import write_parquet
 
 PRINTED = [
     {"method": "A", "ood_dataset": "average", "metric": "fpr95", "value": "12.21", "std": "1.3"},

@@ -8,15 +8,15 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from penumbra.audit.artifacts import write_parquet
-from penumbra.columns import column, vectors
 from penumbra.images.shards import ImageSet, to_table
 from penumbra.planning.figures import Figures
 from penumbra.planning.world import World
-from penumbra.reporting import uat_figure03
 from penumbra.reporting.bars import bars
 from penumbra.reporting.drawing import panels, save
+from penumbra.reporting.figures import uat_figure03
 from penumbra.reporting.origin import origin, sign
+from penumbra.store.artifacts import write_parquet
+from penumbra.store.columns import column, vectors
 
 CLASSES = ["cat", "dog", "owl"]
 

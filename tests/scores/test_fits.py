@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from penumbra.audit.artifacts import provenance_of, read_arrays, write_parquet
-from penumbra.audit.closure import code_of
-from penumbra.columns import vectors
 from penumbra.errors import PenumbraError
 from penumbra.stages import fits
-from penumbra.stages.common import Job
-from penumbra.stages.fitting import balanced
+from penumbra.stages.shared.fitting import balanced
+from penumbra.stages.shared.job import Job
+from penumbra.store.artifacts import provenance_of, read_arrays, write_parquet
+from penumbra.store.closure import code_of
+from penumbra.store.columns import vectors
 
 GROUPS = {"digits-train": "train", "digits-heldout": "heldout", "digits-test": "test"}
 

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from penumbra.audit.artifacts import (
-    read_checkpoint,
-    read_parquet,
-    write_checkpoint,
-    write_parquet,
-)
-from penumbra.audit.closure import code_of
 from penumbra.errors import PenumbraError
 from penumbra.images.shards import ImageSet, to_table
 from penumbra.networks.inference import build
 from penumbra.planning.needs import declared, fit_needs, needs, of_network
 from penumbra.plugins import names
 from penumbra.stages import fits_network, scores_network
-from penumbra.stages.common import Job
+from penumbra.stages.shared.job import Job
+from penumbra.store.artifacts import (
+    read_checkpoint,
+    read_parquet,
+    write_checkpoint,
+    write_parquet,
+)
+from penumbra.store.closure import code_of
 
 CLASSES = ["a", "b", "c"]
 SETS = {"known": 12, "test": 5, "other": 4}
@@ -32,7 +32,7 @@ def backbone(scorer):
     if scorer == "ccfn_vit":
         return {"network": "t2t_vit", "image_size": 32, "width": 24, "depth": 2, "heads": 3}
     head = {"head": {"similarity": "cosine"}} if scorer == "godin" else {}
-    return {"network": "resnet18", "width": 8, "stem_padding": 1, **head}
+    return {"network": "resnet", "layers": 18, "width": 8, "stem": "cifar", **head}
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def job(folder, rule, scorer, wanted, **config):
     network = backbone(scorer)
     state = build(network, len(CLASSES)).state_dict()
     write_checkpoint(folder / "m.safetensors", {f"model.{k}": v for k, v in state.items()}, {})
-    roots = [f"penumbra.networks.{network['network']}", f"penumbra.scores.{scorer}"]
-    roots += ["penumbra.networks.heads"] if "head" in network else []
+    roots = [f"penumbra.networks.backbones.{network['network']}", f"penumbra.scores.{scorer}"]
+    roots += ["penumbra.networks.layers.heads"] if "head" in network else []
     half = [0.5] * 3
     reading = {
         "backbone": network, "normalisation": {"mean": half, "std": half}, "batch_size": 5,

@@ -10,11 +10,11 @@ from penumbra.networks.probe import Probe
 from penumbra.planning.needs import declared
 from penumbra.plugins import load
 from penumbra.scores import adascale, godin, nac, odin, pro, rankfeat, rfw
-from penumbra.stages.probing import autograd
+from penumbra.stages.shared.probing import autograd
 
 BACKBONES = {
-    "resnet18": {"width": 4},
-    "resnet50": {"width": 4, "stem": "cifar"},
+    "resnet18": {"network": "resnet", "layers": 18, "width": 4, "stem": "fn"},
+    "resnet50": {"network": "resnet", "layers": 50, "width": 4, "stem": "cifar"},
     "wrn": {"depth": 10, "widen": 1},
     "vgg11": {"width": 4},
     "t2t_vit": {"image_size": 32, "depth": 3, "width": 24, "heads": 2, "stem": "cifar"},

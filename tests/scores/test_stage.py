@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from penumbra.audit.artifacts import read_parquet, write_parquet
-from penumbra.audit.closure import code_of
-from penumbra.columns import vectors
 from penumbra.errors import PenumbraError
 from penumbra.stages import scores
-from penumbra.stages.common import Job
+from penumbra.stages.shared.job import Job
+from penumbra.store.artifacts import read_parquet, write_parquet
+from penumbra.store.closure import code_of
+from penumbra.store.columns import vectors
 
 
 def job(tmp_path, logits, module="msp"):

@@ -5,10 +5,10 @@ import torch
 from sklearn.datasets import load_digits
 
 from penumbra.images.augment import Feeder
-from penumbra.networks.resnet18 import ResNet18
-from penumbra.training import pgd, standard, uat
+from penumbra.networks.backbones import resnet
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Setting
+from penumbra.training.methods import pgd, standard, uat
 
 CPU = torch.device("cpu")
 HALF = {"mean": [0.5] * 3, "std": [0.5] * 3}
@@ -40,7 +40,7 @@ def setting(model, seed=0):
 
 def network(seed=0):
     torch.manual_seed(seed)
-    return ResNet18(10, width=2)
+    return resnet.build(10, 18, 2, "fn")
 
 
 def trainer(method="standard", options=None, count=44, seed=0, **changes):

@@ -10,10 +10,10 @@ import time
 
 import pyarrow as pa
 
-from penumbra.audit.artifacts import write_parquet
-from penumbra.audit.closure import code_of
 from penumbra.images.shards import ImageSet, to_table
 from penumbra.outliers.store import to_png
+from penumbra.store.artifacts import write_parquet
+from penumbra.store.closure import code_of
 from tests.training.helpers import HALF, INNER, RECIPE, UAT, digits
 
 METHODS = {
@@ -118,7 +118,7 @@ def model(folder, method, backbone=None, count=203, **changes):
     """A classifier's training; 203 images leave an odd last batch of 3."""
     recipe = RECIPE | {"method": method, "options": METHODS[method], "lr": 0.01, "epochs": 4}
     recipe |= {"augment": {"flip": False, "crop_padding": 2}, **changes}
-    network = backbone or {"network": "resnet18", "width": 4}
+    network = backbone or {"network": "resnet", "layers": 18, "width": 4, "stem": "fn"}
     config = {
         "backbone": network,
         "recipe": recipe,
@@ -126,7 +126,10 @@ def model(folder, method, backbone=None, count=203, **changes):
         "compile": False,
         "graphs": False,
     }
-    roots = [f"penumbra.networks.{network['network']}", f"penumbra.training.{method}"]
+    roots = [
+        f"penumbra.networks.backbones.{network['network']}",
+        f"penumbra.training.methods.{method}",
+    ]
     roots += ["penumbra.training.pool"] if method == "energy" else []
     wildcards = {"benchmark": "digits", "backbone": "small", "recipe": method, "seed": "0"}
     scale = 2 if network["network"] == "vgg11" else 1

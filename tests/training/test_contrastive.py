@@ -8,9 +8,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from penumbra.errors import PenumbraError
 from penumbra.images.contrast import render
-from penumbra.networks import moco
-from penumbra.networks.moco import MoCo
-from penumbra.training.contrastive import ContrastiveObjective
+from penumbra.networks.generative import moco
+from penumbra.networks.generative.moco import MoCo
+from penumbra.training.objectives.contrastive import ContrastiveObjective
 from penumbra.training.parts import fit
 from penumbra.training.resume import Resume
 from penumbra.training.views import Views

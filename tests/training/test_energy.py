@@ -13,10 +13,10 @@ from PIL import Image
 from penumbra.errors import PenumbraError
 from penumbra.images.augment import Feeder
 from penumbra.networks.inference import weights as network_weights
-from penumbra.networks.phi import make_monotone, phi_logit
-from penumbra.training import energy
+from penumbra.networks.layers.phi import make_monotone, phi_logit
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Batch, Setting
+from penumbra.training.methods import energy
 from penumbra.training.resume import Resume
 from penumbra.training.stream import Stream
 from tests.training.helpers import CPU, HALF, RECIPE, digits, equal, network, weights

@@ -9,8 +9,8 @@ import torch
 
 from penumbra.images.augment import Feeder
 from penumbra.networks import graphs
-from penumbra.training import energy
 from penumbra.training.loop import Trainer
+from penumbra.training.methods import energy
 from tests.networks.tape import Capture, Watch
 from tests.training.helpers import BUILD, CPU, HALF, INNER, RECIPE, UAT, digits, network, setting
 

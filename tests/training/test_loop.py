@@ -6,7 +6,7 @@ from torch import nn
 
 from penumbra.errors import PenumbraError
 from penumbra.images.augment import Feeder
-from penumbra.networks.heads import GodinHead
+from penumbra.networks.layers.heads import GodinHead
 from penumbra.training.resume import Resume
 from penumbra.training.schedule import learning_rate
 from penumbra.training.sgd import Sgd

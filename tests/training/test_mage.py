@@ -8,10 +8,16 @@ from scipy.stats import truncnorm
 from sklearn.datasets import load_digits
 
 from penumbra.errors import PenumbraError
-from penumbra.networks import mage
-from penumbra.networks.mage import Mage
+from penumbra.networks.generative import mage
+from penumbra.networks.generative.mage import Mage
 from penumbra.outliers.decode import Decoding, decode_tokens, draws
-from penumbra.training.mage import MageObjective, masked_loss, masked_share, masks, replaced
+from penumbra.training.objectives.mage import (
+    MageObjective,
+    masked_loss,
+    masked_share,
+    masks,
+    replaced,
+)
 from penumbra.training.parts import fit
 
 LEVELS = 4

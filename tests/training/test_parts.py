@@ -6,10 +6,10 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from penumbra.errors import PenumbraError
-from penumbra.networks.rdm import Rdm
+from penumbra.networks.generative.rdm import Rdm
 from penumbra.training.adamw import AdamW
+from penumbra.training.objectives.rdm import RdmObjective
 from penumbra.training.parts import Recipe, fit
-from penumbra.training.rdm import RdmObjective
 from penumbra.training.resume import Resume
 from tests.training.helpers import equal, weights
 

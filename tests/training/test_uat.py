@@ -7,9 +7,9 @@ from torch import nn
 
 from penumbra.networks.base import Classifier
 from penumbra.training.method import Batch, Setting
-from penumbra.training.pgd import PerSample
+from penumbra.training.methods.pgd import PerSample
+from penumbra.training.methods.uat import Universal
 from penumbra.training.resume import Resume
-from penumbra.training.uat import Universal
 from tests.training.helpers import (
     CPU,
     INNER,

@@ -7,10 +7,10 @@ from sklearn.datasets import load_digits
 
 from penumbra.errors import PenumbraError
 from penumbra.images.contrast import render
-from penumbra.networks import vqgan
-from penumbra.networks.vqgan import Tokenizer
+from penumbra.networks.generative import vqgan
+from penumbra.networks.generative.vqgan import Tokenizer
+from penumbra.training.objectives.vqgan import PATIENCE, TokenizerObjective
 from penumbra.training.parts import fit
-from penumbra.training.vqgan import PATIENCE, TokenizerObjective
 
 SMALL = {"width": 16, "multipliers": (1, 2), "blocks": 1, "codes": 48, "code_width": 8}
 RECIPE = {

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from penumbra.networks import official
+from penumbra.networks.loading import official
 
 
 class Case:

@@ -5,8 +5,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from penumbra.networks.backbones.resnet import build
 from penumbra.networks.inference import Reader
-from penumbra.networks.resnet18 import build
 
 CPU = torch.device("cpu")
 HALF = {"mean": [0.5] * 3, "std": [0.5] * 3}
@@ -23,8 +23,8 @@ def expected(folder, name):
 def network(folder, stem_padding):
     weights = load_file(folder / "net.safetensors")
     classes, width = len(weights["fc.bias"]), len(weights["bn1.weight"])
-    model = build(classes, width=width, stem_padding=stem_padding)
-    model.load_state_dict(weights)
+    model = build(classes, 18, width, {1: "cifar", 2: "fn"}[stem_padding])
+    model.load_state_dict({k.replace("shortcut", "downsample"): v for k, v in weights.items()})
     return model.eval()
 
 

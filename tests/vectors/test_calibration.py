@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from penumbra.calibration import beta
+from penumbra.calibration.maps import beta
 
 NAME = re.compile(r"out/(\w+)_(abm|am|ab|a)_(betacal|mle)_(\w+)")
 

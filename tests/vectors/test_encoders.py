@@ -6,11 +6,11 @@ import pytest
 import torch
 from diffusers.schedulers import scheduling_ddpm
 
-from penumbra.networks import official
-from penumbra.networks.dit import DiT
-from penumbra.networks.ldm import Unet
-from penumbra.networks.moco import MoCo
-from penumbra.networks.positions import grid
+from penumbra.networks.generative.dit import DiT
+from penumbra.networks.generative.ldm import Unet
+from penumbra.networks.generative.moco import MoCo
+from penumbra.networks.layers.positions import grid
+from penumbra.networks.loading import official
 from penumbra.outliers.generators import of_dit, trajectory
 from tests.vectors.cases import cases
 

@@ -4,12 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from penumbra.networks.mage import Mage, with_class
-from penumbra.networks.moco import MoCo, normalised
-from penumbra.networks.rdm import Rdm
-from penumbra.networks.states import under
-from penumbra.networks.transformer import at
-from penumbra.networks.vqgan import Tokenizer
+from penumbra.networks.generative.mage import Mage, with_class
+from penumbra.networks.generative.moco import MoCo, normalised
+from penumbra.networks.generative.rdm import Rdm
+from penumbra.networks.generative.vqgan import Tokenizer
+from penumbra.networks.layers.transformer import at
+from penumbra.networks.loading.states import under
 from penumbra.outliers.decode import (
     Decoding,
     decode_tokens,
@@ -20,7 +20,7 @@ from penumbra.outliers.decode import (
 )
 from penumbra.outliers.guidance import Guidance
 from penumbra.outliers.trajectory import Draws, Sampler
-from penumbra.training.mage import masked_loss, masks, replaced
+from penumbra.training.objectives.mage import masked_loss, masks, replaced
 from tests.vectors.cases import cases
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from penumbra.networks.base import Classifier
-from penumbra.networks.heads import SIMILARITIES, GodinHead
 from penumbra.networks.inference import Reader
+from penumbra.networks.layers.heads import SIMILARITIES, GodinHead
 from penumbra.networks.probe import Probe
 from penumbra.scores import (
     adascale,

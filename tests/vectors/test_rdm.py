@@ -5,9 +5,9 @@ import re
 
 import torch
 
-from penumbra.networks.diffusion import Schedule, Step
-from penumbra.networks.positions import time_steps
-from penumbra.networks.rdm import NETWORK, Rdm
+from penumbra.networks.generative.diffusion import Schedule, Step
+from penumbra.networks.generative.rdm import NETWORK, Rdm
+from penumbra.networks.layers.positions import time_steps
 from penumbra.outliers.guidance import Guidance, largest, minority
 from penumbra.outliers.trajectory import Draws, Sampler
 from tests.vectors.cases import cases

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import torch
 
-from penumbra.audit.artifacts import read_checkpoint, row_groups, write_checkpoint, write_parquet
-from penumbra.audit.closure import FORMAT
+from penumbra.store.artifacts import read_checkpoint, row_groups, write_checkpoint, write_parquet
+from penumbra.store.closure import FORMAT
 
 FILE = Path(__file__).with_name("golden.json")
 KINDS = ("images", "models", "outputs", "fits", "scores", "parts", "embeddings", "selections")

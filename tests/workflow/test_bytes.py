@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from penumbra.audit.closure import FORMAT
+from penumbra.store.closure import FORMAT
 from tests.workflow import golden
 from tests.workflow.conftest import FLAGS, TARGETS
 
@@ -25,7 +25,7 @@ def test_the_small_world_has_the_bytes_of_its_format(finished, root, tmp_path):
     moved = sorted(name for name in same if found[name] != wanted[name])
     assert not moved, (
         "these bytes are others than before; where that is meant, and no module that a digest "
-        "holds says so, raise FORMAT in audit/closure.py, then call python -m tests.workflow.golden"
+        "holds says so, raise FORMAT in store/closure.py, then call python -m tests.workflow.golden"
     )
 
 

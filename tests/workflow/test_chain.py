@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from safetensors.torch import load_file
 
 from penumbra.__main__ import show
-from penumbra.audit.artifacts import provenance_of, write_checkpoint
+from penumbra.store.artifacts import provenance_of, write_checkpoint
 from tests.workflow.conftest import CHAIN, FLAGS, Tiny
 
 MODEL = "benchmark=digits, backbone=resnet34, recipe={}, seed=0"
@@ -146,7 +146,9 @@ def test_the_decoding(chain):
 
 def test_a_generative_loss(chain):
     """MAGE alone is trained again, and its images made again; not the other parts."""
-    chain.edit("workflow/penumbra/training/mage.py", "SMOOTHING = 0.1", "SMOOTHING = 0.11")
+    chain.edit(
+        "workflow/penumbra/training/objectives/mage.py", "SMOOTHING = 0.1", "SMOOTHING = 0.11"
+    )
     planned = chain.planned()
     assert {w for r, w in planned if r == "parts"} == {"part=mage-l"}
     assert not {"representations", "embeddings"} & rules(planned)
@@ -166,7 +168,7 @@ def test_the_band(chain):
 
 
 def test_the_calibration(chain):
-    chain.edit("workflow/penumbra/calibration/beta.py", "np.log(2) * np", "np.log(2.0) * np")
+    chain.edit("workflow/penumbra/calibration/maps/beta.py", "np.log(2) * np", "np.log(2.0) * np")
     planned = chain.planned()
     judges = {"detector", "detector-fold0", "detector-fold1", "bad-ood"}
     assert recipes(planned, "calibrations") <= judges
@@ -176,7 +178,9 @@ def test_the_calibration(chain):
 def test_the_energy_regulariser(chain):
     """Detectors are trained again; no part, no outlier."""
     edited = "return cross_entropy + self.options"
-    chain.edit("workflow/penumbra/training/energy.py", edited, edited.replace(" +", " * 1 +"))
+    chain.edit(
+        "workflow/penumbra/training/methods/energy.py", edited, edited.replace(" +", " * 1 +")
+    )
     planned = chain.planned()
     assert recipes(planned) == DETECTORS
     assert not {"parts", "embeddings", "outliers"} & rules(planned)

@@ -5,7 +5,7 @@ import json
 import pyarrow.parquet as pq
 import yaml
 
-from penumbra.audit.artifacts import provenance_of
+from penumbra.store.artifacts import provenance_of
 
 LIMIT = 131_072  # bytes of one argument, on Linux
 

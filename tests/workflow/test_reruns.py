@@ -27,9 +27,9 @@ def test_nothing_to_do_twice(again):
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("files.py", "no space is left to write it", "there is no space left to write it"),
-        ("audit/seals.py", "damaged, or not of this project", "damaged or none of this project's"),
-        ("stages/common.py", "the code changed after", "the code was changed after"),
+        ("store/files.py", "no space is left to write it", "there is no space left to write it"),
+        ("store/seals.py", "damaged, or not of this project", "damaged or none of this project's"),
+        ("stages/shared/job.py", "the code changed after", "the code was changed after"),
         ("training/resume.py", "starting from scratch", "starting anew"),
     ],
 )
@@ -87,7 +87,7 @@ def test_the_training_loop(again):
 
 def test_one_training_method(again):
     """UAT's models alone."""
-    again.edit("workflow/penumbra/training/uat.py", "self.delta * 0", "self.delta * 0.0")
+    again.edit("workflow/penumbra/training/methods/uat.py", "self.delta * 0", "self.delta * 0.0")
     planned = again.planned()
     assert {w for r, w in planned if r == "models"} == {MODEL.format("uat")}
     assert {w for r, w in planned if r in ("outputs", "statistics")} == {
@@ -96,7 +96,9 @@ def test_one_training_method(again):
 
 
 def test_a_network_that_no_table_uses(again):
-    again.edit("workflow/penumbra/networks/vgg11.py", "nn.MaxPool2d(2)]", "nn.MaxPool2d(2, 2)]")
+    again.edit(
+        "workflow/penumbra/networks/backbones/vgg11.py", "nn.MaxPool2d(2)]", "nn.MaxPool2d(2, 2)]"
+    )
     assert again.planned() == set()
 
 

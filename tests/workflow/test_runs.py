@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from penumbra.__main__ import main, show
-from penumbra.audit.artifacts import provenance_of
+from penumbra.store.artifacts import provenance_of
 from tests.workflow.conftest import FLAGS, TARGETS, Tiny
 
 
@@ -77,7 +77,7 @@ def test_every_artifact_carries_what_made_it(finished, capsys):
         '"tau": 50',
         "digits-train.parquet",
         "torch 2",
-        "penumbra.training.uat",
+        "penumbra.training.methods.uat",
         "seconds",
     ):
         assert part in text

@@ -8,10 +8,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from penumbra.audit.artifacts import provenance_of
 from penumbra.audit.verification import verify
 from penumbra.errors import PenumbraError
-from penumbra.reporting.stored import as_markdown, is_table, one_cell
+from penumbra.reporting.tables.stored import as_markdown, is_table, one_cell
+from penumbra.store.artifacts import provenance_of
 
 FEW = 8  # inputs that the short form lists
 

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from penumbra.audit import origins, seals
-from penumbra.audit.artifacts import DATA, place, provenance_of
 from penumbra.errors import PenumbraError
-from penumbra.files import sha256
 from penumbra.images.chosen import Digest, chosen
 from penumbra.images.shards import decoded
+from penumbra.store import origins, seals
+from penumbra.store.artifacts import DATA, place, provenance_of
+from penumbra.store.files import sha256
 
 
 def whole_digest(path: Path) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from snakemake.exceptions import WorkflowError
 
-from penumbra.audit.artifacts import COMMIT
+from penumbra.store.artifacts import COMMIT
 from penumbra.training.gpus import GPUS, VISIBLE
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.audit.artifacts import dumps
-from penumbra.audit.closure import everything
+from penumbra.store.artifacts import dumps
+from penumbra.store.closure import everything
 
 PLAN = "PENUMBRA_PLAN"  # Slurm hands the environment of a call on to its jobs
 

@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from penumbra.audit.closure import NAME, PACKAGE, closure
 from penumbra.calls.records import Record
+from penumbra.store.closure import NAME, PACKAGE, closure
 
 SOCKET = "PENUMBRA_STARTER"
 # In the shell of a rule: `starter python -m STAGE …` asks the process, where there is one for this

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from penumbra.columns import column, numbers
 from penumbra.errors import PenumbraError
 from penumbra.images.entries import Entries, Entry
+from penumbra.store.columns import column, numbers
 
 PART = 64 * 2**20
 # Images that all threads together decode in one go: some, as handing a thread its next one takes as

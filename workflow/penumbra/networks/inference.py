@@ -19,9 +19,9 @@ def build(backbone: dict[str, Any], classes: int) -> Classifier:
     `head` in it replaces the linear last layer by that of GODIN, e.g. {similarity: cosine}.
     """
     options = {key: value for key, value in backbone.items() if key not in ("network", "head")}
-    model = load("networks", backbone["network"]).build(classes, **options)
+    model = load("networks.backbones", backbone["network"]).build(classes, **options)
     if "head" in backbone:
-        head = load("networks", "heads").GodinHead
+        head = load("networks.layers", "heads").GodinHead
         model.fc = head(model.fc.weight.shape[1], classes, **backbone["head"])
     return model
 

@@ -10,10 +10,10 @@ from penumbra import plugins
 from penumbra.options.signatures import Function, Plugin, plugin
 
 PACKAGES = {
-    "network": "networks",
+    "network": "networks.backbones",
     "scorer module": "scores",
-    "calibration module": "calibration",
-    "figure module": "reporting",
+    "calibration module": "calibration.maps",
+    "figure module": "reporting.figures",
 }
 # Functions that a module of each kind has, with the parameters that come first.
 FUNCTIONS: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {
@@ -67,6 +67,6 @@ def rules(kind: str, module: str) -> tuple:
 
 
 def _of(kind: str, name: str) -> Plugin | None:
-    file = plugins.HERE / PACKAGES[kind] / f"{name}.py"
+    file = plugins.HERE.joinpath(*PACKAGES[kind].split("."), f"{name}.py")
     is_module = name.isidentifier() and name != "__init__" and file.is_file()
     return plugin(file) if is_module else None

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
-from penumbra.networks.mage import Mage
-from penumbra.networks.vqgan import Tokenizer
+from penumbra.networks.generative.mage import Mage
+from penumbra.networks.generative.vqgan import Tokenizer
 from penumbra.options.parts.mage import Decoding
 
 

@@ -18,9 +18,9 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
-from penumbra.networks import ldm_vq
-from penumbra.networks.dit import DiT
-from penumbra.networks.ldm import Unet
+from penumbra.networks.generative import ldm_vq
+from penumbra.networks.generative.dit import DiT
+from penumbra.networks.generative.ldm import Unet
 from penumbra.options.parts import dit, ldm
 from penumbra.options.parts.dit import TRAINED_STEPS
 from penumbra.seeds import derive

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from penumbra.networks.diffusion import Schedule
+from penumbra.networks.generative.diffusion import Schedule
 from penumbra.options import guidance as options
 
 Estimate = Callable[[Tensor, int], Tensor]  # states (N, R), index t -> estimates of x0 (N, R)

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from penumbra.columns import column, matrix, numbers, vectors
 from penumbra.errors import PenumbraError
 from penumbra.outliers.anchors import Anchor
+from penumbra.store.columns import column, matrix, numbers, vectors
 
 ENCODER = b"encoder"
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
-from penumbra.networks.denoiser import summed
-from penumbra.networks.diffusion import Step
+from penumbra.networks.generative.denoiser import summed
+from penumbra.networks.generative.diffusion import Step
+from penumbra.networks.generative.rdm import Rdm
 from penumbra.networks.graphs import Graphed, side_stream
-from penumbra.networks.rdm import Rdm
 from penumbra.outliers.guidance import Estimate, Guidance, minority
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from penumbra.networks import official
-from penumbra.networks.dit import DiT
-from penumbra.networks.moco import MoCo
-from penumbra.networks.states import State
+from penumbra.networks.generative.dit import DiT
+from penumbra.networks.generative.moco import MoCo
+from penumbra.networks.loading import official
+from penumbra.networks.loading.states import State
 from penumbra.outliers import generators
 
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.networks import moco, official
-from penumbra.networks.moco import MoCo
-from penumbra.networks.states import State
-from penumbra.parts.data import Data
-from penumbra.training.contrastive import ContrastiveObjective
+from penumbra.networks.generative import moco
+from penumbra.networks.generative.moco import MoCo
+from penumbra.networks.loading import official
+from penumbra.networks.loading.states import State
+from penumbra.training.objectives.contrastive import ContrastiveObjective
+from penumbra.training.part_data import Data
 
 
 def objective(data: Data, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from penumbra.networks import ldm_vq, official
-from penumbra.networks.ldm import Unet, averaged
-from penumbra.networks.moco import MoCo
-from penumbra.networks.states import State, under
+from penumbra.networks.generative import ldm_vq
+from penumbra.networks.generative.ldm import Unet, averaged
+from penumbra.networks.generative.moco import MoCo
+from penumbra.networks.loading import official
+from penumbra.networks.loading.states import State, under
 from penumbra.outliers import generators
 
 

@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
-from penumbra.networks import mage, official
-from penumbra.networks.mage import Mage
-from penumbra.networks.moco import MoCo
-from penumbra.networks.states import State
-from penumbra.networks.vqgan import Tokenizer
+from penumbra.networks.generative import mage
+from penumbra.networks.generative.mage import Mage
+from penumbra.networks.generative.moco import MoCo
+from penumbra.networks.generative.vqgan import Tokenizer
+from penumbra.networks.loading import official
+from penumbra.networks.loading.states import State
 from penumbra.options.parts.mage import Decoding
 from penumbra.outliers.decode import generate
-from penumbra.parts.data import Data
-from penumbra.training.mage import MageObjective
+from penumbra.training.objectives.mage import MageObjective
+from penumbra.training.part_data import Data
 
 
 def objective(data: Data, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.networks import official
-from penumbra.networks.moco import MoCo
-from penumbra.networks.rdm import Rdm
-from penumbra.networks.states import State
+from penumbra.networks.generative.moco import MoCo
+from penumbra.networks.generative.rdm import Rdm
+from penumbra.networks.loading import official
+from penumbra.networks.loading.states import State
 from penumbra.options.parts.rdm import Options
-from penumbra.parts.data import Data
-from penumbra.training.rdm import RdmObjective
+from penumbra.training.objectives.rdm import RdmObjective
+from penumbra.training.part_data import Data
 
 
 def objective(data: Data, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:

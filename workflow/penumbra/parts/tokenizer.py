@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.networks import official, vqgan
-from penumbra.networks.moco import MoCo
-from penumbra.networks.states import State
-from penumbra.networks.vqgan import Tokenizer
-from penumbra.parts.data import Data
-from penumbra.training.vqgan import TokenizerObjective
+from penumbra.networks.generative import vqgan
+from penumbra.networks.generative.moco import MoCo
+from penumbra.networks.generative.vqgan import Tokenizer
+from penumbra.networks.loading import official
+from penumbra.networks.loading.states import State
+from penumbra.training.objectives.vqgan import TokenizerObjective
+from penumbra.training.part_data import Data
 
 
 def objective(data: Data, options: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:

@@ -52,7 +52,7 @@ class Calibration:
     def calibrations_spec(self, names: Mapping[str, str]) -> str:
         """Reads: the calibration."""
         entry = self._world.config["calibrations"][names["calibration"]]
-        return spec("calibrations", entry, [f"penumbra.calibration.{entry['module']}"], names)
+        return spec("calibrations", entry, [f"penumbra.calibration.maps.{entry['module']}"], names)
 
     def scored(self, names: Mapping[str, str]) -> list[str]:
         """What a filter reads: the judges' calibrated scores, or the outliers' names alone.

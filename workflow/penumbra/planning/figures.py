@@ -67,7 +67,9 @@ class Figures:
             "networks": networks,
             "scorers": {k: e["scorer"] for k, e in entries if "scorer" in e},
         }
-        return spec("figures", config, [f"penumbra.reporting.{module}", *roots], {"figure": name})
+        return spec(
+            "figures", config, [f"penumbra.reporting.figures.{module}", *roots], {"figure": name}
+        )
 
     def _modules(self, figure: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """Networks that a figure runs, by role, and the modules that its inputs name."""
@@ -86,7 +88,7 @@ class Figures:
                 roots += root
             elif entry["kind"] == "calibrations":
                 module = self._world.config["calibrations"][entry["calibration"]]["module"]
-                roots.append(f"penumbra.calibration.{module}")
+                roots.append(f"penumbra.calibration.maps.{module}")
         return networks, roots
 
     def _artifacts(self, entry: dict[str, Any]) -> list[str]:

@@ -65,7 +65,7 @@ class Models:
             **{key: compute[key] for key in ("device", "channels_last", "compile", "graphs")},
             "threads": compute["threads"]["models"],
         }
-        roots += [f"penumbra.training.{recipe['method']}"]
+        roots += [f"penumbra.training.methods.{recipe['method']}"]
         roots += ["penumbra.training.pool"] if found else []
         return spec("models", config, roots, names)
 

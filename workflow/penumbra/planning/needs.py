@@ -12,8 +12,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from penumbra.audit.closure import PACKAGE
 from penumbra.errors import PenumbraError, unknown
+from penumbra.store.closure import PACKAGE
 
 OUTPUTS = ("logits", "features", "head")
 LABELLED = (*OUTPUTS, "labels")  # of the images that are fitted on

@@ -13,10 +13,10 @@ def network(world: World, backbone: str) -> tuple[dict[str, Any], list[str]]:
     config = {"network": entry["network"], **entry["options"]}
     if "folder" in config:
         config["folder"] = str(Path(world.config["weights_root"]) / config["folder"])
-    roots = [f"penumbra.networks.{entry['network']}"]
+    roots = [f"penumbra.networks.backbones.{entry['network']}"]
     if "head" in entry:
         config["head"] = entry["head"]
-        roots.append("penumbra.networks.heads")
+        roots.append("penumbra.networks.layers.heads")
     return config, roots
 
 

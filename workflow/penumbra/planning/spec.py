@@ -8,8 +8,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from penumbra.audit.artifacts import dumps
-from penumbra.audit.closure import code_of
+from penumbra.store.artifacts import dumps
+from penumbra.store.closure import code_of
 
 
 def spec(rule: str, config: Any, roots: list[str], wildcards: Mapping[str, str]) -> str:

@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from penumbra.files import atomic
+from penumbra.store.files import atomic
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",

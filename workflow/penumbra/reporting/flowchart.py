@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from penumbra.reporting.lineage import Node
+from penumbra.audit.lineage import Node
 
 COLUMN, LINE = 1.0, 1.55  # distance of the boxes' centres
 HALF, TALL = 0.38, 0.36  # half a box

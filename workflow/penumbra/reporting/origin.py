@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from penumbra.audit.artifacts import provenance_of
+from penumbra.store.artifacts import provenance_of
 
 
 def origin(files: Mapping[str, Sequence[Path]], options: Mapping[str, Any]) -> str:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from penumbra.audit.artifacts import read_parquet
-from penumbra.columns import numbers
 from penumbra.errors import PenumbraError, unknown
 from penumbra.images.shards import pixels_at
 from penumbra.outliers.store import from_png
+from penumbra.store.artifacts import read_parquet
+from penumbra.store.columns import numbers
 
 
 class OutlierSet:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from penumbra.errors import PenumbraError, unknown
-from penumbra.networks.heads import GodinHead
+from penumbra.networks.layers.heads import GodinHead
 from penumbra.networks.probe import Probe, sign, slope
 from penumbra.options.ranges import Filled, NotNegative
 

@@ -5,9 +5,9 @@ from collections import defaultdict
 import numpy as np
 import pyarrow as pa
 
-from penumbra.audit.artifacts import stream_parquet, write_parquet
-from penumbra.columns import groups, matrix, numbers, table
-from penumbra.stages.common import Job, main
+from penumbra.stages.shared.job import Job, main
+from penumbra.store.artifacts import stream_parquet, write_parquet
+from penumbra.store.columns import groups, matrix, numbers, table
 
 ROLES = ("train", "heldout", "test", "shifted")
 

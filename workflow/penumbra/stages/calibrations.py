@@ -4,21 +4,21 @@ from functools import partial
 
 import numpy as np
 
-from penumbra.audit.artifacts import dumps, read_parquet, write_parquet
 from penumbra.calibration.inputs import COLUMNS
 from penumbra.calibration.prior import under
 from penumbra.calibration.quality import held_out, quality, reliability
-from penumbra.columns import column, numbers
 from penumbra.plugins import load
 from penumbra.reporting.reliability import draw
 from penumbra.seeds import derive
-from penumbra.stages.common import Job, main
+from penumbra.stages.shared.job import Job, main
+from penumbra.store.artifacts import dumps, read_parquet, write_parquet
+from penumbra.store.columns import column, numbers
 
 
 def run(job: Job) -> None:
     """Fit on held-out ID and calibration OOD (badood, Algorithm 1), apply to the outliers too."""
     config = job.config
-    module = load("calibration", config["module"])
+    module = load("calibration.maps", config["module"])
     rows = read_parquet(job.input("energies"))
     roles = np.array(rows["role"].to_pylist())
     values = numbers(rows[COLUMNS[config["input"]]])

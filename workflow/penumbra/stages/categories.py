@@ -3,14 +3,14 @@
 import numpy as np
 import pyarrow as pa
 
-from penumbra.audit.artifacts import read_parquet, write_parquet
-from penumbra.columns import column, numbers
 from penumbra.errors import PenumbraError
 from penumbra.images.shards import evenly, from_table
 from penumbra.outliers.categories import categories
 from penumbra.outliers.store import from_png, kept_names
 from penumbra.plugins import load
-from penumbra.stages.common import Job, main
+from penumbra.stages.shared.job import Job, main
+from penumbra.store.artifacts import read_parquet, write_parquet
+from penumbra.store.columns import column, numbers
 from penumbra.training.determinism import determinism, pick_device
 
 

@@ -5,17 +5,17 @@ import json
 import numpy as np
 import torch
 
-from penumbra.audit.artifacts import provenance_of, read_checkpoint, read_parquet, write_parquet
-from penumbra.columns import matrix, numbers
 from penumbra.errors import PenumbraError
-from penumbra.networks.official import check_encoder
-from penumbra.networks.rdm import Rdm
+from penumbra.networks.generative.rdm import Rdm
+from penumbra.networks.loading.official import check_encoder
 from penumbra.options.guidance import Block
 from penumbra.outliers.anchors import Anchor, plan, shard
 from penumbra.outliers.guidance import Guidance
 from penumbra.outliers.store import embedding_table, encoder_of
 from penumbra.outliers.trajectory import Sampler
-from penumbra.stages.common import Job, main
+from penumbra.stages.shared.job import Job, main
+from penumbra.store.artifacts import provenance_of, read_checkpoint, read_parquet, write_parquet
+from penumbra.store.columns import matrix, numbers
 from penumbra.training.determinism import determinism, pick_device
 
 

@@ -4,15 +4,15 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from penumbra.audit.artifacts import read_checkpoint, read_parquet, write_parquet
-from penumbra.columns import column
 from penumbra.images.entries import NO_LABEL
 from penumbra.images.shards import from_table
-from penumbra.networks.phi import phi_logit
+from penumbra.networks.layers.phi import phi_logit
 from penumbra.outliers.store import pixels_of
 from penumbra.scores.energy import score as lse
-from penumbra.stages.common import Job, main
-from penumbra.stages.reading import open_reader
+from penumbra.stages.shared.job import Job, main
+from penumbra.stages.shared.reading import open_reader
+from penumbra.store.artifacts import read_checkpoint, read_parquet, write_parquet
+from penumbra.store.columns import column
 
 
 def run(job: Job) -> None:

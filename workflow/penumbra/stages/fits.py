@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from penumbra.audit import seals
-from penumbra.audit.artifacts import stream_parquet, write_arrays
-from penumbra.columns import matrix, numbers
 from penumbra.errors import PenumbraError
 from penumbra.plugins import load
-from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import balanced, fixed_arrays, refuse_infinite, told
+from penumbra.stages.shared.fitting import balanced, fixed_arrays, refuse_infinite, told
+from penumbra.stages.shared.job import Job, main
+from penumbra.store import seals
+from penumbra.store.artifacts import stream_parquet, write_arrays
+from penumbra.store.columns import matrix, numbers
 
 
 def run(job: Job) -> None:

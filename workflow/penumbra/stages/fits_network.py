@@ -1,12 +1,12 @@
 """Fits through the network: what a scorer takes from ID images' maps or gradients."""
 
-from penumbra.audit.artifacts import write_checkpoint
 from penumbra.images.shards import labels_of, pixels_at
 from penumbra.plugins import load
-from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import balanced, refuse_infinite, told
-from penumbra.stages.probing import autograd, probe_of
-from penumbra.stages.reading import image_path, open_reader
+from penumbra.stages.shared.fitting import balanced, refuse_infinite, told
+from penumbra.stages.shared.job import Job, main
+from penumbra.stages.shared.probing import autograd, probe_of
+from penumbra.stages.shared.reading import image_path, open_reader
+from penumbra.store.artifacts import write_checkpoint
 
 
 def run(job: Job) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from penumbra.audit import seals
-from penumbra.audit.artifacts import ARTIFACT, dumps, provenance_of, row_groups, write_parquet
 from penumbra.errors import PenumbraError
-from penumbra.stages.common import Job, main
+from penumbra.stages.shared.job import Job, main
+from penumbra.store import seals
+from penumbra.store.artifacts import ARTIFACT, dumps, provenance_of, row_groups, write_parquet
 
 
 def run(job: Job) -> None:

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from penumbra.audit.artifacts import DATA, write_parquet
 from penumbra.images.chosen import Digest, chosen
 from penumbra.images.shards import decoded, to_table
-from penumbra.stages.common import Job, main
+from penumbra.stages.shared.job import Job, main
+from penumbra.store.artifacts import DATA, write_parquet
 
 
 def run(job: Job) -> None:

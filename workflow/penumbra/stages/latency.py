@@ -5,12 +5,12 @@ import time
 
 import torch
 
-from penumbra.audit.artifacts import read_parquet, write_parquet
-from penumbra.columns import table
 from penumbra.images.shards import part_sizes, pixels_at
 from penumbra.plugins import load
-from penumbra.stages.common import Job, main
-from penumbra.stages.reading import open_reader
+from penumbra.stages.shared.job import Job, main
+from penumbra.stages.shared.reading import open_reader
+from penumbra.store.artifacts import read_parquet, write_parquet
+from penumbra.store.columns import table
 
 REPEATS = 7
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from penumbra.audit.artifacts import read_parquet, write_parquet
-from penumbra.columns import groups, numbers, table
 from penumbra.evaluation.metrics import metrics
-from penumbra.stages.common import Job, main
+from penumbra.stages.shared.job import Job, main
+from penumbra.store.artifacts import read_parquet, write_parquet
+from penumbra.store.columns import groups, numbers, table
 
 
 def run(job: Job) -> None:

@@ -3,15 +3,15 @@
 import numpy as np
 import torch
 
-from penumbra.audit.artifacts import read_parquet, write_checkpoint, write_parquet
-from penumbra.columns import table
 from penumbra.images.augment import Feeder
 from penumbra.images.shards import from_table
 from penumbra.networks.inference import build
 from penumbra.plugins import load
 from penumbra.seeds import derive
-from penumbra.stages.common import Job, main, seeded
-from penumbra.stages.resuming import resume_of
+from penumbra.stages.shared.job import Job, main, seeded
+from penumbra.stages.shared.resuming import resume_of
+from penumbra.store.artifacts import read_parquet, write_checkpoint, write_parquet
+from penumbra.store.columns import table
 from penumbra.training.determinism import determinism, pick_device
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Setting
@@ -54,7 +54,7 @@ def make_trainer(job: Job, seed: int, device: torch.device) -> Trainer:
         lowered=recipe["precision"] == "bfloat16",
         graphs=config["graphs"] and device.type == "cuda",
     )  # fmt: skip
-    method = load("training", recipe["method"]).build(recipe["options"], setting)
+    method = load("training.methods", recipe["method"]).build(recipe["options"], setting)
     return Trainer(model, feeder, method, recipe, seed, config["compile"])
 
 

@@ -2,12 +2,12 @@
 
 import torch
 
-from penumbra.audit.artifacts import read_checkpoint, read_parquet, write_parquet
-from penumbra.networks.official import check_encoder
+from penumbra.networks.loading.official import check_encoder
 from penumbra.outliers.store import embeddings_of, encoder_of, with_images
 from penumbra.plugins import load
 from penumbra.seeds import derive
-from penumbra.stages.common import Job, main
+from penumbra.stages.shared.job import Job, main
+from penumbra.store.artifacts import read_checkpoint, read_parquet, write_parquet
 from penumbra.training.determinism import determinism, pick_device
 
 

@@ -2,10 +2,10 @@
 
 import pyarrow as pa
 
-from penumbra.audit.artifacts import write_parquet
-from penumbra.columns import vectors
-from penumbra.stages.common import Job, main
-from penumbra.stages.reading import as_known, image_parts, known_classes, open_reader, roles
+from penumbra.stages.shared.job import Job, main
+from penumbra.stages.shared.reading import as_known, image_parts, known_classes, open_reader, roles
+from penumbra.store.artifacts import write_parquet
+from penumbra.store.columns import vectors
 
 
 def run(job: Job) -> None:

@@ -4,23 +4,23 @@ from typing import Any
 
 import torch
 
-from penumbra.audit.artifacts import (
+from penumbra.images.shards import from_table
+from penumbra.networks.generative.moco import MoCo
+from penumbra.networks.generative.vqgan import Tokenizer
+from penumbra.options.loop import DEFAULTS
+from penumbra.plugins import load
+from penumbra.seeds import derive
+from penumbra.stages.shared.job import Job, main, seeded
+from penumbra.stages.shared.resuming import resume_of
+from penumbra.store.artifacts import (
     read_checkpoint,
     read_parquet,
     write_checkpoint,
     write_parquet,
 )
-from penumbra.columns import matrix, table
-from penumbra.images.shards import from_table
-from penumbra.networks.moco import MoCo
-from penumbra.networks.vqgan import Tokenizer
-from penumbra.options.loop import DEFAULTS
-from penumbra.parts.data import Data
-from penumbra.plugins import load
-from penumbra.seeds import derive
-from penumbra.stages.common import Job, main, seeded
-from penumbra.stages.resuming import resume_of
+from penumbra.store.columns import matrix, table
 from penumbra.training.determinism import determinism, pick_device
+from penumbra.training.part_data import Data
 from penumbra.training.parts import fit
 
 

@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from penumbra.audit.artifacts import read_checkpoint, write_parquet
-from penumbra.columns import column, vectors
 from penumbra.errors import PenumbraError
 from penumbra.images.shards import ImageSet, classes_of, part, part_sizes
-from penumbra.networks.moco import MoCo
-from penumbra.networks.official import fingerprint
+from penumbra.networks.generative.moco import MoCo
+from penumbra.networks.loading.official import fingerprint
 from penumbra.outliers.store import ENCODER
-from penumbra.stages.common import Job, main
+from penumbra.stages.shared.job import Job, main
+from penumbra.store.artifacts import read_checkpoint, write_parquet
+from penumbra.store.columns import column, vectors
 from penumbra.training.determinism import determinism, pick_device
 
 

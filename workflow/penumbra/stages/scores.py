@@ -2,12 +2,12 @@
 
 import pyarrow as pa
 
-from penumbra.audit.artifacts import stream_parquet, write_parquet
-from penumbra.columns import column, groups, matrix
 from penumbra.plugins import load
-from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import KEYS, checked, fixed_arrays, told
-from penumbra.stages.scoring import one_per_image
+from penumbra.stages.shared.fitting import KEYS, checked, fixed_arrays, told
+from penumbra.stages.shared.job import Job, main
+from penumbra.stages.shared.scoring import one_per_image
+from penumbra.store.artifacts import stream_parquet, write_parquet
+from penumbra.store.columns import column, groups, matrix
 
 ROLES = ("test", "shifted", "ood")
 

@@ -4,21 +4,21 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from penumbra.audit.artifacts import write_parquet
-from penumbra.columns import column
 from penumbra.errors import PenumbraError
 from penumbra.plugins import load
-from penumbra.stages.common import Job, main
-from penumbra.stages.fitting import checked, told
-from penumbra.stages.probing import autograd, probe_of
-from penumbra.stages.reading import (
+from penumbra.stages.shared.fitting import checked, told
+from penumbra.stages.shared.job import Job, main
+from penumbra.stages.shared.probing import autograd, probe_of
+from penumbra.stages.shared.reading import (
     as_known,
     image_parts,
     known_classes,
     open_reader,
     roles,
 )
-from penumbra.stages.scoring import require
+from penumbra.stages.shared.scoring import require
+from penumbra.store.artifacts import write_parquet
+from penumbra.store.columns import column
 
 
 def run(job: Job) -> None:

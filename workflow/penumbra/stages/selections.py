@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from penumbra.audit.artifacts import dumps, read_parquet, write_parquet
-from penumbra.audit.notes import noted
 from penumbra.calibration.crossfit import fold_of, join
 from penumbra.calibration.selection import select
-from penumbra.columns import column, numbers
 from penumbra.options.filter import Filter
 from penumbra.seeds import derive
-from penumbra.stages.common import Job, main, seeded
+from penumbra.stages.shared.job import Job, main, seeded
+from penumbra.store.artifacts import dumps, read_parquet, write_parquet
+from penumbra.store.columns import column, numbers
+from penumbra.store.notes import noted
 
 
 def run(job: Job) -> None:

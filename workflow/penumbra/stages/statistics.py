@@ -2,13 +2,13 @@
 
 import pyarrow as pa
 
-from penumbra.audit.artifacts import write_parquet
-from penumbra.columns import table, vectors
 from penumbra.evaluation.norms import choose, norm_ratios
 from penumbra.images.shards import evenly, part_sizes, pixels_at
 from penumbra.networks.inference import STATISTICS
-from penumbra.stages.common import Job, main
-from penumbra.stages.reading import image_parts, image_path, open_reader, roles
+from penumbra.stages.shared.job import Job, main
+from penumbra.stages.shared.reading import image_parts, image_path, open_reader, roles
+from penumbra.store.artifacts import write_parquet
+from penumbra.store.columns import table, vectors
 
 
 def run(job: Job) -> None:

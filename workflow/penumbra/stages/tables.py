@@ -3,13 +3,13 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from penumbra.audit.artifacts import dumps, write_parquet
-from penumbra.audit.notes import read_note
-from penumbra.files import write_text
-from penumbra.reporting.marks import told
-from penumbra.reporting.render import FORMATS, arrange
-from penumbra.reporting.values import evaluate, read_reported
-from penumbra.stages.common import Job, main
+from penumbra.reporting.tables.marks import told
+from penumbra.reporting.tables.render import FORMATS, arrange
+from penumbra.reporting.tables.values import evaluate, read_reported
+from penumbra.stages.shared.job import Job, main
+from penumbra.store.artifacts import dumps, write_parquet
+from penumbra.store.files import write_text
+from penumbra.store.notes import read_note
 
 SCHEMA = pa.schema(
     [

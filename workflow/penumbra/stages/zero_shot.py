@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from penumbra.audit.artifacts import write_checkpoint
 from penumbra.images.shards import classes_of
-from penumbra.stages.common import Job, main
+from penumbra.stages.shared.job import Job, main
+from penumbra.store.artifacts import write_checkpoint
 from penumbra.training.determinism import determinism, pick_device
-from penumbra.training.zero_shot import classifier
+from penumbra.training.methods.zero_shot import classifier
 
 
 def run(job: Job) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
 from penumbra.networks.graphs import side_stream
-from penumbra.networks.states import under
+from penumbra.networks.loading.states import under
 from penumbra.training.progress import Extent, Progress
 from penumbra.training.resume import Record, Resume
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from penumbra.images.augment import Feeder
 from penumbra.networks.base import Classifier
 from penumbra.networks.graphs import Graphed
-from penumbra.networks.states import under
+from penumbra.networks.loading.states import under
 from penumbra.training.epochs import Loop
 from penumbra.training.method import Batch, Method
 from penumbra.training.progress import Extent, Progress

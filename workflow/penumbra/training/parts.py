@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
-from penumbra.networks.states import under
+from penumbra.networks.loading.states import under
 from penumbra.options.loop import Recipe
 from penumbra.training.adamw import AdamW
 from penumbra.training.epochs import Loop

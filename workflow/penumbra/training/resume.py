@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
-from penumbra.files import atomic
+from penumbra.store.files import atomic
 
 Record = dict[str, float]
 

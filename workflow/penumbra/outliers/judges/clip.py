@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
-from penumbra.networks.clip_files import pretrained, prompts
+from penumbra.networks.loading.clip_files import pretrained, prompts
 
 
 def probabilities(

@@ -1,0 +1,68 @@
+"""UAT paper, Figure 4: where ID and OOD images activate, without and with channel calibration."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from penumbra.images.shards import evenly, from_table
+from penumbra.networks.inference import Reader, perturbation, restore, statistics
+from penumbra.reporting.drawing import bare, panels
+from penumbra.scores.ccfn import score as ccfn
+from penumbra.store.artifacts import read_checkpoint, read_parquet
+
+
+def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
+    """Rows: image, UAT (mean of ReLU maps), UAT + CCFN (channels weighted by their maximum).
+
+    Each row of maps shares one scale from 0 to its largest value over all images.
+    """
+    count = config["options"]["images"]
+    chosen = read_parquet(files["blocks"][0]).to_pylist()
+    block = next(row["block"] for row in chosen if row["chosen"])
+    reader = _reader(files["model"][0], config["networks"]["model"])
+    columns = [(kind, i) for kind in ("test", "ood") for i in range(count)]
+    pixels = np.concatenate([_some(files[kind][0], count) for kind in ("test", "ood")])
+    with torch.inference_mode():
+        x = next(reader.batches(pixels))
+        maps = reader.model.maps(x, (block,), reader.perturb)[block].relu()
+    found = statistics(maps)
+    plain = maps.mean(1).numpy()
+    weighted = (maps * found["max"][:, :, None, None]).mean(1).numpy()
+    arrays = {name: value.numpy() for name, value in found.items()}
+    scores = {"UAT": ccfn(arrays, "none"), "UAT + CCFN": ccfn(arrays, "max")}
+    figure, axes = panels(3, len(columns), 1.25 * len(columns), 4.4)
+    for j, (kind, _) in enumerate(columns):
+        axes[j].imshow(pixels[j].transpose(1, 2, 0))
+        axes[j].set_title("ID" if kind == "test" else "OOD", fontsize=9)
+        for i, (name, values) in enumerate((("UAT", plain), ("UAT + CCFN", weighted)), 1):
+            axis = axes[i * len(columns) + j]
+            shown = axis.imshow(values[j], cmap="jet", vmin=0, vmax=values.max())
+            axis.set_xlabel(f"{scores[name][j]:.3f}", fontsize=8)
+            if j == 0:
+                axis.set_ylabel(name)
+            if j == len(columns) - 1:
+                figure.colorbar(shown, cax=axis.inset_axes((1.1, 0, 0.08, 1)))
+    for axis in axes:
+        bare(axis)
+    figure.suptitle(
+        f"{config['title']}\nblock {block}; OOD images of {files['ood'][0].stem}; the number is "
+        "the score, larger is more ID",
+        fontsize=10,
+        y=1.02,
+    )
+    return figure
+
+
+def _some(file: Path, count: int) -> np.ndarray:
+    pixels = from_table(read_parquet(file)).pixels
+    return pixels[evenly(len(pixels), count)]
+
+
+def _reader(checkpoint_file: Path, network: dict[str, Any]) -> Reader:
+    checkpoint = read_checkpoint(checkpoint_file)
+    model = restore(network["backbone"], len(checkpoint["model.fc.weight"]), checkpoint)
+    cpu = torch.device("cpu")
+    return Reader(model, network["normalisation"], perturbation(checkpoint), 64, cpu)

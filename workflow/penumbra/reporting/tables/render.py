@@ -1,0 +1,207 @@
+"""One table as CSV, Markdown, LaTeX and HTML."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment
+
+from penumbra.evaluation.metrics import METRICS, PERCENT
+from penumbra.reporting.tables.escapes import markdown, tex
+from penumbra.reporting.tables.marks import sign
+
+HTML = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ table.title }}</title>
+<style>
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem; color: #1b1f24; }
+table { border-collapse: collapse; margin: 1rem 0; }
+caption { text-align: left; max-width: 60rem; padding-bottom: .6rem; }
+th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; }
+th, td { border-bottom: 1px solid #d8dee4; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
+th[colspan] { text-align: center; }
+thead tr:last-child th { border-bottom: 2px solid #1b1f24; }
+.best { font-weight: 700; } .second { text-decoration: underline; }
+.small { color: #57606a; font-size: .85em; }
+td.small { text-align: left; }
+.scroll { overflow-x: auto; }
+</style></head><body><div class="scroll"><table>
+<caption><strong>{{ table.title }}</strong>
+{%- for line in table.notes %}<br>{{ line }}{% endfor %}
+<br>Printed numbers are the paper's, on its own data and networks.</caption>
+<thead><tr><th></th>
+{%- for label, span in table.groups %}
+<th colspan="{{ span }}" scope="colgroup">{{ label }}</th>{% endfor %}</tr>
+<tr><th></th>{% for head in table.heads %}<th scope="col">{{ head }}</th>{% endfor %}</tr></thead>
+<tbody>
+{%- for label, reason, cells in table.rows %}
+<tr><td>{{ label }}</td>
+{%- if reason %}<td class="small" colspan="{{ cells | length }}">not computed: {{ reason }}
+{%- set printed = cells | map(attribute="reported") | select | list %}
+{%- if printed %}; printed: {{ printed | join(", ") }}{% endif %}</td>
+{%- else %}{% for cell in cells %}
+<td><span class="{{ cell.mark }}">{{ cell.text or "–" }}</span>{{ cell.sign }}
+{%- if cell.std %} <span class="small">± {{ cell.std }}</span>{% endif %}
+{%- if cell.reported %}<br><span class="small">printed {{ cell.reported }}</span>{% endif %}</td>
+{%- endfor %}{% endif %}</tr>
+{%- endfor %}
+</tbody></table></div></body></html>
+"""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One cell as text.
+
+    `mark` is best, second or empty; `sign` one of `marks.MARKS`, where all its scores are equal, or
+    empty.
+    """
+
+    text: str
+    std: str
+    mark: str
+    sign: str
+    reported: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready to be written: title, caption lines, column groups, heads and rows."""
+
+    title: str
+    notes: list[str]
+    groups: list[tuple[str, int]]
+    heads: list[str]
+    rows: list[tuple[str, str | None, list[Shown]]]
+
+
+def arrange(title: str, notes: list[str], cells: list[dict[str, Any]]) -> Table:
+    """Group evaluated cells (see `values.evaluate`) into rows and columns."""
+    by_row: dict[int, list[dict[str, Any]]] = {}
+    for cell in cells:
+        by_row.setdefault(cell["row"], []).append(cell)
+    first = next(iter(by_row.values()))
+    groups: list[tuple[str, int]] = []
+    previous = None
+    for cell in first:
+        if cell["column"] == previous:
+            groups[-1] = (groups[-1][0], groups[-1][1] + 1)
+        else:
+            groups.append((cell["column_label"], 1))
+        previous = cell["column"]
+    rows = []
+    for listed in by_row.values():
+        reasons = {cell["missing"] for cell in listed}
+        reason = reasons.pop() if len(reasons) == 1 else None
+        rows.append((listed[0]["row_label"], reason, [_show(cell) for cell in listed]))
+    return Table(title, notes, groups, [METRICS[cell["metric"]].title for cell in first], rows)
+
+
+def _show(cell: dict[str, Any]) -> Shown:
+    printed = cell["reported"] or ""
+    if printed and cell["reported_std"]:
+        printed += f" ± {cell['reported_std']}"
+    if cell["mean"] is None:
+        return Shown("", "", "", "", printed)
+    mark = {1: "best", 2: "second"}.get(cell["rank"], "")
+    std = "" if cell["std"] is None else number(cell["std"], cell["metric"])
+    return Shown(number(cell["mean"], cell["metric"]), std, mark, sign(cell["equal"]), printed)
+
+
+def number(value: float, metric: str) -> str:
+    """A value of a metric as tables print it: shares in percent."""
+    form = METRICS[metric].form
+    return f"{100 * value:.2f}" if form == PERCENT else format(value, form)
+
+
+def to_csv(table: Table) -> str:
+    """Mean, deviation and printed number as columns of their own; numbers carry no marks.
+
+    The last but one column names the columns whose scores tell nothing apart, with their marks.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = [label for label, span in table.groups for _ in range(span)]
+    columns = [f"{name} {head}".strip() for name, head in zip(names, table.heads, strict=True)]
+    kinds = ("mean", "std", "reported")
+    told = ("all scores equal in", "not computed because")
+    writer.writerow(["row", *(f"{c} {k}" for c in columns for k in kinds), *told])
+    for label, reason, cells in table.rows:
+        values = [v for cell in cells for v in (cell.text, cell.std, cell.reported)]
+        equal = [f"{c} {cell.sign}" for c, cell in zip(columns, cells, strict=True) if cell.sign]
+        writer.writerow([label, *values, "; ".join(equal), reason or ""])
+    return text.getvalue()
+
+
+def to_markdown(table: Table, beside: bool = False) -> str:
+    """Best in bold, second best underlined; `beside` adds the printed numbers in brackets."""
+
+    def text(cell: Shown) -> str:
+        shown = _marked(cell, "**{}**", "<u>{}</u>", " ± ", cell.sign)
+        return f"{shown} [{cell.reported}]" if beside and cell.reported else shown
+
+    names = [label for label, span in table.groups for _ in range(span)]
+    heads = [
+        f"{markdown(n)}<br>{markdown(h)}" if n else markdown(h)
+        for n, h in zip(names, table.heads, strict=True)
+    ]
+    notes = (f"{markdown(note)}  " for note in table.notes)
+    lines = [f"**{markdown(table.title)}**", "", *notes, ""]
+    lines += ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
+    for label, reason, cells in table.rows:
+        body = [text(cell) for cell in cells]
+        if reason:
+            printed = f" [{cells[-1].reported}]" if beside and cells[-1].reported else ""
+            body = [*["–"] * (len(cells) - 1), f"not computed: {markdown(reason)}{printed}"]
+        lines.append(f"| {markdown(label)} | " + " | ".join(body) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """A booktabs table."""
+    spans = [rf"\multicolumn{{{span}}}{{c}}{{{tex(label)}}}" for label, span in table.groups]
+    heads = [tex(head) for head in table.heads]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{tex(table.title)}. {tex(' '.join(table.notes))}}}",
+        rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
+        r"\toprule",
+        " & " + " & ".join(spans) + r" \\",
+        " & " + " & ".join(heads) + r" \\",
+        r"\midrule",
+    ]
+    for label, reason, cells in table.rows:
+        if reason:
+            body = rf"\multicolumn{{{len(cells)}}}{{l}}{{not computed: {tex(reason)}}}"
+        else:
+            body = " & ".join(_tex_cell(cell) for cell in cells)
+        lines.append(rf"{tex(label)} & {body} \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def to_html(table: Table) -> str:
+    """A page of its own, with the printed numbers under the computed ones."""
+    page = Environment(autoescape=True).from_string(HTML)
+    return page.render(table=table)
+
+
+def _tex_cell(cell: Shown) -> str:
+    return _marked(cell, r"\textbf{{{}}}", r"\underline{{{}}}", r" $\pm$ ", tex(cell.sign))
+
+
+def _marked(cell: Shown, best: str, second: str, plus_minus: str, sign: str) -> str:
+    if not cell.text:
+        return "–"
+    form = {"best": best, "second": second}.get(cell.mark, "{}")
+    return form.format(cell.text) + sign + (plus_minus + cell.std if cell.std else "")
+
+
+FORMATS: dict[str, Callable[[Table], str]] = {
+    "csv": to_csv,
+    "md": to_markdown,
+    "tex": to_latex,
+    "html": to_html,
+}

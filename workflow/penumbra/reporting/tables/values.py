@@ -1,0 +1,160 @@
+"""Cells of a table as numbers: per seed, mean and deviation, rank, and the printed number."""
+
+import csv
+import json
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from penumbra.evaluation.metrics import METRICS
+from penumbra.reporting.tables.marks import NOT_FINITE, equal_share, rank
+from penumbra.store.artifacts import read_parquet
+
+
+@cache
+def _rows(file: str) -> list[dict[str, Any]]:
+    return read_parquet(file).to_pylist()
+
+
+def of_scorer(file: str | Path, scorer: str) -> list[dict[str, Any]]:
+    """The rows of a file of metrics that are about one scorer, one an OOD image set."""
+    return [row for row in _rows(str(file)) if row["scorer"] == scorer]
+
+
+def _shown(cell: Mapping[str, Any], file: str) -> list[dict[str, Any]]:
+    """The rows of a file of metrics that a cell is about."""
+    rows = of_scorer(file, cell["scorer"])
+    return [row for row in rows if row["image_set"] in cell["sets"]]
+
+
+def _of_metrics(cell: Mapping[str, Any], file: str) -> float:
+    found = [row[cell["metric"]] for row in _shown(cell, file)]
+    return math.nan if None in found or not np.isfinite(found).all() else statistics.fmean(found)
+
+
+def _of_accuracy(cell: Mapping[str, Any], file: str) -> float:
+    """`<role>_accuracy` or `<role>_matched_accuracy`, pooled over the image sets of the role."""
+    role, matched = cell["metric"].split("_")[0], "_matched" in cell["metric"]
+    value, n = ("matched_accuracy", "n_matched") if matched else ("accuracy", "n")
+    rows = [row for row in _rows(file) if row["role"] == role]
+    return sum(row[value] * row[n] for row in rows) / sum(row[n] for row in rows)
+
+
+def _of_history(cell: Mapping[str, Any], file: str) -> float:
+    return _rows(file)[-1]["accuracy"]
+
+
+def _of_run(cell: Mapping[str, Any], file: str) -> float:
+    return json.loads(Path(file).read_text(encoding="utf-8"))["seconds"]
+
+
+def _of_latency(cell: Mapping[str, Any], file: str) -> float:
+    return _rows(file)[0]["seconds_per_image"]
+
+
+def _of_categories(cell: Mapping[str, Any], file: str) -> float:
+    """How many of the outliers before the filter, after it, or removed by it are of a category."""
+    category, unit = cell["metric"].removeprefix("ood").split("_")
+    wanted = {"before": (True, False), "after": (True,), "removed": (False,)}[cell["part"]]
+    rows = [row for row in _rows(file) if row["kept"] in wanted]
+    count = sum(row["category"] == int(category) for row in rows)
+    return count if unit == "count" else count / max(len(rows), 1)
+
+
+# By the kind of artifact that holds a metric: its value in one file, which is of one seed.
+READERS: dict[str, Callable[[Mapping[str, Any], str], float]] = {
+    "metrics": _of_metrics,
+    "accuracy": _of_accuracy,
+    "history": _of_history,
+    "training-run": _of_run,
+    "latency": _of_latency,
+    "categories": _of_categories,
+}
+
+
+def _per_hundred(files: Iterable[str]) -> float:
+    """Seconds that 100 outliers took, over the run records of all that made them."""
+    runs = [json.loads(Path(file).read_text(encoding="utf-8")) for file in files]
+    return sum(100 * run["seconds"] / run["images"] for run in _pooled(runs))
+
+
+def _pooled(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records of one rule's shards as one."""
+    rules: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        one = rules.setdefault(run["rule"], {"seconds": 0.0, "images": 0})
+        for key in one:
+            one[key] += run[key]
+    return list(rules.values())
+
+
+def evaluate(cells: list[dict[str, Any]], reported: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """One row a cell: values by seed, mean, sample deviation (two seeds or more), rank, reported.
+
+    `equal` is the share of seeds and image sets whose scores tell nothing apart (see `marks`). A
+    cell with a value that is not finite has no mean and says so in `missing`.
+    """
+    rows = []
+    for cell in cells:
+        values = _values(cell)
+        printed = _printed(cell, reported)
+        finite = all(map(math.isfinite, values))
+        rows.append(
+            {
+                **{
+                    key: cell[key]
+                    for key in ("row", "row_label", "column", "column_label", "metric")
+                },
+                "values": values,
+                "mean": statistics.fmean(values) if values and finite else None,
+                "std": statistics.stdev(values) if len(values) > 1 and finite else None,
+                "equal": _equal(cell),
+                "rank": None,
+                "missing": cell["missing"] if finite else NOT_FINITE,
+                "reported": printed and printed["value"],
+                "reported_std": printed and (printed["std"] or None),
+            }
+        )
+    rank(rows)
+    return rows
+
+
+def _values(cell: Mapping[str, Any]) -> list[float]:
+    """One value a seed; the time of a synthesis is one value from many files."""
+    files, artifact = cell["files"], METRICS[cell["metric"]].artifact
+    if artifact == "outliers":
+        return [_per_hundred(files)] if files else []
+    return [READERS[artifact](cell, file) for file in files]
+
+
+def _equal(cell: Mapping[str, Any]) -> float | None:
+    """Share of a cell's seeds and image sets whose scores are all equal; None: it has no scores."""
+    if METRICS[cell["metric"]].artifact != "metrics":
+        return None
+    return equal_share(
+        [row for file in cell["files"] for row in _shown(cell, file)], cell["metric"]
+    )
+
+
+def _printed(cell: Mapping[str, Any], reported: list[dict[str, str]]) -> dict[str, str] | None:
+    """The printed cell; a table that prints the same thing twice is read at its first place."""
+    wanted, metrics = cell["reported"], METRICS[cell["metric"]].printed
+    if wanted is None:
+        return None
+    for row in reported:
+        if row["metric"] in metrics and all(row[key] == value for key, value in wanted.items()):
+            return row if row["value"] else None
+    return None
+
+
+def read_reported(file: Path | None) -> list[dict[str, str]]:
+    """The paper's printed cells, one a row."""
+    if file is None:
+        return []
+    with open(file, newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))

@@ -1,0 +1,151 @@
+"""What the stages that apply a model to image sets share: the reader and the image sets."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from penumbra.errors import PenumbraError
+from penumbra.images.entries import NO_LABEL
+from penumbra.images.names import quoted
+from penumbra.images.shards import ImageSet, classes_of, part, part_sizes
+from penumbra.networks.inference import Reader, perturbation, restore
+from penumbra.stages.shared.job import Job
+from penumbra.store.artifacts import provenance_of, read_checkpoint
+from penumbra.store.columns import column
+from penumbra.training.determinism import determinism, pick_device
+
+
+def open_reader(job: Job) -> Reader:
+    """The job's model in eval mode, with the universal map where the job names one.
+
+    Raises:
+        PenumbraError: the checkpoint that should give the map has none.
+    """
+    config = job.config
+    determinism(config["threads"])
+    checkpoint = read_checkpoint(job.input("model"))
+    classes = len(checkpoint["model.fc.weight"])
+    perturb = None
+    if "map" in job.inputs:
+        perturb = perturbation(read_checkpoint(job.input("map")))
+        if perturb is None:
+            raise PenumbraError(f"{job.input('map')}: holds no universal map")
+    model = restore(config["backbone"], classes, checkpoint)
+    device = pick_device(config["device"])
+    return Reader(
+        model, config["normalisation"], perturb, config["batch_size"], device,
+        channels_last=config["channels_last"],
+        lowered=config["precision"] == "bfloat16",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images of one stored part of a set; `start` is the first one's place in the whole set."""
+
+    name: str
+    start: int
+    images: ImageSet
+
+    def identified(self, role: str) -> dict[str, pa.Array]:
+        """The columns that say which image a row is about."""
+        n = len(self.images)
+        return {
+            "image_set": column([self.name] * n),
+            "role": column([role] * n),
+            "index": column(np.arange(self.start, self.start + n, dtype=np.int32)),
+            "label": column(self.images.labels),
+        }
+
+
+def image_path(job: Job, name: str) -> Path:
+    """The file of one of the job's image sets."""
+    return next(path for path in job.inputs["images"] if path.stem == name)
+
+
+def image_parts(job: Job, names: list[str]) -> Iterator[Part]:
+    """The named sets part by part, so that memory is that of one part.
+
+    A job of one shard is given its run of the parts: shards hold about equally many images.
+    """
+    listed = [
+        (name, number, size)
+        for name in names
+        for number, size in enumerate(part_sizes(image_path(job, name)))
+    ]
+    ends = np.cumsum([size for _, _, size in listed])
+    index, count = map(int, job.wildcards.get("shard", "0of1").split("of"))
+    start = 0
+    for (name, number, size), end in zip(listed, ends, strict=True):
+        start = 0 if number == 0 else start
+        if (end - size / 2) * count // ends[-1] == index:
+            yield Part(name, start, part(image_path(job, name), number))
+        start += size
+
+
+def roles(config: dict) -> dict[str, str]:
+    """Image sets in the order that they are written, and whether each is test, shifted or ood."""
+    shifted = dict.fromkeys(config["shifted"], "shifted")
+    return {config["test"]: "test", **shifted, **dict.fromkeys(config["ood"], "ood")}
+
+
+def known_classes(job: Job) -> list[str]:
+    """Names of the classes that the job's model tells apart: those of its training images.
+
+    Raises:
+        PenumbraError: an ID image set has no class of these; or the model is of this very
+            benchmark, and its held-out or test images have a class beside these.
+    """
+    config = job.config
+    classes = classes_of(image_path(job, config["train"]))
+    tested = [config[role] for role in ("heldout", "test") if config.get(role)]
+    for name in (*tested, *config["shifted"]):
+        given = classes_of(image_path(job, name))
+        _check_known(name, given, classes)
+        strange = [c for c in given if c not in classes]
+        if strange and name in tested and _is_own(job):
+            raise PenumbraError(
+                f"image set {name}: its classes {quoted(strange)} are not among those that the "
+                f"model was trained on, {quoted(classes)} (image set {config['train']}); keep "
+                f"those by image_sets.{name}.classes, or where all are meant, read them in a "
+                "benchmark with `models_of`"
+            )
+    return classes
+
+
+def _is_own(job: Job) -> bool:
+    """Whether the model was trained on the benchmark that it reads; other ones say `models_of`."""
+    trained = provenance_of(job.input("model")).get("wildcards", {}).get("benchmark")
+    return trained == job.wildcards["benchmark"]
+
+
+def _check_known(name: str, given: list[str], classes: list[str]) -> None:
+    if given and set(given).isdisjoint(classes):
+        raise PenumbraError(
+            f"image set {name}: none of its classes {quoted(given)} is among those that the model "
+            f"was trained on, {quoted(classes)}; classes are matched by name, so give both data "
+            "sets the same names (a Parquet file states them in its metadata `classes`, a folder "
+            "by its folders)"
+        )
+
+
+def as_known(part: Part, role: str, classes: list[str]) -> Part:
+    """Labels of ID images as places in the model's `classes`, matched by name.
+
+    -1 stands for a class that it never saw; OOD images keep their own labels.
+
+    Raises:
+        PenumbraError: none of the classes is known.
+    """
+    images = part.images
+    if role == "ood" or images.classes == classes:
+        return part
+    _check_known(part.name, images.classes, classes)
+    found = [classes.index(c) if c in classes else NO_LABEL for c in images.classes]
+    places = np.array([*found, NO_LABEL])  # an image without a label, -1, keeps none
+    known = dataclasses.replace(images, labels=places[images.labels])
+    return dataclasses.replace(part, images=known)

@@ -1,0 +1,116 @@
+"""Training on ID and outliers with an energy regulariser (Bad-OOD, Eq. 4 and 5).
+
+E = -lse = -logsumexp of the logits (Liu et al. 2020, Eq. 4). As in VOS and Dream-OOD (Du et al.
+2022, 2023), the uncertainty loss is the cross-entropy of phi's two logits of lse, ID against
+outlier, and phi is trained along with the network.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from penumbra.errors import PenumbraError
+from penumbra.images.augment import Feeder
+from penumbra.networks.layers import phi
+from penumbra.networks.loading.states import under
+from penumbra.options.methods.energy import Options
+from penumbra.seeds import derive
+from penumbra.training.method import Batch, Method, Perturb, Setting
+from penumbra.training.stream import Stream
+
+
+class EnergyRegularised(Method):
+    """One forward pass over ID and outliers, so that both are in the batch norm's statistics."""
+
+    def __init__(self, options: Mapping[str, Any], setting: Setting):
+        super().__init__(options, setting)
+        self.options = o = Options.of(options)
+        self.outliers = Stream(_outliers(setting), o.outlier_batch, setting.seed, "outliers")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(setting.seed, "phi"))
+            self.phi = phi.build(o.phi, o.monotone).to(setting.device)
+        self.latest = torch.zeros((), device=setting.device)
+        self.uncertainties: list[Tensor] = []
+
+    def modules(self) -> list[nn.Module]:
+        """phi, with the network's learning rate and weight decay."""
+        return [self.phi]
+
+    def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:
+        """x followed by a batch of outliers."""
+        return torch.cat([x, self.outliers.batch(batch.step)]), None
+
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Cross-entropy of the ID part + beta · uncertainty of both parts."""
+        count = len(y)
+        # Energies reach 30, where bfloat16 counts in eighths.
+        with torch.autocast(logits.device.type, enabled=False):
+            uncertainty = self.uncertainty(logits.float().logsumexp(1), count)
+        self.latest.copy_(uncertainty.detach())
+        cross_entropy = F.cross_entropy(logits[:count], y)
+        return cross_entropy + self.options.beta * uncertainty
+
+    def uncertainty(self, lse: Tensor, count: int) -> Tensor:
+        """The uncertainty loss () of lse (n,), the first `count` of ID.
+
+        `concat_mean` is the mean over all, as the code of VOS and Dream-OOD; `separate_means` the
+        sum of ID's and the outliers' mean, as Eq. 4 is printed: twice that for equal halves.
+        """
+        outlier = torch.arange(len(lse), device=lse.device) >= count
+        target = torch.where(outlier, 1 - phi.ID, phi.ID)
+        losses = F.cross_entropy(self.phi(lse[:, None]), target, reduction="none")
+        if self.options.reduction == "separate_means":
+            return losses[:count].mean() + losses[count:].mean()
+        return losses.mean()
+
+    def after(self, x: Tensor, y: Tensor, batch: Batch) -> None:
+        """Note the uncertainty loss; keep phi monotone, if it shall be."""
+        self.uncertainties.append(self.latest.clone())
+        if self.options.monotone:
+            phi.make_monotone(self.phi)
+
+    def record(self) -> dict[str, float]:
+        """The epoch's mean uncertainty loss, beta left out."""
+        mean = torch.stack(self.uncertainties).mean().item()
+        self.uncertainties.clear()
+        return {"uncertainty": mean}
+
+    def state(self) -> dict[str, Tensor]:
+        """phi and the epoch's losses so far; the outliers' order follows from the step."""
+        state = self.artifacts()
+        return state | {"losses": torch.stack(self.uncertainties)} if self.uncertainties else state
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Continue from a saved state."""
+        self.phi.load_state_dict(under(state, "phi."))
+        if "losses" in state:
+            self.uncertainties = list(state["losses"].to(self.setting.device))
+
+    def artifacts(self) -> dict[str, Tensor]:
+        """phi, read by `penumbra.networks.layers.phi.phi_logit`."""
+        return {f"phi.{name}": tensor for name, tensor in self.phi.state_dict().items()}
+
+
+def _outliers(setting: Setting) -> Feeder:
+    """The setting's outliers, if they can stand in one batch with the ID images."""
+    feeder = setting.outliers
+    if feeder is None:
+        raise PenumbraError("method energy trains on outliers; name an outlier set for the model")
+    if not len(feeder):
+        raise PenumbraError(
+            "method energy: the outlier set is empty; widen the band that filters it"
+        )
+    if feeder.shape != tuple(setting.shape):
+        raise PenumbraError(
+            f"method energy: outliers measure {feeder.shape} and ID images {tuple(setting.shape)} "
+            "(channels, height, width); synthesise or resize the outliers to the ID images' size"
+        )
+    return feeder
+
+
+def build(options: Mapping[str, Any], setting: Setting) -> Method:
+    """The energy regulariser with the options of the recipe's `energy` key."""
+    return EnergyRegularised(options, setting)

@@ -1,0 +1,32 @@
+"""What a part is trained on."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from penumbra.networks.generative.moco import MoCo
+from penumbra.networks.generative.vqgan import Tokenizer
+
+
+@dataclass(frozen=True)
+class Data:
+    """Training images and what earlier parts made of them, on the device.
+
+    `pixels` uint8 (N, 3, H, W), `labels` (N,) places in `classes`, `representations` (N, R),
+    encoder and tokenizer where the part uses them; `steps` of the whole run.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    classes: list[str]
+    representations: Tensor | None
+    encoder: MoCo | None
+    tokenizer: Tokenizer | None
+    steps: int
+    batch_size: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where all of it lies."""
+        return self.pixels.device
