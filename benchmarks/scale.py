@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
 from benchmarks import scale_fits, scale_world, worlds  # noqa: E402
+from penumbra.images.image_set import decoded  # noqa: E402
 from penumbra.images.readers import stored  # noqa: E402
-from penumbra.images.shards import decoded  # noqa: E402
 
 PLANNED = ("embedded", "cifar", "tiny-imagenet", "imagenet")
 SEEDS = {"seeds": [0, 1, 2]}

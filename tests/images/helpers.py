@@ -9,8 +9,8 @@ from PIL import Image
 from skimage import data as pictures
 
 from penumbra.images.entries import Entries
+from penumbra.images.image_set import ImageSet, decoded, from_table, to_table
 from penumbra.images.readers import digits, stored
-from penumbra.images.shards import ImageSet, decoded, from_table, to_table
 from penumbra.images.subset import select
 
 SPLITS = {"train": {"fraction": 0.4}, "heldout": {"fraction": 0.1}, "test": {"fraction": 0.5}}

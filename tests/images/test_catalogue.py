@@ -60,7 +60,7 @@ def test_names_in_entries_are_of_the_catalogue(root, catalogue):
 
 def test_large_images_are_cropped(catalogue):
     from_web = {name for name, entry in catalogue.items() if entry["size"] == 224}
-    cropped = {name for name, entry in catalogue.items() if entry.get("fit") == "crop"}
+    cropped = {name for name, entry in catalogue.items() if entry.get("square") == "crop"}
     assert cropped == from_web - {"imagenette-mini"}  # stored at 224×224
 
 

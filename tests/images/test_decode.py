@@ -8,7 +8,7 @@ from PIL import Image
 
 from penumbra.errors import PenumbraError
 from penumbra.images.decode import rgb
-from penumbra.images.fit import crop
+from penumbra.images.square import crop
 from tests.images.helpers import PETS, photographs, read, spec
 
 UNLABELLED = spec(dataset=PETS | {"labelled": False}, count=None)

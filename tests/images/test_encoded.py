@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from penumbra.errors import PenumbraError
-from penumbra.images import encoded, shards
+from penumbra.images import encoded, image_set
+from penumbra.images.image_set import decoded
 from penumbra.images.readers import stored
-from penumbra.images.shards import decoded
 from tests.images.helpers import PETS, read, spec, whole, write_parquet
 
 FILES = ("train-00000-of-00003.parquet", "train-00001-of-00003.parquet", "train-00002.parquet")
@@ -64,7 +64,7 @@ def test_listing_reads_no_image(pets, watched):
 
 @pytest.mark.parametrize("part", [2**26, 5 * 3 * 32 * 32])
 def test_in_order_every_row_group_is_read_once_and_two_are_held(pets, watched, monkeypatch, part):
-    monkeypatch.setattr(shards, "PART", part)
+    monkeypatch.setattr(image_set, "GROUP", part)
     found = whole(stored.entries(spec(count=18), pets))
     assert np.array_equal(found.pixels, directly(pets))
     assert watched["read"] == GROUPS
@@ -73,7 +73,7 @@ def test_in_order_every_row_group_is_read_once_and_two_are_held(pets, watched, m
 
 @pytest.mark.parametrize("threads", [2, 7])
 def test_threads_change_nothing_and_hold_no_more(pets, watched, monkeypatch, threads):
-    monkeypatch.setattr(shards, "AHEAD", threads)  # each thread one image at a time
+    monkeypatch.setattr(image_set, "AHEAD", threads)  # each thread one image at a time
     parts = list(decoded(stored.entries(spec(count=18), pets), threads))
     assert np.array_equal(np.concatenate([part.pixels for part in parts]), directly(pets))
     assert set(watched["read"]) == set(GROUPS)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from penumbra.errors import PenumbraError
-from penumbra.images.shards import ImageSet, to_table
+from penumbra.images.image_set import ImageSet, to_table
 from penumbra.stages.shared.job import Job
-from penumbra.stages.shared.reading import Part, as_known, known_classes
+from penumbra.stages.shared.reading import RowGroup, as_known, known_classes
 from penumbra.store.artifacts import write_checkpoint, write_parquet
 from penumbra.store.closure import code_of
 
@@ -19,18 +19,18 @@ def made(classes):
 
 
 def test_labels_are_matched_by_name_and_the_unknown_have_none():
-    part = Part("pets", 0, made(["b", "x", "a"]))
+    part = RowGroup("pets", 0, made(["b", "x", "a"]))
     assert as_known(part, "test", ["a", "b"]).images.labels.tolist() == [1, -1, -1, 0]
     assert as_known(part, "ood", ["a", "b"]) is part
 
 
 @pytest.mark.parametrize("role", ["test", "heldout", "shifted"])
 def test_classes_of_which_none_is_known_are_refused(role):
-    part = Part("pets", 0, made(["0", "1"]))
+    part = RowGroup("pets", 0, made(["0", "1"]))
     message = r"image set pets: none of its classes '0', '1' is among .*'ant', 'bee'.*same names"
     with pytest.raises(PenumbraError, match=message):
         as_known(part, role, ["ant", "bee"])
-    unnamed = Part("pets", 0, ImageSet(part.images.pixels, np.full(4, -1), ["o"] * 4, []))
+    unnamed = RowGroup("pets", 0, ImageSet(part.images.pixels, np.full(4, -1), ["o"] * 4, []))
     assert set(as_known(unnamed, role, ["ant", "bee"]).images.labels.tolist()) == {-1}
 
 

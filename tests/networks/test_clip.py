@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from penumbra.errors import PenumbraError
-from penumbra.images.shards import ImageSet, to_table
+from penumbra.images.image_set import ImageSet, to_table
 from penumbra.networks.inference import Reader, build, restore
 from penumbra.stages import zero_shot
 from penumbra.stages.shared.job import Job

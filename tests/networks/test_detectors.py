@@ -124,10 +124,10 @@ def test_t2t_vit_14_as_published():
             lambda _, given, out: seen.append((given[0].shape, out.shape))
         )
     with torch.inference_mode():
-        tokens = model.steps()[0][1](images(1, 224))
+        tokens = model.places()[0][1](images(1, 224))
     assert seen == [((1, 56**2, 147), (1, 56**2, 64)), ((1, 28**2, 576), (1, 28**2, 64))]
     assert tokens.shape == (1, 14**2 + 1, 384)
-    assert [name for name, _ in model.steps()][1:-2] == [f"layers.{i}" for i in range(14)]
+    assert [name for name, _ in model.places()][1:-2] == [f"layers.{i}" for i in range(14)]
 
 
 def test_t2t_vit_knows_where_a_token_is():

@@ -1,4 +1,4 @@
-"""The probe and what it needs of networks: stages, running onward from a step, GODIN's head."""
+"""The probe and what it needs of networks: levels, running onward from a place, GODIN's head."""
 
 from typing import get_args
 
@@ -34,45 +34,45 @@ def images(count=2):
 
 
 def test_the_rest_of_the_network_gives_its_logits(model):
-    """From any step, and wherever a map was added before or is added after it."""
-    x, steps = images(), tuple(name for name, _ in model.steps())
+    """From any place, and wherever a map was added before or is added after it."""
+    x, places = images(), tuple(name for name, _ in model.places())
     for position in ("none", "input", *model.positions):
         perturb = None
         if position != "none":
-            step = model.place(position)
-            perturb = (step, torch.full(model.shape_at(step, (3, 32, 32)), 0.1))
+            place = model.place(position)
+            perturb = (place, torch.full(model.shape_at(place, (3, 32, 32)), 0.1))
         probe = Probe(model, STD, perturb)
-        outputs = probe.outputs_of(x, steps)
-        assert tuple(outputs) == steps
-        assert torch.equal(outputs[steps[-1]], probe.features(x))
-        for step, value in outputs.items():
-            assert torch.equal(probe.onward(step, value), probe.logits(x)), (position, step)
+        outputs = probe.outputs_of(x, places)
+        assert tuple(outputs) == places
+        assert torch.equal(outputs[places[-1]], probe.features(x))
+        for place, value in outputs.items():
+            assert torch.equal(probe.onward(place, value), probe.logits(x)), (position, place)
 
 
 def test_reading_stops_after_the_last_step_asked_for(model):
     model.fc = None
-    first, second = (name for name, _ in model.steps()[:2])
+    first, second = (name for name, _ in model.places()[:2])
     ran = []
-    steps = [(name, lambda x, name=name: ran.append(name) or x) for name, _ in model.steps()]
-    model.steps = lambda: steps
+    places = [(name, lambda x, name=name: ran.append(name) or x) for name, _ in model.places()]
+    model.places = lambda: places
     assert list(model.outputs_of(images(), (second, first))) == [first, second]
     assert ran == [first, second]
 
 
 def test_unknown_steps_are_refused(model):
-    name = model.steps()[1][0]
+    name = model.places()[1][0]
     for call in (lambda: model.outputs_of(images(), ("last",)), lambda: model.onward("last", 0)):
-        with pytest.raises(PenumbraError, match=f"unknown step 'last'.*{name}"):
+        with pytest.raises(PenumbraError, match=f"unknown place 'last'.*{name}"):
             call()
 
 
 def test_stages_halve_the_map_or_are_layers(model):
-    outputs = model.outputs_of(images(), model.stages)
-    if outputs[model.stages[0]].ndim == 3:
+    outputs = model.outputs_of(images(), model.levels)
+    if outputs[model.levels[0]].ndim == 3:
         assert [value.shape for value in outputs.values()] == [(2, 65, 24)] * 2
         return
     assert len(outputs) == {"WideResNet": 3, "VGG11": 5}.get(type(model).__name__, 4)
-    last = outputs[model.stages[-1]]
+    last = outputs[model.levels[-1]]
     assert last.min() >= 0
     if hasattr(model, "hidden"):  # VGG's linear layers lie between
         return

@@ -134,7 +134,7 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         ("scorers/adascale-a/options/low", 90.0, "low 90 is above high 85"),
         ("scorers/react/fit/percentile", 101, r"101 is not in \[0, 100\]"),
         ("scorers/scale/fit/percentile", 70.0, "module scale fits nothing"),
-        ("scorers/nac/fit/layers/stage1", {"full": 1, "alpha": 1}, "no bins; there is no default"),
+        ("scorers/nac/fit/layers/level1", {"full": 1, "alpha": 1}, "no bins; there is no default"),
         (MOCO + "options/heads", 7, "width 48 is no multiple of 7 heads"),
         (MOCO + "options/patch", 5, "image_size 32 is no multiple of 5 patch"),
         (MOCO + "training/objective/views/blur", NAN, "nan is no finite number"),

@@ -104,7 +104,7 @@ def test_a_block_must_be_named(world):
     ("declared", "message"),
     [
         ('NEEDS = ("logit",)', "unknown need 'logit'; did you mean 'logits'"),
-        ('NEEDS = ("logits", "l2")', "logits, l2 come from different stages"),
+        ('NEEDS = ("logits", "l2")', "logits, l2 come from different readings"),
         ('NEEDS = ("logits", "labels")', "unknown need 'labels'"),
         ('NEEDS = ("logits",)\nFIT = ("test", "logits")', "unknown images to fit on 'test'"),
         ('NEEDS = ("logits",)\nFIT = ("train", "l2")', "unknown need 'l2'"),

@@ -66,7 +66,10 @@ WRONG = {
     "recipe": (row(["recipe"]), "rows.0: MSP: fpr95 needs its `recipe`; say it"),
     "scorer": (row(["scorer"]), "rows.0: MSP: fpr95 needs its `scorer`; say it"),
     "backbone": (table(["backbone"]), "rows.0: MSP: fpr95 needs its `backbone`; say it"),
-    "part": (table(columns=[{"metrics": ["ood1_count"]}]), "ood1_count needs its `part`; say it"),
+    "outliers": (
+        table(columns=[{"metrics": ["ood1_count"]}]),
+        "ood1_count needs its `outliers`; say it",
+    ),
     "label-name": (column(label="{nope}"), r"columns.0.label: '{nope}' wants {nope}; {benchmark}"),
     "label-place": (column(label="{0}"), r"columns.0.label: '\{0\}' wants \{0\}"),
     "label-empty": (column(label="{}"), "columns.0.label: '{}' wants {}"),

@@ -13,7 +13,7 @@ import torch
 import yaml
 from sklearn.datasets import load_digits
 
-from penumbra.images.shards import ImageSet, to_table
+from penumbra.images.image_set import ImageSet, to_table
 from penumbra.networks.inference import build
 from penumbra.outliers.anchors import plan, shard
 from penumbra.outliers.store import embedding_table, with_images

@@ -16,7 +16,7 @@ from penumbra.calibration.maps import beta
 from penumbra.calibration.prior import under
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.diversity import jpeg_of_mean, mean_of_jpeg
-from penumbra.images.shards import pixels_at
+from penumbra.images.image_set import pixels_at
 from penumbra.networks.inference import Reader, restore
 from penumbra.outliers.store import from_png
 from penumbra.planning.config import merge

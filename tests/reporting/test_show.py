@@ -30,7 +30,7 @@ def planned(folder):
                 "row": i, "row_label": row, "column": 0, "column_label": "Faces", "metric": metric,
                 "scorer": "s", "sets": ["faces"],
                 "files": files, "missing": None if files else "no code",
-                "reported": None, "part": None,
+                "reported": None, "outliers": None,
             }
             for metric in ("fpr95", "auroc")
         ]  # fmt: skip

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from penumbra.images.shards import ImageSet, to_table
+from penumbra.images.image_set import ImageSet, to_table
 from penumbra.planning.figures import Figures
 from penumbra.planning.world import World
 from penumbra.reporting.bars import bars

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from penumbra.errors import PenumbraError
-from penumbra.images.shards import ImageSet, to_table
+from penumbra.images.image_set import ImageSet, to_table
 from penumbra.networks.inference import build
 from penumbra.planning.needs import declared, fit_needs, needs, of_network
 from penumbra.plugins import names

@@ -161,8 +161,8 @@ def test_options_that_are_not_there():
     ):
         with pytest.raises(PenumbraError, match=message):
             score(scorer, plain, images(1), **options)
-    with pytest.raises(PenumbraError, match=r"unknown layer 'stage4'.*stage3"):
-        nac.fit(plain, [], {"stage4": {"full": 1, "bins": 10, "alpha": 1}})
+    with pytest.raises(PenumbraError, match=r"unknown layer 'level4'.*level3"):
+        nac.fit(plain, [], {"level4": {"full": 1, "bins": 10, "alpha": 1}})
     with pytest.raises(PenumbraError, match="layer features: no alpha"):
         nac.fit(plain, [], {"features": {"full": 1, "bins": 10}})
     tokens = probe_of("ccfn_vit", "t2t_vit")
@@ -257,11 +257,11 @@ def test_rankweight_strips_the_last_two_convolutions():
 def test_nac_knows_what_it_counted():
     layers = {
         name: {"full": 1, "bins": bins, "alpha": 10.0}
-        for name, bins in (("features", 50), ("stage2", 11))
+        for name, bins in (("features", 50), ("level2", 11))
     }
     probe, x = Probe(network("resnet18"), STD), images(6)
     fitted = nac.fit(probe, x.split(4), layers)
-    assert fitted["stage2.counts"].shape == (9, 8)
+    assert fitted["level2.counts"].shape == (9, 8)
     assert fitted["features.counts"].sum(0).eq(6).all()
     probe = Probe(probe.model, STD, None, fitted)
     assert nac.score(probe, x).eq(1).all()

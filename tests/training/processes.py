@@ -10,7 +10,7 @@ import time
 
 import pyarrow as pa
 
-from penumbra.images.shards import ImageSet, to_table
+from penumbra.images.image_set import ImageSet, to_table
 from penumbra.outliers.store import to_png
 from penumbra.store.artifacts import write_parquet
 from penumbra.store.closure import code_of

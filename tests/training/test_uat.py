@@ -33,7 +33,7 @@ class Linear(Classifier):
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(3 * 16 * 16, classes, bias=False)
 
-    def steps(self):
+    def places(self):
         return [("flatten", self.flatten)]
 
 

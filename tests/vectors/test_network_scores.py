@@ -262,7 +262,7 @@ def nac_layers(source):
     """Settings with this project's names of layers and parameters."""
     layers = json.loads(source[source.index("{") :])
     return {
-        key.replace("avgpool", "features").replace("layer", "stage"): {
+        key.replace("avgpool", "features").replace("layer", "level"): {
             "full": own["O"], "bins": own["M"], "alpha": own["sig_alpha"],
         }
         for key, own in layers.items()
@@ -278,7 +278,7 @@ def test_nac(folder, nets, sources):
                 # The official sum is a float32 one in either precision.
                 wanted.near(side + suffix, net.score(nac, side), 1e-6 if suffix else 2e-3)
             for layer in layers:
-                theirs = layer.replace("features", "avgpool").replace("stage", "layer")
+                theirs = layer.replace("features", "avgpool").replace("level", "layer")
                 counts = fitted[f"{layer}.counts"].numpy()
                 # In float32 a few neurons change their bin.
                 wanted.near(f"counts_{theirs}{suffix}", counts, 0 if suffix else 3)
@@ -300,14 +300,14 @@ def test_defaults_of_nac_are_the_published_ones(sources):
 class Tokens(Classifier):
     """A head on tokens that are given as images of one channel (N, 1, L, D)."""
 
-    blocks, stages, last_weights, positions = (), (), (), {}
+    blocks, levels, last_weights, positions = (), (), (), {}
 
     def __init__(self, weight, bias):
         super().__init__()
         self.fc = nn.Linear(*weight.shape[::-1]).double()
         self.fc.load_state_dict({"weight": torch.tensor(weight), "bias": torch.tensor(bias)})
 
-    def steps(self):
+    def places(self):
         return [("norm", lambda x: x[:, 0]), ("feature", lambda x: x[:, 0])]
 
 

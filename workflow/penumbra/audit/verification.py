@@ -7,7 +7,7 @@ from pathlib import Path
 
 from penumbra.errors import PenumbraError
 from penumbra.images.chosen import Digest, chosen
-from penumbra.images.shards import decoded
+from penumbra.images.image_set import decoded
 from penumbra.store import origins, seals
 from penumbra.store.artifacts import DATA, place, provenance_of
 from penumbra.store.files import sha256

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.images.entries import Entries
-from penumbra.images.shards import ImageSet
+from penumbra.images.image_set import ImageSet
 from penumbra.images.subset import select
 from penumbra.plugins import load
 

@@ -50,9 +50,9 @@ def locate(name: str, dataset: dict[str, Any], split: str, root: Path | None) ->
         return None
     for layout, path in candidates(name, dataset, split, root):
         if layout == "parquet":
-            shards = of_split(sorted(path.parent.glob(path.name)), split, dataset["splits"])
-            if shards:
-                return Location(layout, path.parent, shards)
+            pieces = of_split(sorted(path.parent.glob(path.name)), split, dataset["splits"])
+            if pieces:
+                return Location(layout, path.parent, pieces)
         elif _is_there(path):
             published_file = "files" in dataset.get("official", {}) and layout == "official"
             files = (path,) if published_file and path.is_file() else ()

@@ -13,9 +13,10 @@ from penumbra.networks.base import Classifier
 class Probe:
     """What a scorer may ask of a network; inputs x (n, 3, H, W) are normalised ones.
 
-    `model` is in eval mode; `std` (1, 3, 1, 1) is that of the inputs' normalisation, so that a step
-    e in units of pixels is e / std; `perturb` = (step, universal map) is added wherever the network
-    is run; `fitted` is what the scorer's fit() returned, on the inputs' device and in their dtype.
+    `model` is in eval mode; `std` (1, 3, 1, 1) is that of the inputs' normalisation, so that a
+    change e in units of pixels is e / std; `perturb` = (place, universal map) is added wherever the
+    network is run; `fitted` is what the scorer's fit() returned, on the inputs' device and in their
+    dtype.
     """
 
     model: Classifier
@@ -38,13 +39,13 @@ class Probe:
         """
         return slope(x, lambda inputs: objective(self.logits(inputs)))
 
-    def outputs_of(self, x: Tensor, steps: tuple[str, ...]) -> dict[str, Tensor]:
-        """Outputs of the named steps; the network runs no further than the last of them."""
-        return self.model.outputs_of(x, steps, self.perturb)
+    def outputs_of(self, x: Tensor, places: tuple[str, ...]) -> dict[str, Tensor]:
+        """Outputs of the named places; the network runs no further than the last of them."""
+        return self.model.outputs_of(x, places, self.perturb)
 
-    def onward(self, step: str, value: Tensor) -> Tensor:
-        """Logits (n, C) of what a step gave, or of something put in its place."""
-        return self.model.onward(step, value, self.perturb)
+    def onward(self, place: str, value: Tensor) -> Tensor:
+        """Logits (n, C) of what a place gave, or of something put there instead."""
+        return self.model.onward(place, value, self.perturb)
 
 
 def slope(x: Tensor, value: Callable[[Tensor], Tensor]) -> Tensor:

@@ -15,7 +15,7 @@ Index = Annotated[
 Eta = Annotated[float, Bound(0, 1, text="not in [0, 1]; DDIM's noise ends at eta 1")]
 
 
-def fits(count: int, total: int) -> bool:
+def lies_in(count: int, total: int) -> bool:
     """Whether a DDIM grid of `count` steps lies in a schedule of `total`.
 
     It is every (total // count)-th index, shifted by one as published.
@@ -58,7 +58,7 @@ class Guidance(check.Options):
                 f"update {self.update!r} needs the steps of a trajectory; take mode trajectory, or "
                 "update fixed",
             )
-        if self.mode == "trajectory" and not fits(self.grid, STEPS):
+        if self.mode == "trajectory" and not lies_in(self.grid, STEPS):
             yield "grid", no_grid(self.grid, STEPS)
 
 

@@ -21,7 +21,7 @@ class Cell:
 
     `model` are benchmark, backbone and recipe behind it. `sets` are the OOD image sets whose mean
     is taken within a seed; empty for a metric of a model alone. `scorer` and `input` are those of a
-    metric of scores. `part` is the share of the outliers that a count is about. `missing` says why
+    metric of scores. `outliers` are those that a count is about. `missing` says why
     a cell cannot be computed.
     """
 
@@ -34,7 +34,7 @@ class Cell:
     files: tuple[str, ...]
     missing: str | None
     reported: Mapping[str, str] | None
-    part: str | None
+    outliers: str | None
     benchmark: str
     model: Mapping[str, str] | None
     scorer: str | None
@@ -65,7 +65,7 @@ def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
                         files,
                         missing,
                         _reported(table, row, cell, column, sets, world),
-                        cell.get("part"),
+                        cell.get("outliers"),
                         world.benchmark_of(cell),
                         world.model(cell) if files and "recipe" in cell else None,
                         *_scored(cell, metric, files, world),
@@ -115,8 +115,8 @@ def _files(
         return _timed(cell, world), None
     if kind == "metrics" and not sets:
         return (), "this world has no such OOD image set"
-    if kind == "categories" and "part" not in cell:
-        raise PenumbraError(f"row {cell['label']}: say which `part` of the outliers is counted")
+    if kind == "categories" and "outliers" not in cell:
+        raise PenumbraError(f"row {cell['label']}: say which `outliers` are counted")
     names = world.model(cell)
     if kind in ("history", "training-run"):
         names |= {"benchmark": world.trained_on(names["benchmark"])}

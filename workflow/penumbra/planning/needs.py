@@ -100,24 +100,24 @@ def _offered(
         if name not in every:
             raise unknown("need", name, every, f"penumbra/scores/{module}.py")
     raise PenumbraError(
-        f"penumbra/scores/{module}.py: {', '.join(wanted)} come from different stages; a "
+        f"penumbra/scores/{module}.py: {', '.join(wanted)} come from different readings; a "
         "scorer of the network (maps, gradients) gets at all of them through its probe"
     )
 
 
-def stage(wanted: tuple[str, ...]) -> str:
+def source(wanted: tuple[str, ...]) -> str:
     """What offers all that is wanted: outputs, statistics or network."""
     return next(name for name, offered in OFFERS.items() if set(wanted) <= set(offered))
 
 
 def of_network(wanted: tuple[str, ...]) -> bool:
     """Whether the network itself is wanted."""
-    return stage(wanted) == "network"
+    return source(wanted) == "network"
 
 
 def of_block(wanted: tuple[str, ...]) -> bool:
     """Whether statistics of a block's map are wanted."""
-    return stage(wanted) == "statistics"
+    return source(wanted) == "statistics"
 
 
 def fit_options(entry: Mapping[str, Any]) -> dict[str, Any]:

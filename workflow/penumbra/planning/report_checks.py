@@ -20,7 +20,7 @@ MODEL = ("backbone", "recipe")
 OF_ROWS = {
     **dict.fromkeys(("metrics", "latency"), (*MODEL, "scorer")),
     **dict.fromkeys(("accuracy", "history", "training-run", "outliers"), MODEL),
-    "categories": (*MODEL, "part"),
+    "categories": (*MODEL, "outliers"),
 }
 OF_INPUTS = {
     "images": ("image_set",),

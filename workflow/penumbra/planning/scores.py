@@ -41,7 +41,7 @@ class Scores:
     def features(self, names: Mapping[str, str]) -> list[str]:
         """The reading of the model that a scorer of arrays scores."""
         entry = scorer(self._world, names)
-        kind = needs.stage(needs.needs(entry))
+        kind = needs.source(needs.needs(entry))
         return [path(self._world.name, kind, **names, block=entry.get("block"))]
 
     def head(self, names: Mapping[str, str]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from penumbra.errors import PenumbraError, unknown
-from penumbra.images.shards import pixels_at
+from penumbra.images.image_set import pixels_at
 from penumbra.outliers.store import from_png
 from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import numbers

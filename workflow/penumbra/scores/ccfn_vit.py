@@ -15,7 +15,7 @@ NEEDS = ("maps",)
 FIT = ("train", "maps")
 Gate = Literal["token_max", "self", "none"]
 GATES = get_args(Gate)
-TOKENS = "norm"  # the step that gives all tokens as the head would see them
+TOKENS = "norm"  # the place that gives all tokens as the head would see them
 
 
 def fit(probe: Probe, batches: Iterable[Tensor], dim: Count | None = None) -> dict[str, Tensor]:
@@ -87,7 +87,7 @@ def tokens_of(probe: Probe, x: Tensor) -> Tensor:
     Raises:
         PenumbraError: the network is no transformer.
     """
-    if TOKENS not in dict(probe.model.steps()):
+    if TOKENS not in dict(probe.model.places()):
         raise PenumbraError(
             f"scorer ccfn_vit: {type(probe.model).__name__} has no tokens; score it by ccfn"
         )

@@ -29,9 +29,9 @@ class Layer(TypedDict):
 # the `bins`, a state is the sigmoid of α times what the neuron gives and how much it matters.
 LAYERS: dict[str, Layer] = {
     "features": {"full": 50, "bins": 50, "alpha": 100.0},
-    "stage3": {"full": 100, "bins": 500, "alpha": 1000.0},
-    "stage2": {"full": 5, "bins": 50, "alpha": 0.001},
-    "stage1": {"full": 100, "bins": 500, "alpha": 0.001},
+    "level3": {"full": 100, "bins": 500, "alpha": 1000.0},
+    "level2": {"full": 5, "bins": 50, "alpha": 0.001},
+    "level1": {"full": 100, "bins": 500, "alpha": 0.001},
 }
 
 
@@ -42,7 +42,7 @@ def fit(
 ) -> dict[str, Tensor]:
     """How many images put each neuron of each layer into each bin of its states.
 
-    Layers are `features`, the penultimate ones, and `stage1`, `stage2`, …
+    Layers are `features`, the penultimate ones, and `level1`, `level2`, …
 
     Returns:
         For each layer `<layer>.counts` (M - 1, neurons), its thresholds `<layer>.edges` (M,), and
@@ -53,7 +53,7 @@ def fit(
     """
     parameters: dict[str, Tensor] = {}
     for layer, own in layers.items():
-        _step_of(probe, layer)
+        _place_of(probe, layer)
         refuse(f"scorer nac, layer {layer}", examine(Layer, own))
         parameters[f"{layer}.edges"] = edges(int(own["bins"]))
         parameters[f"{layer}.full"] = torch.tensor([float(own["full"])])
@@ -87,11 +87,11 @@ def states(probe: Probe, x: Tensor, fitted: Mapping[str, Tensor]) -> dict[str, T
     σ(α · Σo · Σ∂k/∂o), the sums over positions or tokens, k = KL(uniform ‖ softmax).
     """
     layers = [key.removesuffix(".edges") for key in fitted if key.endswith(".edges")]
-    steps = {layer: _step_of(probe, layer) for layer in layers}
-    last = probe.model.steps()[-1][0]
-    outputs = probe.outputs_of(x.detach().requires_grad_(), (*steps.values(), last))
+    places = {layer: _place_of(probe, layer) for layer in layers}
+    last = probe.model.places()[-1][0]
+    outputs = probe.outputs_of(x.detach().requires_grad_(), (*places.values(), last))
     divergence = -torch.log_softmax(probe.model.fc(outputs[last]), 1).mean(1)  # but for a constant
-    values = [outputs[steps[layer]] for layer in layers]
+    values = [outputs[places[layer]] for layer in layers]
     gradients = torch.autograd.grad(divergence.sum(), values)
     return {
         layer: torch.sigmoid(fitted[f"{layer}.alpha"] * _summed(value) * _summed(gradient))
@@ -125,11 +125,11 @@ def _summed(value: Tensor) -> Tensor:
     return value.sum(1) if value.ndim == 3 else value
 
 
-def _step_of(probe: Probe, layer: str) -> str:
-    """The network's step whose output is a layer's."""
+def _place_of(probe: Probe, layer: str) -> str:
+    """The network's place whose output is a layer's."""
     model = probe.model
-    steps = {f"stage{i}": stage for i, stage in enumerate(model.stages, 1)}
-    steps[FEATURES] = model.steps()[-1][0]
-    if layer not in steps:
-        raise unknown("layer", layer, steps, f"scorer nac, {type(model).__name__}")
-    return steps[layer]
+    places = {f"level{i}": level for i, level in enumerate(model.levels, 1)}
+    places[FEATURES] = model.places()[-1][0]
+    if layer not in places:
+        raise unknown("layer", layer, places, f"scorer nac, {type(model).__name__}")
+    return places[layer]

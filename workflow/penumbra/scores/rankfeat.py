@@ -14,17 +14,17 @@ SQUARINGS = 30
 def score(probe: Probe, x: Tensor) -> Tensor:
     """logsumexp of the mean logits of two passes: (n, 3, H, W) -> (n,).
 
-    One strips the last stage's map, the other that of the stage before it (Section 3.3). A map is
+    One strips the last level's map, the other that of the level before it (Section 3.3). A map is
     taken as a matrix of channels by positions; a transformer's tokens are one as they are.
 
     Raises:
-        PenumbraError: the network has no stages.
+        PenumbraError: the network has no levels.
     """
-    stages = probe.model.stages[-2:]
-    if not stages:
-        raise PenumbraError(f"scorer rankfeat: {type(probe.model).__name__} has no stages to strip")
-    maps = probe.outputs_of(x, stages)
-    logits = [probe.onward(stage, stripped(maps[stage])) for stage in stages]
+    levels = probe.model.levels[-2:]
+    if not levels:
+        raise PenumbraError(f"scorer rankfeat: {type(probe.model).__name__} has no levels to strip")
+    maps = probe.outputs_of(x, levels)
+    logits = [probe.onward(level, stripped(maps[level])) for level in levels]
     return torch.logsumexp(torch.stack(logits).mean(0), 1)
 
 

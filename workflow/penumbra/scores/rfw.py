@@ -47,13 +47,13 @@ def score(probe: Probe, x: Tensor) -> Tensor:
 
 
 class _LastStage(nn.Module):
-    """RankFeat of the last stage alone, as a module whose weights can be put in for one call."""
+    """RankFeat of the last level alone, as a module whose weights can be put in for one call."""
 
     def __init__(self, probe: Probe):
         super().__init__()
         self.probe, self.model = probe, probe.model
 
     def forward(self, x: Tensor) -> Tensor:
-        stage = self.model.stages[-1]
-        maps = self.probe.outputs_of(x, (stage,))[stage]
-        return torch.logsumexp(self.probe.onward(stage, stripped(maps)), 1)
+        level = self.model.levels[-1]
+        maps = self.probe.outputs_of(x, (level,))[level]
+        return torch.logsumexp(self.probe.onward(level, stripped(maps)), 1)

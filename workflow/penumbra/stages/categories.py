@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from penumbra.errors import PenumbraError
-from penumbra.images.shards import evenly, from_table
+from penumbra.images.image_set import evenly, from_table
 from penumbra.outliers.categories import categories
 from penumbra.outliers.store import from_png, kept_names
 from penumbra.plugins import load

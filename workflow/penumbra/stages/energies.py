@@ -5,7 +5,7 @@ import pyarrow as pa
 import torch
 
 from penumbra.images.entries import NO_LABEL
-from penumbra.images.shards import from_table
+from penumbra.images.image_set import from_table
 from penumbra.networks.layers.phi import phi_logit
 from penumbra.outliers.store import pixels_of
 from penumbra.scores.energy import score as lse

@@ -1,6 +1,6 @@
 """Fits through the network: what a scorer takes from ID images' maps or gradients."""
 
-from penumbra.images.shards import labels_of, pixels_at
+from penumbra.images.image_set import labels_of, pixels_at
 from penumbra.plugins import load
 from penumbra.stages.shared.fitting import balanced, refuse_infinite, told
 from penumbra.stages.shared.job import Job, main

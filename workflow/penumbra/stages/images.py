@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from penumbra.images.chosen import Digest, chosen
-from penumbra.images.shards import decoded, to_table
+from penumbra.images.image_set import decoded, to_table
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import DATA, write_parquet
 

@@ -5,7 +5,7 @@ import time
 
 import torch
 
-from penumbra.images.shards import part_sizes, pixels_at
+from penumbra.images.image_set import pixels_at, row_group_sizes
 from penumbra.plugins import load
 from penumbra.stages.shared.job import Job, main
 from penumbra.stages.shared.reading import open_reader
@@ -21,7 +21,7 @@ def run(job: Job) -> None:
     reader = open_reader(job)
     scorer = load("scores", config["module"])
     test = job.input("test")
-    pixels = pixels_at(test, range(min(config["batch_size"], sum(part_sizes(test)))))
+    pixels = pixels_at(test, range(min(config["batch_size"], sum(row_group_sizes(test)))))
     chosen = (row for row in read_parquet(job.input("blocks")).to_pylist() if row["chosen"])
     block = next(chosen)["block"]
 

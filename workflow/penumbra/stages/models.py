@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from penumbra.images.augment import Feeder
-from penumbra.images.shards import from_table
+from penumbra.images.image_set import from_table
 from penumbra.networks.inference import build
 from penumbra.plugins import load
 from penumbra.seeds import derive

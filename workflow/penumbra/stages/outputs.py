@@ -3,13 +3,13 @@
 import pyarrow as pa
 
 from penumbra.stages.shared.job import Job, main
-from penumbra.stages.shared.reading import as_known, image_parts, known_classes, open_reader, roles
+from penumbra.stages.shared.reading import as_known, image_groups, known_classes, open_reader, roles
 from penumbra.store.artifacts import write_parquet
 from penumbra.store.columns import vectors
 
 
 def run(job: Job) -> None:
-    """One forward pass over every image set, written part by part."""
+    """One forward pass over every image set, written group by group."""
     reader = open_reader(job)
     config = job.config
     heldout = {config["heldout"]: "heldout"} if config["heldout"] else {}
@@ -17,11 +17,11 @@ def run(job: Job) -> None:
     classes = known_classes(job)
 
     def tables():
-        for part in image_parts(job, list(listed)):
-            role = listed[part.name]
-            part = as_known(part, role, classes)
-            found = reader.outputs(part.images.pixels)
-            columns = part.identified(role)
+        for group in image_groups(job, list(listed)):
+            role = listed[group.name]
+            group = as_known(group, role, classes)
+            found = reader.outputs(group.images.pixels)
+            columns = group.identified(role)
             yield pa.table(columns | {key: vectors(value) for key, value in found.items()})
 
     write_parquet(job.outputs["outputs"], tables(), job.provenance())

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from penumbra.images.shards import from_table
+from penumbra.images.image_set import from_table
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.generative.vqgan import Tokenizer
 from penumbra.options.loop import DEFAULTS

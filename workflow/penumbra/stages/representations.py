@@ -8,7 +8,7 @@ import pyarrow as pa
 import torch
 
 from penumbra.errors import PenumbraError
-from penumbra.images.shards import ImageSet, classes_of, part, part_sizes
+from penumbra.images.image_set import ImageSet, classes_of, row_group, row_group_sizes
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.loading.official import fingerprint
 from penumbra.outliers.store import ENCODER
@@ -26,13 +26,13 @@ def run(job: Job) -> None:
     state = read_checkpoint(job.input("encoder"))
     encoder = MoCo.from_state(state, config["options"].get("heads")).to(device)
     path = job.input("images")
-    sizes = part_sizes(path)
+    sizes = row_group_sizes(path)
     classes = json.dumps(classes_of(path))
     meta = {ENCODER: fingerprint(state).encode(), b"classes": classes.encode()}
 
     def tables() -> Iterator[pa.Table]:
         for number in range(len(sizes)):
-            images = part(path, number)
+            images = row_group(path, number)
             lowered = config["precision"] == "bfloat16"
             with torch.autocast(device.type, torch.bfloat16, enabled=lowered):
                 values = represented(encoder, images, config["batch_size"], job.wildcards["part"])

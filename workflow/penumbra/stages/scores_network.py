@@ -11,7 +11,7 @@ from penumbra.stages.shared.job import Job, main
 from penumbra.stages.shared.probing import autograd, probe_of
 from penumbra.stages.shared.reading import (
     as_known,
-    image_parts,
+    image_groups,
     known_classes,
     open_reader,
     roles,
@@ -31,16 +31,16 @@ def run(job: Job) -> None:
     classes = known_classes(job)
 
     def tables():
-        for part in image_parts(job, list(listed)):
-            part = as_known(part, listed[part.name], classes)
+        for group in image_groups(job, list(listed)):
+            group = as_known(group, listed[group.name], classes)
             with told(job), autograd(config["needs"]):
                 scores = [
-                    _one_per_image(scorer.score(probe, x, **config["options"]), len(x), part.name)
-                    for x in reader.batches(part.images.pixels)
+                    _one_per_image(scorer.score(probe, x, **config["options"]), len(x), group.name)
+                    for x in reader.batches(group.images.pixels)
                 ]
             values = torch.cat(scores).double().cpu().numpy()
-            checked(job, values, part.name)
-            yield pa.table(part.identified(listed[part.name]) | {"score": column(values)})
+            checked(job, values, group.name)
+            yield pa.table(group.identified(listed[group.name]) | {"score": column(values)})
 
     write_parquet(job.outputs["scores"], tables(), job.provenance())
     job.record(job.outputs["scores"])

@@ -3,10 +3,10 @@
 import pyarrow as pa
 
 from penumbra.evaluation.norms import choose, norm_ratios
-from penumbra.images.shards import evenly, part_sizes, pixels_at
+from penumbra.images.image_set import evenly, pixels_at, row_group_sizes
 from penumbra.networks.inference import STATISTICS
 from penumbra.stages.shared.job import Job, main
-from penumbra.stages.shared.reading import image_parts, image_path, open_reader, roles
+from penumbra.stages.shared.reading import image_groups, image_path, open_reader, roles
 from penumbra.store.artifacts import write_parquet
 from penumbra.store.columns import table, vectors
 
@@ -18,7 +18,7 @@ def run(job: Job) -> None:
     train = image_path(job, config["train"])
     # FN chooses on clean images; a map belongs to scoring.
     perturb, reader.perturb = reader.perturb, None
-    voters = evenly(sum(part_sizes(train)), config["selection_images"])
+    voters = evenly(sum(row_group_sizes(train)), config["selection_images"])
     ratios = norm_ratios(reader, pixels_at(train, voters))
     reader.perturb = perturb
     block = choose(job.wildcards["block"], ratios)
@@ -28,9 +28,9 @@ def run(job: Job) -> None:
     listed = roles(config)
 
     def tables():
-        for part in image_parts(job, list(listed)):
-            found = reader.channels(part.images.pixels, block, STATISTICS)
-            columns = part.identified(listed[part.name])
+        for group in image_groups(job, list(listed)):
+            found = reader.channels(group.images.pixels, block, STATISTICS)
+            columns = group.identified(listed[group.name])
             yield pa.table(columns | {key: vectors(value) for key, value in found.items()})
 
     write_parquet(job.outputs["statistics"], tables(), provenance)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from penumbra.images.shards import classes_of
+from penumbra.images.image_set import classes_of
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import write_checkpoint
 from penumbra.training.determinism import determinism, pick_device

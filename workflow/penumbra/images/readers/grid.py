@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.images.entries import Entries, Entry
+from penumbra.images.image_set import evenly
 from penumbra.images.readers.shifted import LEVELS, cell, sources
-from penumbra.images.shards import evenly
 
 
 def entries(spec: dict[str, Any], root: Path | None) -> Entries:

@@ -17,7 +17,6 @@ from penumbra.images.classes import choose
 from penumbra.images.decode import rgb
 from penumbra.images.encoded import Encoded, listed
 from penumbra.images.entries import NO_LABEL, Entries, Entry
-from penumbra.images.fit import FITS
 from penumbra.images.folders import Folder
 from penumbra.images.layout import Location, locate, missing
 from penumbra.images.names import (
@@ -28,6 +27,7 @@ from penumbra.images.names import (
     quoted,
     readable,
 )
+from penumbra.images.square import SQUARES
 
 Stored = Path | np.ndarray | Encoded  # a file, uint8 (H, W, 3), or a row of a Parquet file
 PLAIN = ("images", "image", "imgs", "img", "jpegimages")  # between a class folder and its images
@@ -80,9 +80,9 @@ def _list(
         folder.check()
         rows, classes = _folder_rows(folder)
         more = folder.left_out()
-    fit = FITS[dataset.get("fit", "squash")]
+    square = SQUARES[dataset.get("square", "squash")]
     found = [
-        Entry(origin, label, functools.partial(_pixels, origin, image, fit, size), place)
+        Entry(origin, label, functools.partial(_pixels, origin, image, square, size), place)
         for place, (origin, image, label) in enumerate(rows)
     ]
     return Entries(found, classes or [str(i) for i in range(dataset.get("classes", 0))]), more
@@ -187,7 +187,7 @@ def _sample(found: Entries, dataset: dict[str, Any], split: str) -> Entries:
 
 
 def _pixels(
-    origin: str, image: Stored, fit: Callable[[Image.Image, int], Image.Image], size: int
+    origin: str, image: Stored, square: Callable[[Image.Image, int], Image.Image], size: int
 ) -> np.ndarray:
     """Decode to RGB and make it square: uint8 (3, size, size).
 
@@ -199,7 +199,7 @@ def _pixels(
             opened = Image.fromarray(image).convert("RGB")
         else:
             opened = rgb(image if isinstance(image, Path) else io.BytesIO(image.encoded()))
-        return np.asarray(fit(opened, size)).transpose(2, 0, 1)
+        return np.asarray(square(opened, size)).transpose(2, 0, 1)
     except Exception as error:  # decoders raise anything where bytes are damaged
         path = image if isinstance(image, Path) else origin
         inside = f" {image.group.file}" if isinstance(image, Encoded) else ""

@@ -25,7 +25,7 @@ class Clip(Classifier):
 
     blocks = ()
     positions = {}
-    stages = ()
+    levels = ()
     last_weights = ()
 
     def __init__(self, classes: int, config: Any):
@@ -47,7 +47,7 @@ class Clip(Classifier):
         pooled = self.vision_model(pixel_values=x).pooler_output
         return F.normalize(self.visual_projection(pooled), dim=1)
 
-    def steps(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
+    def places(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
         """Resizing, encoder."""
         return [("resize", self._resize), ("embed", self._embed)]
 

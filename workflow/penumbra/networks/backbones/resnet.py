@@ -42,14 +42,14 @@ class ResidualNetwork(Classifier):
         """Set `blocks`, and what names some of them, for layers of so many blocks."""
         self.blocks = tuple(f"layer{i}.{j}" for i, n in enumerate(counts, 1) for j in range(n))
         self.positions = {"middle": f"layer2.{counts[1] - 1}", "final": f"layer4.{counts[3] - 1}"}
-        self.stages = tuple(f"layer{i}.{n - 1}" for i, n in enumerate(counts, 1))
-        self.last_weights = tuple(f"{self.stages[-1]}.{name}.weight" for name in self.convolutions)
+        self.levels = tuple(f"layer{i}.{n - 1}" for i, n in enumerate(counts, 1))
+        self.last_weights = tuple(f"{self.levels[-1]}.{name}.weight" for name in self.convolutions)
 
     def stem(self, x: Tensor) -> Tensor:
         """Images (N, 3, H, W) -> the first map."""
         return self.maxpool(F.relu(self.bn1(self.conv1(x))))
 
-    def steps(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
+    def places(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
         """Stem, residual blocks, pooling."""
         layers = [self.layer1, self.layer2, self.layer3, self.layer4]
         named = zip(self.blocks, (block for layer in layers for block in layer), strict=True)

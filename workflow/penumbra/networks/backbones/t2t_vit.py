@@ -39,7 +39,7 @@ class T2TViT(Classifier):
     blocks = ()
     positions = {}
     last_weights = ()
-    places: Tensor
+    waves: Tensor
 
     def __init__(
         self,
@@ -69,9 +69,9 @@ class T2TViT(Classifier):
         self.class_token = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, 1, width), std=0.02))
         # A sequence's places have the same waves as time steps.
         waves = time_steps(torch.arange(side**2 + 1), width)[None]
-        self.register_buffer("places", waves, persistent=False)
+        self.register_buffer("waves", waves, persistent=False)
         self.layers = nn.ModuleList([Block(width, heads, 3 * width) for _ in range(depth)])
-        self.stages = tuple(f"layers.{i}" for i in range(depth))
+        self.levels = tuple(f"layers.{i}" for i in range(depth))
         self.norm = nn.LayerNorm(width, EPSILON)
         self.fc = nn.Linear(width, classes)
 
@@ -85,14 +85,14 @@ class T2TViT(Classifier):
         for performer, split in zip(self.performers, self.splits[:-1], strict=True):
             x = _image(performer(_soft_split(x, split)))
         x = self.project(_soft_split(x, self.splits[-1]))
-        return torch.cat([self.class_token.expand(len(x), -1, -1), x], 1) + self.places
+        return torch.cat([self.class_token.expand(len(x), -1, -1), x], 1) + self.waves
 
     def _class_feature(self, x: Tensor) -> Tensor:
         return x[:, 0]
 
-    def steps(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
+    def places(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
         """Tokens, transformer layers, all tokens normalised, the class token's as feature."""
-        layers = zip(self.stages, self.layers, strict=True)
+        layers = zip(self.levels, self.layers, strict=True)
         end = ("feature", self._class_feature)
         return [("tokens", self._tokens), *layers, ("norm", self.norm), end]
 

@@ -21,7 +21,7 @@ class VGG11(Classifier):
 
     blocks = tuple(f"conv{i}" for i in range(1, 9))
     positions = {"middle": "conv4", "final": "conv8"}
-    stages = ("conv1", "conv2", "conv4", "conv6", "conv8")
+    levels = ("conv1", "conv2", "conv4", "conv6", "conv8")
     last_weights = ("trunk.conv8.0.weight", "trunk.conv7.0.weight")
 
     def __init__(self, classes: int, width: int):
@@ -47,7 +47,7 @@ class VGG11(Classifier):
                 nn.init.normal_(module.weight, 0, math.sqrt(2 / fan))
                 module.bias.data.zero_()  # type: ignore[union-attr]
 
-    def steps(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
+    def places(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
         """Convolutions with their ReLU, max-pools, pooling, the hidden linear layers."""
         return [*self.trunk.items(), ("pool", pool), ("hidden", self.hidden)]
 

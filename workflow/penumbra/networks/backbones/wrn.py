@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from penumbra.networks.base import Classifier, pool
 from penumbra.options.ranges import Count, Multiple, at_least
 
-# Three stages of blocks of two convolutions, and four layers besides.
+# Three levels of blocks of two convolutions, and four layers besides.
 Depth = Annotated[int, at_least(10), Multiple(6, plus=4)]
 
 
@@ -49,8 +49,8 @@ class WideResNet(Classifier):
         self.fc = nn.Linear(widths[3], classes)
         self.blocks = tuple(f"block{i}.{j}" for i in (1, 2, 3) for j in range(each))
         self.positions = {"middle": f"block2.{each - 1}", "final": f"block3.{each - 1}"}
-        # The last residual sum has no network but BN-ReLU after it, so its stage ends behind that.
-        self.stages = (f"block1.{each - 1}", f"block2.{each - 1}", "active")
+        # The last residual sum has no network but BN-ReLU after it, so its level ends behind that.
+        self.levels = (f"block1.{each - 1}", f"block2.{each - 1}", "active")
         last = f"block3.{each - 1}"
         self.last_weights = (f"{last}.conv2.weight", f"{last}.conv1.weight")
         for module in self.modules():
@@ -69,10 +69,10 @@ class WideResNet(Classifier):
     def _activate(self, x: Tensor) -> Tensor:
         return F.relu(self.bn1(x))
 
-    def steps(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
-        """Stem, the blocks of three stages, BN-ReLU and pooling."""
-        stages = [self.block1, self.block2, self.block3]
-        named = zip(self.blocks, (block for stage in stages for block in stage), strict=True)
+    def places(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
+        """Stem, the blocks of three levels, BN-ReLU and pooling."""
+        levels = [self.block1, self.block2, self.block3]
+        named = zip(self.blocks, (block for level in levels for block in level), strict=True)
         return [("stem", self.conv1), *named, ("active", self._activate), ("pool", pool)]
 
 

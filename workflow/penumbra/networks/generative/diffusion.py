@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
-from penumbra.options.guidance import fits, no_grid
+from penumbra.options.guidance import lies_in, no_grid
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Schedule:
             PenumbraError: the shift leaves the schedule, as for 300 of 1,000.
         """
         total = len(self)
-        if not fits(count, total):
+        if not lies_in(count, total):
             raise PenumbraError(no_grid(count, total))
         indices = range(1, total + 1, total // count)
         # From the checkpoint's float32 table, as published: that moves a sigma by up to 1e-5.

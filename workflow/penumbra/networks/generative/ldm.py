@@ -78,7 +78,7 @@ class Downsample(nn.Module):
         return self.op(x)
 
 
-class Stage(nn.ModuleList):
+class Conditioned(nn.ModuleList):
     """Layers in order, each given what it takes besides the map."""
 
     def forward(self, x: Tensor, embedding: Tensor, context: Tensor) -> Tensor:
@@ -116,10 +116,10 @@ class Unet(nn.Module):
             nn.Linear(self.embedding, self.embedding),
         )
         sizes = [width * multiplier for multiplier in multipliers]
-        self.input_blocks = nn.ModuleList([Stage([nn.Conv2d(channels, width, 3, padding=1)])])
+        self.input_blocks = nn.ModuleList([Conditioned([nn.Conv2d(channels, width, 3, padding=1)])])
         kept = self._descend(sizes, blocks, attention)
         last = sizes[-1]
-        self.middle_block = Stage(
+        self.middle_block = Conditioned(
             [self._res(last, last), self._attend(last), self._res(last, last)]
         )
         self.output_blocks = nn.ModuleList()
@@ -137,17 +137,17 @@ class Unet(nn.Module):
         return SpatialTransformer(channels, self.head_width, self.context)
 
     def _descend(self, sizes: list[int], blocks: int, attention: Sequence[bool]) -> list[int]:
-        """Append the stages of the way down; the channels that each stage so far hands across."""
+        """Append the blocks of the way down; the channels that each block so far hands across."""
         kept = [self.width]
         for level, (size, attends) in enumerate(zip(sizes, attention, strict=True)):
             for _ in range(blocks):
-                stage = Stage([self._res(kept[-1], size)])
+                block = Conditioned([self._res(kept[-1], size)])
                 if attends:
-                    stage.append(self._attend(size))
-                self.input_blocks.append(stage)
+                    block.append(self._attend(size))
+                self.input_blocks.append(block)
                 kept.append(size)
             if level < len(sizes) - 1:
-                self.input_blocks.append(Stage([Downsample(size)]))
+                self.input_blocks.append(Conditioned([Downsample(size)]))
                 kept.append(size)
         return kept
 
@@ -156,14 +156,14 @@ class Unet(nn.Module):
     ) -> None:
         current = sizes[-1]
         for level in reversed(range(len(sizes))):
-            for block in range(blocks + 1):
-                stage = Stage([self._res(current + kept.pop(), sizes[level])])
+            for number in range(blocks + 1):
+                block = Conditioned([self._res(current + kept.pop(), sizes[level])])
                 current = sizes[level]
                 if attention[level]:
-                    stage.append(self._attend(current))
-                if level and block == blocks:
-                    stage.append(Upsample(current))
-                self.output_blocks.append(stage)
+                    block.append(self._attend(current))
+                if level and number == blocks:
+                    block.append(Upsample(current))
+                self.output_blocks.append(block)
 
     @classmethod
     def from_state(cls, state: State, head_width: int = 32) -> Self:
@@ -175,7 +175,7 @@ class Unet(nn.Module):
             PenumbraError: tensors are missing, not expected or of another shape.
         """
         width, channels = shape(state, "input_blocks.0.0.weight", OWNER)[:2]
-        levels: list[list[int]] = [[]]  # numbers of the stages with a residual block, by level
+        levels: list[list[int]] = [[]]  # numbers of the blocks with a residual block, by level
         for i in range(1, depth(state, "input_blocks.")):
             if f"input_blocks.{i}.0.op.weight" in state:
                 levels.append([])
@@ -203,12 +203,12 @@ class Unet(nn.Module):
         """Latents (N, C, S, S), indices (N,), (N, tokens, context) -> noise (N, C, S, S)."""
         embedding = self.time_embed(time_steps(t, self.width).to(x.dtype))
         kept = []
-        for stage in self.input_blocks:
-            x = stage(x, embedding, context)
+        for block in self.input_blocks:
+            x = block(x, embedding, context)
             kept.append(x)
         x = self.middle_block(x, embedding, context)
-        for stage in self.output_blocks:
-            x = stage(torch.cat([x, kept.pop()], 1), embedding, context)
+        for block in self.output_blocks:
+            x = block(torch.cat([x, kept.pop()], 1), embedding, context)
         return self.out(x)
 
 

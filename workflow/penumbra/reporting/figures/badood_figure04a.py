@@ -11,7 +11,7 @@ from torch import Tensor
 
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.diversity import cross_category, jpeg_of_mean, mean_of_jpeg
-from penumbra.images.shards import classes_of, evenly
+from penumbra.images.image_set import classes_of, evenly
 from penumbra.networks.inference import Reader, restore
 from penumbra.reporting.bars import bars
 from penumbra.reporting.drawing import panels

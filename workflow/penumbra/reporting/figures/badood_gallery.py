@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from penumbra.errors import PenumbraError
-from penumbra.images.shards import classes_of, evenly
+from penumbra.images.image_set import classes_of, evenly
 from penumbra.reporting.drawing import bare, panels
 from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of
 from penumbra.store.artifacts import provenance_of, read_parquet

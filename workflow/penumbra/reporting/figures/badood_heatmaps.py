@@ -14,7 +14,7 @@ from penumbra.calibration.inputs import COLUMNS
 from penumbra.calibration.prior import under
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.shift_grid import cell_means, rescaled, trends
-from penumbra.images.shards import classes_of
+from penumbra.images.image_set import classes_of
 from penumbra.plugins import load
 from penumbra.reporting.drawing import panels
 from penumbra.store.artifacts import provenance_of, read_parquet

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from penumbra.images.shards import classes_of
+from penumbra.images.image_set import classes_of
 from penumbra.outliers.categories import COVARIATE, SEMANTIC, SEVERE
 from penumbra.reporting.drawing import bare, panels
 from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of

@@ -35,8 +35,8 @@ class Planar(Classifier):
         )
         self.fc = nn.Linear(64, 2)
 
-    def steps(self) -> list[tuple[str, Any]]:
-        """One step, whose output is the feature."""
+    def places(self) -> list[tuple[str, Any]]:
+        """One place, whose output is the feature."""
         return [("hidden", self.hidden)]
 
 
@@ -44,13 +44,13 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     """Panels of growing training; margin and intra-class spread in their titles."""
     options = config["options"]
     x, y = _moons(options["points"], options["seed"])
-    figure, axes = panels(1, len(options["stages"]), 4 * len(options["stages"]), 3.8)
-    stages = iter(zip(options["stages"], axes, strict=True))
-    wanted, axis = next(stages)
+    figure, axes = panels(1, len(options["shown"]), 4 * len(options["shown"]), 3.8)
+    shown = iter(zip(options["shown"], axes, strict=True))
+    wanted, axis = next(shown)
     for epoch, model, perturbation in _train(x, y, options):
         if epoch == wanted:
             _panel(axis, model, perturbation, x, y, epoch, options["near"])
-            wanted, axis = next(stages, (None, None))
+            wanted, axis = next(shown, (None, None))
     figure.suptitle(
         f"{config['title']}: arrows are the one learned map, at samples near the boundary"
     )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 
-from penumbra.images.shards import classes_of, evenly
+from penumbra.images.image_set import classes_of, evenly
 from penumbra.reporting.drawing import bare, panels
 from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import groups, matrix, numbers

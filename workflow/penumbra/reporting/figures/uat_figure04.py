@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from penumbra.images.shards import evenly, from_table
+from penumbra.images.image_set import evenly, from_table
 from penumbra.networks.inference import Reader, perturbation, restore, statistics
 from penumbra.reporting.drawing import bare, panels
 from penumbra.scores.ccfn import score as ccfn

@@ -60,7 +60,7 @@ def _of_latency(cell: Mapping[str, Any], file: str) -> float:
 def _of_categories(cell: Mapping[str, Any], file: str) -> float:
     """How many of the outliers before the filter, after it, or removed by it are of a category."""
     category, unit = cell["metric"].removeprefix("ood").split("_")
-    wanted = {"before": (True, False), "after": (True,), "removed": (False,)}[cell["part"]]
+    wanted = {"before": (True, False), "after": (True,), "removed": (False,)}[cell["outliers"]]
     rows = [row for row in _rows(file) if row["kept"] in wanted]
     count = sum(row["category"] == int(category) for row in rows)
     return count if unit == "count" else count / max(len(rows), 1)

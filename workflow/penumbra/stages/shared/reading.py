@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from penumbra.errors import PenumbraError
 from penumbra.images.entries import NO_LABEL
+from penumbra.images.image_set import ImageSet, classes_of, row_group, row_group_sizes
 from penumbra.images.names import quoted
-from penumbra.images.shards import ImageSet, classes_of, part, part_sizes
 from penumbra.networks.inference import Reader, perturbation, restore
 from penumbra.stages.shared.job import Job
 from penumbra.store.artifacts import provenance_of, read_checkpoint
@@ -44,8 +44,8 @@ def open_reader(job: Job) -> Reader:
 
 
 @dataclass(frozen=True)
-class Part:
-    """Images of one stored part of a set; `start` is the first one's place in the whole set."""
+class RowGroup:
+    """Images of one stored group of a set; `start` is the first one's place in the whole set."""
 
     name: str
     start: int
@@ -67,15 +67,15 @@ def image_path(job: Job, name: str) -> Path:
     return next(path for path in job.inputs["images"] if path.stem == name)
 
 
-def image_parts(job: Job, names: list[str]) -> Iterator[Part]:
-    """The named sets part by part, so that memory is that of one part.
+def image_groups(job: Job, names: list[str]) -> Iterator[RowGroup]:
+    """The named sets group by group, so that memory is that of one group.
 
     A job of one shard is given its run of the parts: shards hold about equally many images.
     """
     listed = [
         (name, number, size)
         for name in names
-        for number, size in enumerate(part_sizes(image_path(job, name)))
+        for number, size in enumerate(row_group_sizes(image_path(job, name)))
     ]
     ends = np.cumsum([size for _, _, size in listed])
     index, count = map(int, job.wildcards.get("shard", "0of1").split("of"))
@@ -83,7 +83,7 @@ def image_parts(job: Job, names: list[str]) -> Iterator[Part]:
     for (name, number, size), end in zip(listed, ends, strict=True):
         start = 0 if number == 0 else start
         if (end - size / 2) * count // ends[-1] == index:
-            yield Part(name, start, part(image_path(job, name), number))
+            yield RowGroup(name, start, row_group(image_path(job, name), number))
         start += size
 
 
@@ -133,7 +133,7 @@ def _check_known(name: str, given: list[str], classes: list[str]) -> None:
         )
 
 
-def as_known(part: Part, role: str, classes: list[str]) -> Part:
+def as_known(group: RowGroup, role: str, classes: list[str]) -> RowGroup:
     """Labels of ID images as places in the model's `classes`, matched by name.
 
     -1 stands for a class that it never saw; OOD images keep their own labels.
@@ -141,11 +141,11 @@ def as_known(part: Part, role: str, classes: list[str]) -> Part:
     Raises:
         PenumbraError: none of the classes is known.
     """
-    images = part.images
+    images = group.images
     if role == "ood" or images.classes == classes:
-        return part
-    _check_known(part.name, images.classes, classes)
+        return group
+    _check_known(group.name, images.classes, classes)
     found = [classes.index(c) if c in classes else NO_LABEL for c in images.classes]
     places = np.array([*found, NO_LABEL])  # an image without a label, -1, keeps none
     known = dataclasses.replace(images, labels=places[images.labels])
-    return dataclasses.replace(part, images=known)
+    return dataclasses.replace(group, images=known)

@@ -30,4 +30,4 @@ def crop(image: Image.Image, size: int) -> Image.Image:
     return large.crop((left, top, left + size, top + size))
 
 
-FITS = {"squash": squash, "crop": crop}
+SQUARES = {"squash": squash, "crop": crop}

@@ -6,7 +6,7 @@ from PIL import Image
 from skimage import data as pictures
 from torchvision.transforms import CenterCrop, Compose, Resize
 
-from penumbra.images.fit import crop, squash
+from penumbra.images.square import crop, squash
 from tests.images.helpers import PETS, read, spec
 
 
@@ -39,8 +39,8 @@ def test_the_catalogue_chooses(tmp_path):
     folder.mkdir(parents=True)
     wide = photograph(300, 150)
     wide.save(folder / "wide.png")
-    for fit, function in (("crop", crop), ("squash", squash)):
-        dataset = PETS | {"fit": fit, "labelled": False}
+    for square, function in (("crop", crop), ("squash", squash)):
+        dataset = PETS | {"square": square, "labelled": False}
         found = read(spec(dataset=dataset, count=1, size=64), tmp_path)
         expected = np.asarray(function(wide, 64)).transpose(2, 0, 1)
         assert np.array_equal(found.pixels[0], expected)

@@ -15,7 +15,7 @@ from penumbra.errors import PenumbraError
 from penumbra.images.entries import Entries, Entry
 from penumbra.store.columns import column, numbers
 
-PART = 64 * 2**20
+GROUP = 64 * 2**20
 # Images that all threads together decode in one go: some, as handing a thread its next one takes as
 # long as a small image; few, as they should lie in two row groups of a file (`encoded.KEPT`).
 AHEAD = 64
@@ -48,12 +48,12 @@ def evenly(total: int, count: int | None) -> np.ndarray:
 
 
 def decoded(entries: Entries, threads: int = 1) -> Iterator[ImageSet]:
-    """The images in parts of PART bytes, so that a set of any size passes through little memory.
+    """The images in parts of GROUP bytes, so that a set of any size passes through little memory.
 
     At least one image; all of one shape. The bytes do not depend on `threads`.
     """
     first = entries.rows[0].pixels()
-    step = max(1, PART // first.nbytes)
+    step = max(1, GROUP // first.nbytes)
     with ThreadPoolExecutor(threads) as pool:  # PIL decodes and resizes outside the GIL
         for start in range(0, len(entries), step):
             part = entries.at(range(start, min(start + step, len(entries))))
@@ -108,13 +108,13 @@ def from_table(table: pa.Table) -> ImageSet:
     return ImageSet(pixels, labels, table["origin"].to_pylist(), json.loads(meta[b"classes"]))
 
 
-def part_sizes(path: Path) -> list[int]:
+def row_group_sizes(path: Path) -> list[int]:
     """How many images each part of a stored image set holds."""
     layout = pq.read_metadata(path)
     return [layout.row_group(i).num_rows for i in range(layout.num_row_groups)]
 
 
-def part(path: Path, number: int) -> ImageSet:
+def row_group(path: Path, number: int) -> ImageSet:
     """One part of a stored image set; the others are not read."""
     with pq.ParquetFile(path, memory_map=True) as file:
         return from_table(file.read_row_group(number))
@@ -134,13 +134,13 @@ def pixels_at(path: Path, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     Raises:
         PenumbraError: the set has no such row.
     """
-    ends = np.cumsum(part_sizes(path))
+    ends = np.cumsum(row_group_sizes(path))
     if max(rows) >= ends[-1]:
         raise PenumbraError(f"{path}: image {max(rows)} is asked for, and it holds {ends[-1]}")
     of_part = np.searchsorted(ends, rows, side="right")
     found: np.ndarray | None = None
     for number in np.unique(of_part):
-        images = part(path, int(number)).pixels
+        images = row_group(path, int(number)).pixels
         if found is None:
             found = np.empty((len(rows), *images.shape[1:]), np.uint8)
         mine = np.flatnonzero(of_part == number)

@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from penumbra.errors import PenumbraError
-from penumbra.images import shards
+from penumbra.images import image_set
 from penumbra.images.entries import Entries, Entry
-from penumbra.images.shards import evenly, from_table, to_table
+from penumbra.images.image_set import evenly, from_table, to_table
 from penumbra.stages import images
 from penumbra.stages.shared.job import Job
 from penumbra.store.artifacts import read_parquet
@@ -65,7 +65,7 @@ def test_stage_writes_part_by_part(tmp_path, monkeypatch, threads):
         "rule": "images", "wildcards": {"image_set": "pets-train"}, "config": config,
         "roots": roots, "code": code_of(["penumbra.stages.images", *roots])["digest"],
     }  # fmt: skip
-    monkeypatch.setattr(shards, "PART", 4 * 3 * 32 * 32)
+    monkeypatch.setattr(image_set, "GROUP", 4 * 3 * 32 * 32)
     monkeypatch.setenv("PENUMBRA_DATA_ROOT", str(tmp_path))
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
     file = tmp_path / "pets-train.parquet"
