@@ -208,7 +208,7 @@ def test_recipe_takes_what_it_extends_and_its_backbones_changes(config):
 
 def test_needs_of_scorers(config):
     def stage(name):
-        return needs.stage(needs.needs(config["scorers"][name]))
+        return needs.source(needs.needs(config["scorers"][name]))
 
     assert stage("msp") == "outputs"
     assert stage("fn") == "statistics"

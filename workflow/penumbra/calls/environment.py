@@ -15,8 +15,8 @@ from penumbra.training.gpus import GPUS, VISIBLE
 
 def set_environment(base: Path, data_root: Path | None) -> None:
     """Stages run with this interpreter and this checkout, however Snakemake was called."""
-    found = os.environ.get("PATH", "")
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), found])
+    search_path = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), search_path])
     given = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(base / "workflow"), given]))
     os.environ["PYTHONUTF8"] = "1"  # their logs and file names do not depend on the locale

@@ -78,12 +78,12 @@ def _imported() -> dict[str, list[str]]:
 
 def _of_others(stage: str) -> list[str]:
     """In order; what a function imports only when it is called stays out."""
-    found: dict[str, None] = {}
+    imports: dict[str, None] = {}
     for module in closure((stage,))[0]:
         file = PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
         if file.is_file():
-            found |= dict.fromkeys(_named(ast.parse(file.read_text(encoding="utf-8"))))
-    return [name for name in found if name.split(".")[0] != NAME]
+            imports |= dict.fromkeys(_named(ast.parse(file.read_text(encoding="utf-8"))))
+    return [name for name in imports if name.split(".")[0] != NAME]
 
 
 def _named(tree: ast.Module) -> list[str]:

@@ -99,9 +99,9 @@ def refuse(owner: str, problems: Iterator[Problem]) -> None:
     Raises:
         PenumbraError: names the owner and the options.
     """
-    found = [problem.told(owner) for problem in problems]
-    if found:
-        raise PenumbraError("\n".join(found))
+    lines = [problem.told(owner) for problem in problems]
+    if lines:
+        raise PenumbraError("\n".join(lines))
 
 
 def require(owner: str, rules: Sequence[Any], **values: Any) -> None:
@@ -127,9 +127,9 @@ def stated(cls: type) -> dict[str, Statement]:
 
 def examine(cls: type, given: Any, whole: bool = True) -> Iterator[Problem]:
     """What is wrong with options of a class; `whole`: none may be missing, and they go together."""
-    found = list(parameters(stated(cls), given, whole))
-    yield from found
-    if whole and not found and issubclass(cls, Options):
+    problems = list(parameters(stated(cls), given, whole))
+    yield from problems
+    if whole and not problems and issubclass(cls, Options):
         made = object.__new__(cls)
         made._take(given)
         for key, text in made.together():
@@ -143,20 +143,20 @@ def parameters(
     if not isinstance(given, Mapping):
         yield Problem("value", (), given, "not of type mapping")
         return
-    found: list[Problem] = []
+    problems: list[Problem] = []
     for key, value in given.items():
         if key in statements:
-            found += (p.under(key) for p in wrong(value, statements[key].hint))
+            problems += (p.under(key) for p in wrong(value, statements[key].hint))
         else:
-            found.append(Problem("name", (str(key),), value, "", tuple(statements)))
+            problems.append(Problem("name", (str(key),), value, "", tuple(statements)))
     if whole:
         needed = (key for key, statement in statements.items() if statement.default is MISSING)
         missing = [key for key in needed if key not in given]
         if missing:
             text = f"no {', '.join(missing)}; there is no default"
-            found.append(Problem("missing", (missing[0],), None, text))
-    yield from found
-    if not found:
+            problems.append(Problem("missing", (missing[0],), None, text))
+    yield from problems
+    if not problems:
         values = {key: statement.default for key, statement in statements.items()} | dict(given)
         for rule in rules:
             if not any(values.get(name, MISSING) in (MISSING, HIDDEN) for name in rule.names):
@@ -170,9 +170,9 @@ def wrong(value: Any, hint: Any) -> Iterator[Problem]:
     if not isinstance(origin, Hashable):
         return
     if origin is Annotated:
-        found = list(wrong(value, arguments[0]))
-        marks = [] if found else [m for m in arguments[1:] if hasattr(m, "holds")]
-        yield from found
+        problems = list(wrong(value, arguments[0]))
+        marks = [] if problems else [m for m in arguments[1:] if hasattr(m, "holds")]
+        yield from problems
         yield from (Problem("value", (), value, str(m)) for m in marks if not m.holds(value))
     elif origin in (Union, types.UnionType):
         yield from _of_several(value, arguments)

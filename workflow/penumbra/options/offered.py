@@ -38,23 +38,23 @@ def is_offered(kind: str, name: object) -> bool:
         return False
     if kind in NAMED:
         return name in offered(kind)
-    found = _of(kind, name)
-    if found is None:
+    declared = _of(kind, name)
+    if declared is None:
         return False
     wanted = FUNCTIONS[kind].items()
     return all(
-        name in found.functions and first in (None, found.functions[name].leading)
+        name in declared.functions and first in (None, declared.functions[name].leading)
         for name, first in wanted
     )
 
 
 def function(kind: str, module: str, name: str) -> Function | None:
     """A function of an offered module, its own or one that it imports from a sibling."""
-    found = _of(kind, module)
-    assert found is not None
-    if name in found.functions:
-        return found.functions[name]
-    package, _, sibling = found.imported.get(name, "").rpartition(".")
+    declared = _of(kind, module)
+    assert declared is not None
+    if name in declared.functions:
+        return declared.functions[name]
+    package, _, sibling = declared.imported.get(name, "").rpartition(".")
     if package != f"penumbra.{PACKAGES[kind]}":
         return None
     return function(kind, sibling, name)
@@ -62,8 +62,8 @@ def function(kind: str, module: str, name: str) -> Function | None:
 
 def rules(kind: str, module: str) -> tuple:
     """What goes together, as an offered module says."""
-    found = _of(kind, module)
-    return () if found is None else found.rules
+    declared = _of(kind, module)
+    return () if declared is None else declared.rules
 
 
 def _of(kind: str, name: str) -> Plugin | None:

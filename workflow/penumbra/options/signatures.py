@@ -76,9 +76,9 @@ def _plugin(file: Path, _changed: int) -> Plugin:
 
 
 def _set(known: dict[str, Any], name: str, value: ast.expr) -> None:
-    found = _value(value, known)
-    if found is not MISSING:
-        known[name] = found
+    evaluated = _value(value, known)
+    if evaluated is not MISSING:
+        known[name] = evaluated
 
 
 def _typed_dict(node: ast.ClassDef, known: Mapping[str, Any]) -> Any:
@@ -110,15 +110,15 @@ def _function(node: ast.FunctionDef, known: Mapping[str, Any]) -> Function:
 
 
 def _hint(arg: ast.arg | ast.AnnAssign, known: Mapping[str, Any]) -> Any:
-    found = MISSING if arg.annotation is None else _value(arg.annotation, known)
-    if isinstance(found, str):  # an annotation in quotes
-        found = _value(ast.parse(found, mode="eval").body, known)
-    return Any if found is MISSING else found
+    hint = MISSING if arg.annotation is None else _value(arg.annotation, known)
+    if isinstance(hint, str):  # an annotation in quotes
+        hint = _value(ast.parse(hint, mode="eval").body, known)
+    return Any if hint is MISSING else hint
 
 
 def _default(node: ast.expr | None, known: Mapping[str, Any]) -> Any:
     """The default; one that can't be known counts as there."""
     if node is None:
         return MISSING
-    found = _value(node, known)
-    return HIDDEN if found is MISSING else found
+    default = _value(node, known)
+    return HIDDEN if default is MISSING else default

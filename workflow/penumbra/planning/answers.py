@@ -21,11 +21,11 @@ def answers(
     `reports` are the names of all tables and figures that have a file; `folder` is config/.
     """
     sections = {kind: config.get(kind) for kind in SECTIONS}
-    found: dict[str, Collection[str]] = {
+    names_by_kind: dict[str, Collection[str]] = {
         kind: entries if isinstance(entries, Mapping) else {} for kind, entries in sections.items()
     }
     return {
-        **found,
+        **names_by_kind,
         "figure_modules": offered("figure module"),
         "datasets": datasets,
         "class_lists": [file.stem for file in (folder / "classes").glob("*.txt")],

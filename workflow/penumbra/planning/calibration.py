@@ -61,8 +61,8 @@ class Calibration:
             PenumbraError: the recipe is no detector's, or has no filter.
         """
         outliers = self.outliers(names)
-        found = detector(self._world, names["recipe"], names["backbone"]) or {}
-        if found.get("filter") is None:
+        outlier_options = detector(self._world, names["recipe"], names["backbone"]) or {}
+        if outlier_options.get("filter") is None:
             raise PenumbraError(
                 f"recipe {names['recipe']} keeps all outliers: it has no filter, and so no "
                 "selection"
@@ -72,21 +72,21 @@ class Calibration:
                 self._world.name,
                 "calibrations",
                 **{**model_of(names), "recipe": judge},
-                calibration=found["calibration"],
+                calibration=outlier_options["calibration"],
             )
-            for judge in found.get("judges", [])
+            for judge in outlier_options.get("judges", [])
         ]
         return judged or outliers
 
     def selections_spec(self, names: Mapping[str, str]) -> str:
         """Reads: the filter, and the fold that each judge did not train on."""
         world = self._world
-        found = detector(world, names["recipe"], names["backbone"]) or {}
-        judges = found.get("judges", [])
+        outlier_options = detector(world, names["recipe"], names["backbone"]) or {}
+        judges = outlier_options.get("judges", [])
         config = {
-            "filter": found["filter"],
-            "options": world.config["filters"][found["filter"]],
+            "filter": outlier_options["filter"],
+            "options": world.config["filters"][outlier_options["filter"]],
             "judges": {judge: (detector(world, judge) or {}).get("fold") for judge in judges},
-            "outliers": found["set"],
+            "outliers": outlier_options["set"],
         }
         return spec("selections", config, [], names)

@@ -88,17 +88,17 @@ def _columns(table: Mapping[str, Any], world: World) -> Iterator[tuple[str, dict
     for column in table["columns"]:
         with_ = column.get("with", {})
         benchmark = world.benchmark_of({**table, **with_})
-        found = world.ood(benchmark, column["group"]) if "group" in column else []
+        ood_sets = world.ood(benchmark, column["group"]) if "group" in column else []
         if column.get("sets") == "each":
-            for name in found:
+            for name in ood_sets:
                 yield world.label(name), column, [name]
         else:
             backbone = world.backbone(with_.get("backbone", table.get("backbone", "resnet18")))
             names = {"benchmark": world.config["benchmarks"][benchmark]["label"]}
-            label = column.get("label", "Average" if found else "").format(
+            label = column.get("label", "Average" if ood_sets else "").format(
                 **names, backbone=backbone["label"]
             )
-            yield label, column, found
+            yield label, column, ood_sets
 
 
 def _files(
@@ -133,12 +133,12 @@ def _timed(cell: Mapping[str, Any], world: World) -> tuple[str, ...]:
     """Run records of all that made a detector's outliers from its training images."""
     names = world.model(cell)
     benchmark = world.trained_on(names["benchmark"])
-    found = detector(world, names["recipe"])
-    if found is None:
+    outlier_options = detector(world, names["recipe"])
+    if outlier_options is None:
         raise PenumbraError(f"row {cell['label']}: recipe {names['recipe']} has no outliers")
-    artifacts = [anchors(world, benchmark, found["set"])]
+    artifacts = [anchors(world, benchmark, outlier_options["set"])]
     for kind in ("embeddings", "outliers"):
-        artifacts += shard_files(world, kind, benchmark, found["set"])
+        artifacts += shard_files(world, kind, benchmark, outlier_options["set"])
     return tuple(run_record(artifact) for artifact in artifacts)
 
 

@@ -39,17 +39,17 @@ def check(world: World, broken: set[str]) -> None:
 def _section(world: World, section: str, problems: Problems) -> Iterator[str]:
     """What is wrong with the entries of a section, where it is not wrong with what they extend."""
     entries = world.config[section]
-    found = {name: _found(world, name, problems) for name in entries}
+    outcomes = {name: _outcome(world, name, problems) for name in entries}
     raised: set[str] = set()
-    for name, (error, texts) in found.items():
+    for name, (error, texts) in outcomes.items():
         if error and error not in raised:
             raised.add(error)
             yield f"{world.where(section, name)}: {error}"
-        _, inherited = found.get(entries[name].get("extends"), ("", []))
+        _, inherited = outcomes.get(entries[name].get("extends"), ("", []))
         yield from (f"{world.where(section, name)}{t}" for t in texts if t not in inherited)
 
 
-def _found(world: World, name: str, problems: Problems) -> tuple[str, list[str]]:
+def _outcome(world: World, name: str, problems: Problems) -> tuple[str, list[str]]:
     """What looking at an entry raises, and else what it finds."""
     try:
         return "", list(problems(world, name))
@@ -117,27 +117,27 @@ def _recipe(world: World, name: str) -> Iterator[str]:
         yield from _detector(world, plain.get("outliers", {}))
 
 
-def _detector(world: World, found: Mapping[str, Any]) -> Iterator[str]:
-    if "set" not in found:
+def _detector(world: World, outlier_options: Mapping[str, Any]) -> Iterator[str]:
+    if "set" not in outlier_options:
         yield ".outliers: method energy trains on an outlier set; name it: set"
         return
-    if found.get("filter") is None:
-        if found.get("judges"):
+    if outlier_options.get("filter") is None:
+        if outlier_options.get("judges"):
             yield (
                 ".outliers: judges score the outliers for a filter, and it has none; name the "
                 "filter, or write judges: []"
             )
         return
-    name = found["filter"]
+    name = outlier_options["filter"]
     by_score = world.config["filters"][name]["mode"] != "random"
-    if by_score != bool(found.get("judges")):
+    if by_score != bool(outlier_options.get("judges")):
         wanted = "judges score the outliers" if by_score else "random asks no judges"
         yield f".outliers: filter {name}: {wanted}"
-    if by_score and found.get("calibration") is None:
+    if by_score and outlier_options.get("calibration") is None:
         known = ", ".join(world.config["calibrations"])
         yield f".outliers: filter {name} goes by calibrated scores; name a calibration of {known}"
-    for judge in found.get("judges", []):
-        yield from _judge(world, judge, found["set"])
+    for judge in outlier_options.get("judges", []):
+        yield from _judge(world, judge, outlier_options["set"])
 
 
 def _judge(world: World, judge: str, outliers: str) -> Iterator[str]:

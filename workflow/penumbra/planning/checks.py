@@ -3,7 +3,7 @@
 from functools import partial
 
 from penumbra.planning import chain, sense
-from penumbra.planning.gathering import found, tell
+from penumbra.planning.gathering import problems_of, tell
 from penumbra.planning.options import problems
 from penumbra.planning.references import unanswered
 from penumbra.planning.validation import validate
@@ -20,7 +20,7 @@ def check(world: World) -> None:
         ("config", world.config, world.files),
         ("datasets", world.catalogue, world.dataset_files),
     )
-    typed = found(partial(validate, data, world.schema(of), read) for of, data, read in given)
+    typed = problems_of(partial(validate, data, world.schema(of), read) for of, data, read in given)
     options = problems(world.config, world.files)
     named = [
         (of, one.keys[0], told)
@@ -30,5 +30,5 @@ def check(world: World) -> None:
     broken = {"datasets" if of == "datasets" else section for of, section, _ in named}
     # The synthesis chain rests on options that are whole.
     rest = () if typed else (sense.check,) if options else (sense.check, chain.check)
-    together = found(partial(check, world, broken) for check in rest)
+    together = problems_of(partial(check, world, broken) for check in rest)
     tell([*typed, *options, *(told for _, _, told in named), *together])

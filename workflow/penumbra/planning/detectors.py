@@ -36,8 +36,10 @@ def shard_files(world: World, kind: str, benchmark: str, name: str) -> list[str]
 
 def outliers(world: World, names: Mapping[str, str]) -> list[str]:
     """The shards of the outlier set that a detector trains on; none for another model."""
-    found = detector(world, names["recipe"], names["backbone"])
-    return [] if found is None else shard_files(world, "outliers", names["benchmark"], found["set"])
+    outlier_options = detector(world, names["recipe"], names["backbone"])
+    if outlier_options is None:
+        return []
+    return shard_files(world, "outliers", names["benchmark"], outlier_options["set"])
 
 
 def own_outliers(world: World, names: Mapping[str, str]) -> list[str]:

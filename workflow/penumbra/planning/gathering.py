@@ -7,7 +7,7 @@ from penumbra.errors import PenumbraError
 TOLD = 60  # problems; further ones are only counted
 
 
-def found(checks: Iterable[Callable[[], object]]) -> list[str]:
+def problems_of(checks: Iterable[Callable[[], object]]) -> list[str]:
     """Run all checks; what they raised, in order."""
     problems: list[str] = []
     for check in checks:
@@ -24,7 +24,7 @@ def gather(checks: Iterable[Callable[[], object]]) -> None:
     Raises:
         PenumbraError: what any of them found, each once, in order.
     """
-    tell(found(checks))
+    tell(problems_of(checks))
 
 
 def tell(problems: Iterable[str]) -> None:

@@ -40,7 +40,7 @@ class Images:
         dataset, split = world.datasets[entry["dataset"]], entry["split"]
         if split not in dataset["splits"]:
             raise unknown("split", split, dataset["splits"], f"image_sets.{name}")
-        found = world.location(name) if dataset["reader"] == "stored" else None
+        location = world.location(name) if dataset["reader"] == "stored" else None
         listed = class_list(world.folder / "classes", entry.get("classes_file"))
         config = {
             "name": name,
@@ -54,7 +54,7 @@ class Images:
             "count": entry.get("count", dataset["splits"][split].get("count")),
             **{key: entry.get(key) for key in SUBSETS},
             "download": world.config["download"],
-            "listing": listing(found, dataset.get("class_list")) if found else None,
+            "listing": listing(location, dataset.get("class_list")) if location else None,
         }
         roots = [f"penumbra.images.readers.{dataset['reader']}"]
         return spec("images", config, roots, {"image_set": name})

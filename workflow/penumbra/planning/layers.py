@@ -13,14 +13,14 @@ Layer = tuple[tuple[str, ...], Mapping[str, Any]]  # where an entry stands, and 
 
 def entries(config: Any, section: str) -> dict[str, Mapping[str, Any]]:
     """The entries of a section that are mappings; the schema refuses others."""
-    found = mapping(config, section)
-    return {str(name): entry for name, entry in found.items() if isinstance(entry, Mapping)}
+    every = mapping(config, section)
+    return {str(name): entry for name, entry in every.items() if isinstance(entry, Mapping)}
 
 
 def mapping(entry: Any, key: str) -> Mapping[str, Any]:
     """What an entry says below a key, if that is a mapping; else nothing."""
-    found = entry.get(key) if isinstance(entry, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    value = entry.get(key) if isinstance(entry, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
 
 
 def laid(kind: str, section: str, every: Mapping[str, Any], name: str) -> list[Layer] | None:
@@ -39,10 +39,10 @@ def laid(kind: str, section: str, every: Mapping[str, Any], name: str) -> list[L
 
 def together(layers: Iterable[Layer]) -> dict[str, Any]:
     """All that the layers say, the first above the others."""
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for _, entry in reversed([*layers]):
-        found = merge(found, entry)
-    return found
+        merged = merge(merged, entry)
+    return merged
 
 
 def placed(layers: list[Layer], problems: Iterable[Problem], *under: str) -> Iterator[Placed]:

@@ -45,8 +45,8 @@ class Models:
 
     def selection(self, names: Mapping[str, str]) -> list[str]:
         """Which of its outliers a filtered detector keeps."""
-        found = detectors.detector(self._world, names["recipe"], names["backbone"]) or {}
-        if found.get("filter") is None:
+        outlier_options = detectors.detector(self._world, names["recipe"], names["backbone"]) or {}
+        if outlier_options.get("filter") is None:
             return []
         return [path(self._world.name, "selections", **detectors.model_of(names))]
 
@@ -55,18 +55,18 @@ class Models:
         world = self._world
         backbone, roots = network(world, names["backbone"])
         recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
-        found = recipe.pop("outliers", None) if recipe["method"] == "energy" else None
+        outliers = recipe.pop("outliers", None) if recipe["method"] == "energy" else None
         compute = world.config["compute"]
         config = {
             "backbone": backbone,
             "recipe": recipe,
-            "outliers": found and {"set": found["set"], "fold": found.get("fold")},
+            "outliers": outliers and {"set": outliers["set"], "fold": outliers.get("fold")},
             "normalisation": world.config["benchmarks"][names["benchmark"]]["normalisation"],
             **{key: compute[key] for key in ("device", "channels_last", "compile", "graphs")},
             "threads": compute["threads"]["models"],
         }
         roots += [f"penumbra.training.methods.{recipe['method']}"]
-        roots += ["penumbra.training.pool"] if found else []
+        roots += ["penumbra.training.pool"] if outliers else []
         return spec("models", config, roots, names)
 
     def zero_shot_spec(self, names: Mapping[str, str]) -> str:

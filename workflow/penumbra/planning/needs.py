@@ -43,18 +43,18 @@ def declared(module: str) -> Declared:
     if not file.is_file():
         valid = (p.stem for p in file.parent.glob("*.py") if p.stem != "__init__")
         raise unknown("scorer module", module, valid, "scorers")
-    found: dict[str, Any] = {}
+    constants: dict[str, Any] = {}
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign):
             name = ast.unparse(node.targets[0])
             if name in ("NEEDS", "FIT"):
-                found[name] = ast.literal_eval(node.value)
-    if "NEEDS" not in found:
+                constants[name] = ast.literal_eval(node.value)
+    if "NEEDS" not in constants:
         raise PenumbraError(f'{file}: a scorer declares what it reads, e.g. NEEDS = ("logits",)')
-    fit = found.get("FIT")
+    fit = constants.get("FIT")
     if fit is not None and fit[0] not in ROLES:
         raise unknown("images to fit on", fit[0], ROLES, str(file))
-    return Declared(found["NEEDS"], fit)
+    return Declared(constants["NEEDS"], fit)
 
 
 def needs(scorer: Mapping[str, Any]) -> tuple[str, ...]:

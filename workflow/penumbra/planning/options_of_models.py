@@ -25,8 +25,8 @@ def backbones(config: Any) -> Iterator[Placed]:
             yield from placed(layers, named("network", entry["network"]), "network")
         if is_offered("network", entry.get("network")):
             given = entry.get("options", {})
-            found = arguments("network", entry["network"], "build", given)
-            yield from placed(layers, found, "options")
+            problems = arguments("network", entry["network"], "build", given)
+            yield from placed(layers, problems, "options")
         if "head" in entry:
             yield from placed(layers, examine(Head, entry["head"]), "head")
 
@@ -79,8 +79,8 @@ def _recipe(raw: Mapping[str, Any], layers: list[Layer]) -> Iterator[Placed]:
     valid = (*own, "method", "outliers", *methods, "extends", "backbones")
     strange = (Problem("name", (key,), None, "", valid) for key in whole if key not in valid)
     yield from placed(layers, strange)
-    found = examine(Recipe, {k: v for k, v in whole.items() if k in own}, method != UNTRAINED)
-    yield from placed(layers, found)
+    problems = examine(Recipe, {k: v for k, v in whole.items() if k in own}, method != UNTRAINED)
+    yield from placed(layers, problems)
     if method != UNTRAINED or method in whole:
         options = load("options.methods", method).Options
         yield from placed(layers, examine(options, whole.get(method, {})), method)
@@ -125,12 +125,12 @@ def _scorer(name: str, layers: list[Layer]) -> Iterator[Placed]:
         text = f"scorer {name}: module {module} fits nothing; drop its `fit`"
         yield from placed(layers, [Problem("together", ("fit",), None, text)])
     elif isinstance(entry.get("fit", {}), Mapping):
-        found = arguments("scorer module", module, "fit", fit_options(entry))
-        yield from placed(layers, _told(found, "fit", f"scorer {name}, fit()", CHOICE), "fit")
+        problems = arguments("scorer module", module, "fit", fit_options(entry))
+        yield from placed(layers, _told(problems, "fit", f"scorer {name}, fit()", CHOICE), "fit")
     options = entry.get("options", {})
     chosen = list(_chosen(declared.needs, options))
-    found = iter(chosen) if chosen else arguments("scorer module", module, "score", options)
-    yield from placed(layers, _told(found, "option", f"scorer {name}, score()"), "options")
+    problems = iter(chosen) if chosen else arguments("scorer module", module, "score", options)
+    yield from placed(layers, _told(problems, "option", f"scorer {name}, score()"), "options")
 
 
 def _chosen(wanted: Any, options: Any) -> Iterator[Problem]:

@@ -104,8 +104,8 @@ def calibrations(config: Any) -> Iterator[Placed]:
         read = {"input": stated.pop("input")} if "input" in stated else {}
         given = {key: entry[key] for key in read if key in entry}
         yield from placed(layers, parameters(read, given))
-        found = parameters(stated, entry.get("options", {}))
-        allowed = (p for p in found if p.kind != "name" or not fit.takes_any)
+        problems = parameters(stated, entry.get("options", {}))
+        allowed = (p for p in problems if p.kind != "name" or not fit.takes_any)
         yield from placed(layers, allowed, "options")
 
 

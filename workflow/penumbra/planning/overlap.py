@@ -39,11 +39,11 @@ def _files(world: World, entry: Mapping[str, Any]) -> set[tuple[str, ...]]:
     official = dataset.get("official", {})
     own = str(Path(dataset.get("folder", name)) / split)
     folders = (own, *official.get("folders", {}).get(split, []))
-    found: set[tuple[str, ...]] = {(reader, str(Path(folder))) for folder in folders}
+    sources: set[tuple[str, ...]] = {(reader, str(Path(folder))) for folder in folders}
     if "torchvision" in official:
         arguments = official.get("arguments", {}).get(split)
-        found.add((reader, official["torchvision"], str(arguments)))
-    return found
+        sources.add((reader, official["torchvision"], str(arguments)))
+    return sources
 
 
 def _shares_apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

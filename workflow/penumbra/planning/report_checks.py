@@ -49,7 +49,7 @@ def check_table(world: World, table: Mapping[str, Any]) -> None:
     tell([*absent, *told, *(f"{where(*keys)}: {what}" for keys, what in said)])
 
 
-Found = Iterator[tuple[tuple[str, ...], str]]  # keys, and what is wrong there
+Problems = Iterator[tuple[tuple[str, ...], str]]  # keys, and what is wrong there
 
 
 def _computed(world: World, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _computed(world: World, row: Mapping[str, Any]) -> dict[str, Any]:
     return {"label": row["label"], "missing": row["missing"]} if "missing" in row else dict(row)
 
 
-def _columns(table: Mapping[str, Any]) -> Found:
+def _columns(table: Mapping[str, Any]) -> Problems:
     for place, column in enumerate(table["columns"]):
         keys = ("columns", str(place))
         wrong = _wrong_field(column.get("label", ""))
@@ -88,7 +88,7 @@ def _wrong_field(label: str) -> str | None:
     return None
 
 
-def _needs(table: Mapping[str, Any], rows: list[dict[str, Any]]) -> Found:
+def _needs(table: Mapping[str, Any], rows: list[dict[str, Any]]) -> Problems:
     """What rows do not say of what the metrics of some column need."""
     told = set()
     for i, row in enumerate(rows):
@@ -105,7 +105,7 @@ def _needs(table: Mapping[str, Any], rows: list[dict[str, Any]]) -> Found:
                         )
 
 
-def _twice(table: Mapping[str, Any]) -> Found:
+def _twice(table: Mapping[str, Any]) -> Problems:
     """Rows and columns that say what another says."""
     labels: dict[str, int] = {}
     contents: dict[str, int] = {}
@@ -125,7 +125,7 @@ def _twice(table: Mapping[str, Any]) -> Found:
                 yield ("columns", str(j)), f"{metric} stands in column {first} already; keep one"
 
 
-def _reported(world: World, table: Mapping[str, Any]) -> Found:
+def _reported(world: World, table: Mapping[str, Any]) -> Problems:
     """What rows and columns say of the printed numbers, and no printed number has.
 
     The numbers are those of the table whose file says it: what another takes over need not fit it.
@@ -175,7 +175,7 @@ def check_figure(world: World, name: str) -> None:
     tell([*(told for _, told in named), *(f"{where(*keys)}: {what}" for keys, what in said)])
 
 
-def _input(world: World, entry: Mapping[str, Any]) -> Found:
+def _input(world: World, entry: Mapping[str, Any]) -> Problems:
     absent = [key for key in OF_INPUTS[entry["kind"]] if key not in entry]
     if absent:
         yield (), f"{entry['kind']} need {', '.join(absent)}; say it"

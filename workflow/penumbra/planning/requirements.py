@@ -71,22 +71,22 @@ def _benchmarks(world: World, asked: Asked) -> set[str]:
 
 def _parts(world: World, asked: Asked) -> set[str]:
     """The parts of the synthesis chain behind what is asked for."""
-    found: set[str] = set()
+    part_names: set[str] = set()
     sets = _outlier_sets(world, asked)
     queue = [outlier_set(world, name)[role] for name in sets for role in ("rdm", "generator")]
     while queue:
         name = queue.pop()
-        found.add(name)
+        part_names.add(name)
         entry = part(world, name)
         queue += [entry[role] for role in USES[entry["kind"]]]
-    return found
+    return part_names
 
 
 def _outlier_sets(world: World, asked: Asked) -> set[str]:
     recipes = {cell.model["recipe"] for cell in asked.cells if cell.model}
     recipes |= {entry["recipe"] for entry in asked.entries if "recipe" in entry}
     detectors = (detector(world, recipe) for recipe in recipes)
-    of_recipes = {found["set"] for found in detectors if found}
+    of_recipes = {outlier_options["set"] for outlier_options in detectors if outlier_options}
     return of_recipes | {entry["outliers"] for entry in asked.entries if "outliers" in entry}
 
 

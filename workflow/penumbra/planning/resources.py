@@ -91,9 +91,9 @@ def outliers(world: World, benchmark: str, name: str) -> int:
 def _published(world: World, name: str, split: str) -> int:
     """About how many images a data set's split holds, of which an image set may keep some."""
     dataset = world.datasets[name]
-    found = dataset["splits"][split]
-    if "count" in found or "fraction" in found:
-        return found.get("count") or int(found["fraction"] * DIGITS)
+    split_entry = dataset["splits"][split]
+    if "count" in split_entry or "fraction" in split_entry:
+        return split_entry.get("count") or int(split_entry["fraction"] * DIGITS)
     if "base" in dataset and "per_cell" not in dataset:
         return _published(world, dataset["base"], split)
     return dataset.get("classes", 1) * dataset.get("per_cell", CLASS)

@@ -18,11 +18,11 @@ def scorer(world: World, names: Mapping[str, str]) -> dict[str, Any]:
     The benchmark is the one that the model was trained on: a parameter belongs to ID data.
     """
     entry = world.config["scorers"][names["scorer"]]
-    found = {key: entry[key] for key in OWN if key in entry}
+    merged = {key: entry[key] for key in OWN if key in entry}
     benchmark = world.trained_on(names["benchmark"])
     for kind, name in (("benchmarks", benchmark), ("backbones", names["backbone"])):
-        found = merge(found, entry.get(kind, {}).get(name, {}))
-    return found
+        merged = merge(merged, entry.get(kind, {}).get(name, {}))
+    return merged
 
 
 def check(world: World, names: Mapping[str, str]) -> None:

@@ -92,9 +92,9 @@ class Scores:
         """Reads: the scorer's fit, the network, the image set that it is fitted on, compute."""
         entry = scorer(self._world, names)
         config, roots = reader(self._world, names)
-        found = _fit_config(entry)
+        fit_config = _fit_config(entry)
         benchmark = self._world.config["benchmarks"][names["benchmark"]]
-        config |= found | {"image_set": benchmark[found["role"]]}
+        config |= fit_config | {"image_set": benchmark[fit_config["role"]]}
         return spec("fits_network", config, [*roots, _root(entry)], names)
 
     def scores_spec(self, names: Mapping[str, str]) -> str:

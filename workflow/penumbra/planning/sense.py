@@ -8,7 +8,7 @@ from penumbra.planning.gathering import tell
 from penumbra.planning.overlap import overlaps
 from penumbra.planning.world import World
 
-Found = Iterator[tuple[tuple[str, ...], str]]  # keys, and what is wrong there
+Problems = Iterator[tuple[tuple[str, ...], str]]  # keys, and what is wrong there
 
 
 def check(world: World, broken: set[str]) -> None:
@@ -20,14 +20,14 @@ def check(world: World, broken: set[str]) -> None:
     Raises:
         PenumbraError: all that makes no sense, each with its file and key.
     """
-    found: list[str] = []
+    problems: list[str] = []
     for of, wanted in CHECKS.items():
         if not broken & wanted:
-            found += (f"{world.where(*keys)}: {what}" for keys, what in of(world))
-    tell(found)
+            problems += (f"{world.where(*keys)}: {what}" for keys, what in of(world))
+    tell(problems)
 
 
-def _datasets(world: World) -> Found:
+def _datasets(world: World) -> Problems:
     for name, entry in world.datasets.items():
         keys = ("datasets", name)
         made = entry["reader"] in ("shifted", "grid")
@@ -54,7 +54,7 @@ def _no_split(dataset: str, split: str, world: World) -> str:
     return str(unknown("split", split, world.datasets[dataset]["splits"], f"data set {dataset}"))
 
 
-def _image_sets(world: World) -> Found:
+def _image_sets(world: World) -> Problems:
     for name, entry in world.config["image_sets"].items():
         keys = ("image_sets", name)
         dataset = world.datasets[entry["dataset"]]
@@ -74,7 +74,7 @@ def _image_sets(world: World) -> Found:
                 )
 
 
-def _benchmarks(world: World) -> Found:
+def _benchmarks(world: World) -> Problems:
     benchmarks = world.config["benchmarks"]
     for name, entry in benchmarks.items():
         keys = ("benchmarks", name)
@@ -94,7 +94,7 @@ def _benchmarks(world: World) -> Found:
             yield (*keys, *place.split(".")), what
 
 
-def _recipes(world: World) -> Found:
+def _recipes(world: World) -> Problems:
     for name, entry in world.config["recipes"].items():
         for backbone, changes in entry.get("backbones", {}).items():
             keys = ("recipes", name, "backbones", backbone)
@@ -110,7 +110,7 @@ def _recipes(world: World) -> Found:
                 yield (*keys, "method"), "a recipe has one method; write a recipe of its own"
 
 
-def _categories(world: World) -> Found:
+def _categories(world: World) -> Problems:
     entry: Mapping[str, Any] = world.config["categories"]
     judge = entry["judge"]
     if judge not in entry:
@@ -118,7 +118,7 @@ def _categories(world: World) -> Found:
 
 
 # Each with the sections whose names it rests on.
-CHECKS: dict[Callable[[World], Found], set[str]] = {
+CHECKS: dict[Callable[[World], Problems], set[str]] = {
     _datasets: {"datasets"},
     _image_sets: {"datasets", "image_sets"},
     _benchmarks: {"datasets", "image_sets", "benchmarks"},

@@ -113,7 +113,7 @@ class Tables:
 
     def _selections(self, name: str) -> dict[str, list[str]]:
         """Per row label, the selections behind its models."""
-        found: dict[str, list[str]] = {}
+        by_row: dict[str, list[str]] = {}
         for cell in self.of(name):
             names = cell.model
             if not cell.files or names is None:
@@ -121,12 +121,12 @@ class Tables:
             chosen = detector(self._world, names["recipe"], names["backbone"])
             if chosen is None or chosen.get("filter") is None:
                 continue
-            listed = found.setdefault(cell.row_label, [])
+            listed = by_row.setdefault(cell.row_label, [])
             for seed in self._world.config["seeds"]:
                 of = trained(self._world, {**names, "seed": seed})
                 file = path(self._world.name, "selections", **of)
                 listed += [file] if file not in listed else []
-        return found
+        return by_row
 
 
 def _each_once(files: Iterable[str]) -> list[str]:

@@ -35,8 +35,8 @@ def validate(data: Any, schema: dict[str, Any], files: Files) -> None:
             the nearest valid key or the schema's own description.
     """
     errors = (_deepest(e) for e in VALIDATOR(schema).iter_errors(data))
-    found = sorted(errors, key=lambda e: [str(k) for k in e.absolute_path])
-    tell(problem for e in found[: 2 * TOLD] for problem in _problems(e, files))
+    ordered = sorted(errors, key=lambda e: [str(k) for k in e.absolute_path])
+    tell(problem for e in ordered[: 2 * TOLD] for problem in _problems(e, files))
 
 
 def check_plain(data: Any, files: Files) -> None:

@@ -26,8 +26,8 @@ TOLD = 30  # problems of one file; further ones are only counted
 class RefusedError(Exception):
     """What is wrong with a text, by line."""
 
-    def __init__(self, *found: Problem):
-        self.found = found
+    def __init__(self, *faults: Problem):
+        self.faults = faults
 
 
 def load_yaml(path: Path) -> dict[str, Any]:
@@ -47,10 +47,10 @@ def load_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise PenumbraError(f"{path}: it cannot be read ({error.strerror})") from None
     except RefusedError as refused:
-        found = sorted(dict.fromkeys(refused.found))
-        lines = [f"{path}:{line}: {what}" for line, what in found[:TOLD]]
-        if len(found) > TOLD:
-            lines.append(f"{path}: and {len(found) - TOLD} more of these")
+        faults = sorted(dict.fromkeys(refused.faults))
+        lines = [f"{path}:{line}: {what}" for line, what in faults[:TOLD]]
+        if len(faults) > TOLD:
+            lines.append(f"{path}: and {len(faults) - TOLD} more of these")
         raise PenumbraError("\n".join(lines)) from None
 
 
@@ -66,11 +66,11 @@ def load(text: str) -> dict[str, Any]:
         node = _parsed(text, loader.get_single_node)
         if node is None or node.tag == TAG + "null":
             raise RefusedError((1, "the file is empty; write lines of `key: value`"))
-        found = problems(node, text, tagged)
+        faults = problems(node, text, tagged)
         if not isinstance(node, yaml.MappingNode):
-            found.append((1, "its top level is no mapping; write lines of `key: value`"))
-        if found:
-            raise RefusedError(*found)
+            faults.append((1, "its top level is no mapping; write lines of `key: value`"))
+        if faults:
+            raise RefusedError(*faults)
         return _parsed(text, functools.partial(loader.construct_document, node))
     finally:
         loader.dispose()
