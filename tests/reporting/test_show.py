@@ -1,6 +1,7 @@
 """`show`: a table in short, one cell of it, and what made any artifact."""
 
 import json
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -9,6 +10,7 @@ from penumbra.__main__ import main
 from penumbra.reporting.tables.values import evaluate
 from penumbra.stages.tables import SCHEMA
 from penumbra.store.artifacts import write_parquet
+from tests.reporting.test_tables import metrics_of
 
 CODE = {"digest": "c" * 16, "modules": {"penumbra.x": "d" * 64}, "packages": {"numpy": "2"}}
 MADE = {"rule": "metrics", "wildcards": {"seed": "0"}, "config": {"k": 50}, "code": CODE}
@@ -24,13 +26,13 @@ def planned(folder):
         for seed in (0, 4) if row in ROWS else ():
             found = [{"scorer": "s", "image_set": "faces", "fpr95": fpr, "auroc": auroc}]
             files.append(str(folder / f"{row}-{seed}.parquet"))
-            write_parquet(files[-1], pa.Table.from_pylist(found), {})
+            metrics_of(Path(files[-1]), found)
         cells += [
             {
                 "row": i, "row_label": row, "column": 0, "column_label": "Faces", "metric": metric,
                 "scorer": "s", "sets": ["faces"],
                 "files": files, "missing": None if files else "no code",
-                "reported": None, "outliers": None,
+                "reported": None, "outliers": None, "backbone": "r",
             }
             for metric in ("fpr95", "auroc")
         ]  # fmt: skip
@@ -40,11 +42,17 @@ def planned(folder):
 @pytest.fixture
 def table(tmp_path):
     cells = planned(tmp_path)
-    config = {"title": "uat, Table 9. Nine", "cells": cells, "seeds": [0, 4], "notes": []}
+    config = {
+        "title": "uat, Table 9. Nine",
+        "cells": cells,
+        "seeds": [0, 4],
+        "confidence": 0.95,
+        "notes": [],
+    }
     inputs = {f"results/w/metrics/{i}.parquet": "f" * 64 for i in range(9)}
     made = {**MADE, "rule": "tables", "wildcards": {"table": "uat_table09"}}
     meta = {"title": config["title"], "notes": json.dumps(["World w."])}
-    rows = pa.Table.from_pylist(evaluate(cells, []), schema=SCHEMA.with_metadata(meta))
+    rows = pa.Table.from_pylist(evaluate(cells, [], 0.95), schema=SCHEMA.with_metadata(meta))
     file = tmp_path / "uat_table09.parquet"
     write_parquet(file, rows, {**made, "config": config, "inputs": inputs})
     return file

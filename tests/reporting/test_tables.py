@@ -2,15 +2,20 @@
 
 import csv
 import io
+from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from penumbra.evaluation.resampling import DRAWS, draws_of
 from penumbra.reporting.tables import values
 from penumbra.reporting.tables.marks import told
 from penumbra.reporting.tables.render import arrange, to_csv, to_html, to_latex, to_markdown
 from penumbra.store.artifacts import write_parquet
+from penumbra.store.columns import vectors
 
+KINDS = ("mean", "std", "low", "high", "reported")
 PRINTED = [
     {"method": "A", "ood_dataset": "average", "metric": "fpr95", "value": "12.21", "std": "1.3"},
     {"method": "A", "ood_dataset": "average", "metric": "auroc", "value": "97.80", "std": ""},
@@ -19,20 +24,34 @@ PRINTED = [
 
 def metrics_file(folder, name, **by_set):
     rows = [{"scorer": "s", "image_set": s, "fpr95": f, "auroc": a} for s, (f, a) in by_set.items()]
-    write_parquet(folder / name, pa.Table.from_pylist(rows), {})
-    return str(folder / name)
+    return metrics_of(folder / name, rows)
+
+
+def metrics_of(file, rows, spread=0.001):
+    """Metrics, and draws that scatter little around them, each file's by itself."""
+    write_parquet(file, pa.Table.from_pylist(rows), {})
+    rng = np.random.default_rng(list(file.name.encode()))
+    columns = {key: [row[key] for row in rows] for key in ("scorer", "image_set")}
+    for key in (key for key in rows[0] if key not in columns):
+        around = np.array([row[key] for row in rows], float)[:, None]
+        columns[key] = vectors(around + spread * rng.normal(size=(len(rows), DRAWS)))
+    draws = draws_of(file)
+    draws.parent.mkdir(exist_ok=True)
+    write_parquet(draws, pa.table(columns), {})
+    return str(file)
 
 
 @pytest.fixture
 def cells(tmp_path):
     values._rows.cache_clear()
+    values._drawn.cache_clear()
     files = {
         "A & B": [
             metrics_file(tmp_path, "a0.parquet", x=(0.2, 0.9), y=(0.4, 0.7)),
             metrics_file(tmp_path, "a1.parquet", x=(0.1, 0.9), y=(0.3, 0.9)),
         ],
-        "B": [metrics_file(tmp_path, "b0.parquet", x=(0.5, 0.95), y=(0.5, 0.95))],
-        "C": [metrics_file(tmp_path, "c0.parquet", x=(0.6, 0.5), y=(0.6, 0.5))],
+        "B": [metrics_file(tmp_path, f"b{i}.parquet", x=(0.5, 0.95), y=(0.5, 0.95)) for i in "01"],
+        "C": [metrics_file(tmp_path, f"c{i}.parquet", x=(0.99, 0.5), y=(0.99, 0.4)) for i in "01"],
         "D": [],
     }
     listed = [
@@ -40,12 +59,12 @@ def cells(tmp_path):
             "row": i, "row_label": row, "column": 0, "column_label": "Average", "metric": metric,
             "scorer": "s", "sets": ["x", "y"],
             "files": read, "missing": None if read else "no code was released",
-            "reported": {"method": row[:1], "ood_dataset": "average"},
+            "reported": {"method": row[:1], "ood_dataset": "average"}, "backbone": "r",
         }
         for i, (row, read) in enumerate(files.items())
         for metric in ("fpr95", "auroc")
     ]  # fmt: skip
-    return values.evaluate(listed, PRINTED)
+    return values.evaluate(listed, PRINTED, 0.95)
 
 
 def cell(cells, row, metric):
@@ -57,12 +76,13 @@ def test_mean_is_over_seeds_of_means_over_sets(cells):
     assert found["values"] == pytest.approx([0.3, 0.2])
     assert found["mean"] == pytest.approx(0.25)
     assert found["std"] == pytest.approx(0.0707106781)
-    assert cell(cells, "B", "fpr95")["std"] is None
+    assert cell(cells, "D", "fpr95")["std"] is None
 
 
 def test_ranks_know_which_direction_is_better(cells):
-    assert [cell(cells, r, "fpr95")["rank"] for r in ("A & B", "B", "C")] == [1, 2, None]
-    assert [cell(cells, r, "auroc")["rank"] for r in ("A & B", "B", "C")] == [2, 1, None]
+    # Two seeds that differ by 0.1 do not tell 0.25 from 0.99 at 95 %, three rows together.
+    assert [cell(cells, r, "fpr95")["rank"] for r in ("A & B", "B", "C")] == [1, 1, 1]
+    assert [cell(cells, r, "auroc")["rank"] for r in ("A & B", "B", "C")] == [1, 1, 2]
 
 
 def test_printed_numbers_stand_beside(cells):
@@ -78,7 +98,8 @@ def table(cells):
 
 def test_markdown(table):
     text = to_markdown(table)
-    assert "| A & B | **25.00** ± 7.07 | <u>85.00</u> ± 7.07 |" in text
+    assert "| A & B | **25.00** ± 7.07 | **85.00** ± 7.07 |" in text
+    assert "| C | **99.00** ± 0.00 | <u>45.00</u> ± 0.00 |" in text
     assert "| D | – | not computed: no code was released |" in text
     assert "World w" in text
     assert "[12.21 ± 1.3]" in to_markdown(table, beside=True)
@@ -86,15 +107,17 @@ def test_markdown(table):
 
 def test_csv(table):
     header, first, *_, last = csv.reader(io.StringIO(to_csv(table)))
-    assert header[1:4] == [f"Average FPR95 ↓ {kind}" for kind in ("mean", "std", "reported")]
-    assert first[:4] == ["A & B", "25.00", "7.07", "12.21 ± 1.3"]
+    assert header[1:6] == [f"Average FPR95 ↓ {kind}" for kind in KINDS]
+    assert first[:3] == ["A & B", "25.00", "7.07"]
+    assert float(first[3]) < 25 < float(first[4])
+    assert first[5] == "12.21 ± 1.3"
     assert header[-2:] == ["all scores equal in", "not computed because"]
     assert last[-1] == "no code was released"
 
 
 def test_latex(table):
     text = to_latex(table)
-    assert r"A \& B & \textbf{25.00} $\pm$ 7.07 & \underline{85.00} $\pm$ 7.07 \\" in text
+    assert r"A \& B & \textbf{25.00} $\pm$ 7.07 & \textbf{85.00} $\pm$ 7.07 \\" in text
     assert r"\multicolumn{2}{c}{Average}" in text
     assert text.count("{") == text.count("}")
 
@@ -110,6 +133,7 @@ def test_html_is_escaped_and_marked(table):
 def evaluated(tmp_path, **rows):
     """Cells of one column of FPR95 and one of AUROC: per row, per seed, (FPR95, AUROC) of a set."""
     values._rows.cache_clear()
+    values._drawn.cache_clear()
     listed = []
     for i, (row, seeds) in enumerate(rows.items()):
         files = [
@@ -120,10 +144,11 @@ def evaluated(tmp_path, **rows):
             {
                 "row": i, "row_label": row, "column": 0, "column_label": "X", "metric": metric,
                 "scorer": "s", "sets": ["x"], "files": files, "missing": None, "reported": None,
+                "backbone": "r",
             }
             for metric in ("fpr95", "auroc")
         ]  # fmt: skip
-    return values.evaluate(listed, [])
+    return values.evaluate(listed, [], 0.95)
 
 
 def ranks(cells, metric):
@@ -139,14 +164,14 @@ def test_scores_that_are_all_equal_are_marked_and_never_best(tmp_path):
     assert "| equal | 100.00† | 50.00† |" in to_markdown(shown)
     assert r"equal & 100.00\dag{} & 50.00\dag{} \\" in to_latex(shown)
     assert '<span class="">100.00</span>†' in to_html(shown)
-    assert "equal,100.00,,,50.00,,,X FPR95 ↓ †; X AUROC ↑ †," in to_csv(shown)
+    assert "; X AUROC ↑ †," in to_csv(shown)
 
 
 def test_scores_that_are_equal_under_one_seed_have_another_mark(tmp_path):
     cells = evaluated(tmp_path, a=[(0.5, 0.6)] * 2, b=[(1.0, 0.5), (0.8, 0.7)])
     assert [c["equal"] for c in cells] == [0, 0, 0.5, 0.5]
     assert [line[0] for line in told(cells)] == ["‡"]
-    assert "<u>90.00</u>‡ ± 14.14" in to_markdown(arrange("T", [], cells))
+    assert "**90.00**‡ ± 14.14" in to_markdown(arrange("T", [], cells))
 
 
 def test_the_worst_there_is_is_never_marked(tmp_path):
@@ -161,9 +186,38 @@ def test_where_all_are_tied_nothing_is_marked(tmp_path):
     assert ranks(cells, "auroc") == [1, 2, 1]
 
 
+def test_bold_is_all_that_cannot_be_told_from_the_best(tmp_path):
+    """Whether rows differ is asked of the same resamples and seeds: 0.9 ± 0.1 beats 0.85 ± 0.1."""
+    values._rows.cache_clear()
+    values._drawn.cache_clear()
+    common = np.random.default_rng(0).normal(0, 0.1, DRAWS)
+    listed = []
+    for i, (row, auroc, own) in enumerate([("a", 0.9, 0), ("b", 0.85, 0), ("c", 0.89, 0.1)]):
+        file = tmp_path / f"{row}.parquet"
+        metrics_of(file, [{"scorer": "s", "image_set": "x", "fpr95": 0.5, "auroc": auroc}])
+        drawn = auroc + common + own * np.random.default_rng(i).normal(size=DRAWS)
+        columns = {"scorer": ["s"], "image_set": ["x"], "auroc": vectors(drawn[None])}
+        write_parquet(draws_of(file), pa.table(columns), {})
+        listed.append(
+            {
+                "row": i, "row_label": row, "column": 0, "column_label": "X", "metric": "auroc",
+                "scorer": "s", "sets": ["x"], "files": [str(file)], "missing": None,
+                "reported": None, "backbone": "r",
+            }
+        )  # fmt: skip
+    cells = values.evaluate(listed, [], 0.95)
+    assert ranks(cells, "auroc") == [1, 2, 1]
+    assert all(
+        cell["low"] < cell["mean"] - 0.1 < cell["mean"] + 0.1 < cell["high"] for cell in cells
+    )
+    others = values.evaluate([{**cell, "backbone": cell["row_label"]} for cell in listed], [], 0.95)
+    assert ranks(others, "auroc") == [None] * 3  # each backbone is compared by itself
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
 def test_what_is_not_finite_is_told_and_has_no_rank(tmp_path, value):
     values._rows.cache_clear()
+    values._drawn.cache_clear()
     listed = []
     for i, ratio in enumerate((value, 1.5, 1.25)):
         found = [
@@ -178,16 +232,17 @@ def test_what_is_not_finite_is_told_and_has_no_rank(tmp_path, value):
         ]
         files = [str(tmp_path / f"{i}{seed}.parquet") for seed in (0, 1)]
         for file, row in zip(files, found, strict=True):
-            write_parquet(file, pa.Table.from_pylist([row]), {})
+            metrics_of(Path(file), [row])
         listed += [
             {
                 "row": i, "row_label": f"r{i}", "column": 0, "column_label": "X", "metric": metric,
                 "scorer": "s", "sets": ["x"], "files": files, "missing": None, "reported": None,
+                "backbone": "r",
             }
             for metric in ("norm_ratio", "auroc")
         ]  # fmt: skip
-    cells = values.evaluate(listed, [])
+    cells = values.evaluate(listed, [], 0.95)
     assert [c["mean"] for c in cells if c["metric"] == "norm_ratio"] == [None, 1.25, 1.125]
-    assert [c["rank"] for c in cells if c["metric"] == "norm_ratio"] == [None, 1, 2]
+    assert [c["rank"] for c in cells if c["metric"] == "norm_ratio"] == [None, 1, 1]
     assert told(cells) == ["r0: – stands where a number is not finite."]
     assert "| r0 | – | 50.00 ± 0.00 |" in to_markdown(arrange("T", [], cells))

@@ -22,25 +22,25 @@ def show(file: Path, everything: bool = True) -> str:
     Without `everything` the code's modules are left out, and where there are many inputs these; of
     a table the config, too, which names every cell's files.
     """
-    found = provenance_of(file)
+    provenance = provenance_of(file)
     table = is_table(file)
-    wildcards = ", ".join(f"{key} {value}" for key, value in found["wildcards"].items())
+    wildcards = ", ".join(f"{key} {value}" for key, value in provenance["wildcards"].items())
     lines = [as_markdown(file)] if table else []
-    lines += [f"{file}", f"made by    rule {found['rule']}: {wildcards}"]
-    lines += [f"seed       {found['seed']}"] if "seed" in found else []
+    lines += [f"{file}", f"made by    rule {provenance['rule']}: {wildcards}"]
+    lines += [f"seed       {provenance['seed']}"] if "seed" in provenance else []
     lines += [f"content    {_content(file)}"]
     lines += [line for key, told in _told(file) for line in (key, *_indented(told))]
     if everything or not table:
-        lines += ["config", *_indented(found["config"])]
+        lines += ["config", *_indented(provenance["config"])]
     else:
-        lines += [f"seeds      {', '.join(map(str, found['config']['seeds']))}"]
-    lines += _inputs(found["inputs"], everything)
-    code = found["code"]
+        lines += [f"seeds      {', '.join(map(str, provenance['config']['seeds']))}"]
+    lines += _inputs(provenance["inputs"], everything)
+    code = provenance["code"]
     lines += [f"code       {code['digest']}"]
     if everything:
         lines += [f"  {digest[:16]}  {module}" for module, digest in code["modules"].items()]
     versions = ", ".join(f"{name} {version}" for name, version in code["packages"].items())
-    lines += [f"packages   Python {found['python']}{versions and ', ' + versions}"]
+    lines += [f"packages   Python {provenance['python']}{versions and ', ' + versions}"]
     lines += _run(file)
     if not everything:
         lines += ["all else   --all" + (", or --cell ROW COLUMN for one cell" if table else "")]

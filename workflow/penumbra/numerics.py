@@ -25,10 +25,10 @@ def slices(rows: int, width: int) -> Iterator[slice]:
 
 def by_rows(reduce: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:
     """`reduce` of blocks of rows: arrays (N, …), each block (n, …) -> (n,); all in all (N,)."""
-    found = np.empty(len(arrays[0]))
-    for part in slices(len(found), max(array.shape[1] for array in arrays)):
-        found[part] = reduce(*(array[part] for array in arrays))
-    return found
+    reduced = np.empty(len(arrays[0]))
+    for part in slices(len(reduced), max(array.shape[1] for array in arrays)):
+        reduced[part] = reduce(*(array[part] for array in arrays))
+    return reduced
 
 
 def class_first(logits: np.ndarray) -> np.ndarray:
@@ -75,12 +75,12 @@ def norms(rows: np.ndarray) -> np.ndarray:
 
 def unit(rows: np.ndarray) -> np.ndarray:
     """Rows (N, D) over their norms, in their own dtype; a zero vector stays zero."""
-    found = np.empty_like(rows)
+    scaled = np.empty_like(rows)
     for part in slices(*rows.shape):
         size = norms(rows[part])
         size[size == 0] = 1
-        np.divide(rows[part], size.astype(rows.dtype)[:, None], out=found[part])
-    return found
+        np.divide(rows[part], size.astype(rows.dtype)[:, None], out=scaled[part])
+    return scaled
 
 
 def quantile(values: np.ndarray, percentile: float, who: str) -> float:
@@ -96,10 +96,10 @@ def quantile(values: np.ndarray, percentile: float, who: str) -> float:
     place = (entries.size - 1) * percentile / 100
     low = int(place)
     entries.partition(low)
-    found = float(entries[low])
+    interpolated = float(entries[low])
     if place > low:
-        found += (place - low) * (float(entries[low + 1 :].min()) - found)
-    return found
+        interpolated += (place - low) * (float(entries[low + 1 :].min()) - interpolated)
+    return interpolated
 
 
 def finite(values: np.ndarray, who: str) -> None:

@@ -120,11 +120,12 @@ rule scores_network:
 
 
 rule metrics:
-    """Detection metrics of all scorers that the world shows of one model and input."""
+    """Detection metrics of all scorers that the world shows, and the same of resampled images."""
     input:
         scores=scores.measured,
     output:
         metrics=results("metrics/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.parquet"),
+        draws=results("metrics/{benchmark}/{backbone}/{recipe}/seed{seed}/draws/{input}.parquet"),
     log:
         logs("metrics/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.log"),
     conda:
@@ -137,4 +138,4 @@ rule metrics:
         spec=scores.metrics_spec,
     shell:
         "starter python -m penumbra.stages.metrics --in scores={input.scores:q}"
-        " --out metrics={output.metrics:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
+        " --out metrics={output.metrics:q} draws={output.draws:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

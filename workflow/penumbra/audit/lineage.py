@@ -30,14 +30,14 @@ class Node:
 
 def lineage(files: Mapping[str, Sequence[Path]]) -> list[Node]:
     """The nodes of the artifacts by their role, parents first."""
-    owner = {os.path.relpath(file): role for role, found in files.items() for file in found}
+    owner = {os.path.relpath(file): role for role, paths in files.items() for file in paths}
     inputs = {
-        role: sorted({name for file in found for name in provenance_of(file)["inputs"]})
-        for role, found in files.items()
+        role: sorted({name for file in paths for name in provenance_of(file)["inputs"]})
+        for role, paths in files.items()
     }
     parents = {
-        role: sorted({owner[name] for name in found if name in owner})
-        for role, found in inputs.items()
+        role: sorted({owner[name] for name in names if name in owner})
+        for role, names in inputs.items()
     }
     nodes: dict[str, Node] = {}
     for role in TopologicalSorter(parents).static_order():

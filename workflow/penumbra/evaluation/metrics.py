@@ -8,7 +8,7 @@ to 0.95.
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,19 +22,42 @@ Counts = tuple[np.ndarray, np.ndarray]  # by threshold, how many of two sets lie
 class Compared:
     """Scores of ID and of OOD images, (n,) and (m,), and what lies beyond each of their values.
 
+    `drawn` are how often each image is drawn in each of B resamples, (B, n) and (B, m); all counts
+    then have B in front.
+
     Raises:
         PenumbraError: a set is empty or holds NaN.
     """
 
-    def __init__(self, id_scores: np.ndarray, ood_scores: np.ndarray, what: str = "scores"):
+    def __init__(
+        self,
+        id_scores: np.ndarray,
+        ood_scores: np.ndarray,
+        what: str = "scores",
+        drawn: tuple[np.ndarray, np.ndarray] | None = None,
+    ):
         check(id_scores, f"{what}, ID")
         check(ood_scores, f"{what}, OOD")
-        self.id, self.ood = id_scores, ood_scores
+        self.id, self.ood, self._drawn = id_scores, ood_scores, drawn
 
     @functools.cached_property
     def accepted(self) -> Counts:
         """How many ID and OOD images are accepted, at each threshold from the highest down."""
-        return _counts(self.id, self.ood)
+        scores = np.concatenate([self.id, self.ood]).astype(np.float64)
+        order = np.argsort(-scores)
+        scores = scores[order]
+        # Comparison, not difference: inf - inf is no number.
+        ends = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)
+        if self._drawn is None:
+            is_id = order < len(self.id)
+            true = np.cumsum(is_id)[ends]
+            return true, ends + 1 - true
+        counts = np.take(np.concatenate(self._drawn, axis=1), order, axis=1)
+        true = np.cumsum(counts * (order < len(self.id)), axis=1)
+        both = np.cumsum(counts, axis=1)
+        if len(ends) < len(scores):
+            true, both = true[:, ends], both[:, ends]
+        return true, both - true
 
     @functools.cached_property
     def flagged(self) -> Counts:
@@ -42,62 +65,66 @@ class Compared:
         true, false = self.accepted
         return _from_below(false), _from_below(true)
 
-
-def _counts(positive: np.ndarray, negative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """True and false positives at each distinct threshold, from the highest down."""
-    scores = np.concatenate([positive, negative]).astype(np.float64)
-    is_positive = np.zeros(len(scores), dtype=bool)
-    is_positive[: len(positive)] = True
-    order = np.argsort(-scores)
-    scores, is_positive = scores[order], is_positive[order]
-    # Comparison, not difference: inf - inf is no number.
-    ends = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)
-    true = np.cumsum(is_positive)[ends]
-    return true, ends + 1 - true
+    @functools.cached_property
+    def means(self) -> tuple[Any, Any]:
+        """Mean score of the ID and of the OOD images."""
+        if self._drawn is None:
+            return self.id.mean(), self.ood.mean()
+        of_id, of_ood = self._drawn
+        return of_id @ self.id / len(self.id), of_ood @ self.ood / len(self.ood)
 
 
 def _from_below(counts: np.ndarray) -> np.ndarray:
     """How many lie at or below each threshold, from the lowest up, of how many at or above it."""
-    return counts[-1] - np.concatenate([[0], counts[:-1]])[::-1]
+    whole = counts[..., -1:]
+    return (whole - np.concatenate([np.zeros_like(whole), counts[..., :-1]], -1))[..., ::-1]
 
 
-def _auroc(of: Compared) -> float:
+def _auroc(of: Compared) -> Any:
     true, false = of.accepted
-    x = np.concatenate([[0], false]) / false[-1]
-    y = np.concatenate([[0], true]) / true[-1]
-    return float(np.trapezoid(y, x))
+    zero = np.zeros_like(true[..., :1])
+    x = np.concatenate([zero, false], -1) / false[..., -1:]
+    y = np.concatenate([zero, true], -1) / true[..., -1:]
+    return np.trapezoid(y, x, axis=-1)
 
 
-def _average_precision(counts: Counts) -> float:
+def _average_precision(counts: Counts) -> np.ndarray:
     true, false = counts
-    steps = np.diff(np.concatenate([[0], true])) / true[-1]
-    return float((steps * true / (true + false)).sum())
+    steps = np.diff(np.concatenate([np.zeros_like(true[..., :1]), true], -1), axis=-1)
+    steps = steps / true[..., -1:]
+    # Where nothing drawn is accepted yet, nothing is precise or not.
+    return (steps * true / np.maximum(true + false, 1)).sum(-1)
 
 
-def _fpr_nearest(of: Compared) -> float:
+def _fpr_nearest(of: Compared) -> np.ndarray:
     """FPR where recall is nearest to 0.95; of equal recalls the lowest threshold counts.
 
     Thresholds past the first full recall are dropped; among equally near ones FN takes the
     lowest threshold, i.e. the largest FPR.
     """
     true, false = of.accepted
-    last = int(np.argmax(true == true[-1]))
-    recall = true[: last + 1] / true[-1]
+    whole = true[..., -1:]
+    distance = np.abs(true / whole - RECALL)
+    past = np.arange(true.shape[-1]) > np.argmax(true == whole, -1)[..., None]
     # FN walks from the lowest threshold up and keeps the first minimum.
-    distance = np.abs(recall - RECALL)[::-1]
-    return float(false[last - int(np.argmin(distance))] / false[-1])
+    nearest = true.shape[-1] - 1 - np.argmin(np.where(past, np.inf, distance)[..., ::-1], -1)
+    return _at(false / false[..., -1:], nearest)
 
 
-def _fpr_first(of: Compared) -> float:
+def _fpr_first(of: Compared) -> np.ndarray:
     true, false = of.flagged
-    first = int(np.argmax(true / true[-1] >= RECALL))
-    return float(false[first] / false[-1])
+    return _at(false / false[..., -1:], np.argmax(true / true[..., -1:] >= RECALL, -1))
 
 
-def _norm_ratio(of: Compared) -> float:
+def _at(rates: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The rate at one threshold, of each resample."""
+    return np.take_along_axis(rates, places[..., None], -1)[..., 0]
+
+
+def _norm_ratio(of: Compared) -> np.ndarray:
     """No number where scores are infinite, or their mean is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return of.id.mean() / of.ood.mean()
+        return np.divide(*of.means)
 
 
 @dataclass(frozen=True)
@@ -107,8 +134,8 @@ class Metric:
     `artifact` is the kind of artifact that holds it (`planning/paths.py`). `form` is PERCENT for a
     share in [0, 1], else a format of Python. `better` is the side that ranks first, or empty for a
     number that is neither good nor bad. `printed` is what the papers' transcribed tables call it.
-    `of` computes it from scores, where the artifact is `metrics`; `is_full` adds covariate-shifted
-    ID images to the ID side (full spectrum, OpenOOD v1.5).
+    `of` computes it from scores, along the last axis, where the artifact is `metrics`; `is_full`
+    adds covariate-shifted ID images to the ID side (full spectrum, OpenOOD v1.5).
     """
 
     head: str
@@ -116,7 +143,7 @@ class Metric:
     better: Literal["high", "low", ""] = ""
     form: str = PERCENT
     printed: tuple[str, ...] = ()
-    of: Callable[[Compared], float] | None = None
+    of: Callable[[Compared], np.ndarray] | None = None
     is_full: bool = False
 
     @property
@@ -149,10 +176,10 @@ METRICS: dict[str, Metric] = {
         f"AUROC, {FULL}", "metrics", "high", PERCENT, ("auroc",), _auroc, is_full=True
     ),
     "norm_id": Metric(
-        "ID norm", "metrics", "", ".3f", ("norm_id",), lambda scores: scores.id.mean()
+        "ID norm", "metrics", "", ".3f", ("norm_id",), lambda scores: scores.means[0]
     ),
     "norm_ood": Metric(
-        "OOD norm", "metrics", "", ".3f", ("norm_ood",), lambda scores: scores.ood.mean()
+        "OOD norm", "metrics", "", ".3f", ("norm_ood",), lambda scores: scores.means[1]
     ),
     "norm_ratio": Metric("Norm ratio", "metrics", "high", ".3f", ("norm_ratio",), _norm_ratio),
     "train_accuracy": Metric("Train accuracy", "accuracy", "high"),
@@ -193,8 +220,13 @@ def metrics(
     full = plain
     if shifted is not None:
         full = Compared(np.concatenate([id_scores, shifted]), ood_scores, what)
-    return {
-        name: metric.of(full if metric.is_full else plain)
-        for name, metric in METRICS.items()
-        if metric.of is not None
-    }
+    return {name: float(value) for name, value in measured(plain, full).items()}
+
+
+def measured(plain: Compared, full: Compared) -> dict[str, np.ndarray]:
+    """Every metric of scores by name; `full` has covariate-shifted images on its ID side, too."""
+    of_scores = {name: (m.of, m.is_full) for name, m in METRICS.items() if m.of is not None}
+    if full is plain:
+        once = {of: of(plain) for of, _ in of_scores.values()}
+        return {name: once[of] for name, (of, _) in of_scores.items()}
+    return {name: of(full if is_full else plain) for name, (of, is_full) in of_scores.items()}

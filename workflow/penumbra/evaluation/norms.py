@@ -35,7 +35,9 @@ def tile_orders(count: int) -> Tensor:
 def feature_norms(reader: Reader, x: Tensor) -> dict[str, Tensor]:
     """FN of every block: normalised inputs (N, C, H, W) -> block -> (N,)."""
     maps = reader.model.maps(x, reader.model.blocks)
-    return {name: statistics(found, ("l2",))["l2"].mean(1) for name, found in maps.items()}
+    return {
+        name: statistics(activations, ("l2",))["l2"].mean(1) for name, activations in maps.items()
+    }
 
 
 @torch.inference_mode()

@@ -34,13 +34,13 @@ def cell_means(values: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -
 
 
 def _place(name: str) -> tuple[int, int]:
-    found = CELL.fullmatch(name)
-    if found is None:
+    match = CELL.fullmatch(name)
+    if match is None:
         raise PenumbraError(
             f"shift grid: class {name!r} is no cell cov_<level>_sem_<level>; is it another image "
             "set?"
         )
-    covariate, semantic = map(int, found.groups())
+    covariate, semantic = map(int, match.groups())
     return semantic, covariate
 
 

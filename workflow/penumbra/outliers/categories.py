@@ -13,5 +13,5 @@ def categories(probabilities: np.ndarray, anchors: np.ndarray, threshold: float)
     says only that CLIP decides; the threshold is a reading.
     """
     likeliest = probabilities.argmax(1)
-    found = np.where(likeliest == anchors, COVARIATE, SEMANTIC)
-    return np.where(probabilities.max(1) < threshold, SEVERE, found)
+    kinds = np.where(likeliest == anchors, COVARIATE, SEMANTIC)
+    return np.where(probabilities.max(1) < threshold, SEVERE, kinds)

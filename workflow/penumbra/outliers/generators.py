@@ -139,7 +139,7 @@ def images(
             the latents are not finite.
     """
     _check(diffusion, representations, seeds)
-    found = []
+    batches = []
     for start in range(0, len(seeds), batch_size):
         part = representations[start : start + batch_size]
         generators = [_generator(seed) for seed in seeds[start : start + batch_size]]
@@ -148,8 +148,8 @@ def images(
         for output in trajectory(diffusion, part, latents, generators, lowered):
             latents = output.prev_sample
         _check_finite(diffusion, latents, start)
-        found.append(to_uint8(diffusion.decode(latents)).cpu())
-    return torch.cat(found)
+        batches.append(to_uint8(diffusion.decode(latents)).cpu())
+    return torch.cat(batches)
 
 
 def to_uint8(x: Tensor) -> Tensor:

@@ -69,16 +69,16 @@ def pixels_of(shards: Iterable[pa.Table], size: int, kept: set[str] | None = Non
     Raises:
         PenumbraError: none is kept.
     """
-    found = []
+    pixels = []
     for shard in shards:
         for name, data in zip(
             shard["outlier"].to_pylist(), shard["image"].to_pylist(), strict=True
         ):
             if kept is None or name in kept:
-                found.append(from_png(data, size))
-    if not found:
+                pixels.append(from_png(data, size))
+    if not pixels:
         raise PenumbraError("no outlier is kept; look at the selection's histogram and its filter")
-    return np.stack(found)
+    return np.stack(pixels)
 
 
 def kept_names(selection: pa.Table) -> set[str]:

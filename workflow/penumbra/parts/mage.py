@@ -43,8 +43,8 @@ def objective(data: Data, options: Mapping[str, Any], settings: Mapping[str, Any
 @torch.inference_mode()
 def _tokens(tokenizer: Tokenizer, data: Data) -> Tensor:
     batches = data.pixels.split(data.batch_size)
-    found = [tokenizer.encode(batch.float() / 255).flatten(1) for batch in batches]
-    return torch.cat(found).clone()
+    tokens = [tokenizer.encode(batch.float() / 255).flatten(1) for batch in batches]
+    return torch.cat(tokens).clone()
 
 
 def published(file: Path, options: Mapping[str, Any], encoder: MoCo | None) -> State:

@@ -21,8 +21,8 @@ class Cell:
 
     `model` are benchmark, backbone and recipe behind it. `sets` are the OOD image sets whose mean
     is taken within a seed; empty for a metric of a model alone. `scorer` and `input` are those of a
-    metric of scores. `outliers` are those that a count is about. `missing` says why
-    a cell cannot be computed.
+    metric of scores. `outliers` are those that a count is about. `missing` says why a cell cannot
+    be computed.
     """
 
     row: int
@@ -41,8 +41,9 @@ class Cell:
     input: str | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for a rule's param: what decides the cell's value and place."""
-        return {k: v for k, v in vars(self).items() if k not in ("benchmark", "model", "input")}
+        """Plain data for a rule's param: what decides the cell's value, place and rank."""
+        plain = {k: v for k, v in vars(self).items() if k not in ("benchmark", "model", "input")}
+        return {**plain, "backbone": self.model and self.model["backbone"]}
 
 
 def expand(table: Mapping[str, Any], world: World) -> list[Cell]:

@@ -4,9 +4,11 @@ import functools
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from penumbra.errors import PenumbraError
+from penumbra.evaluation.resampling import draws_of
 from penumbra.planning.cells import Cell, expand
 from penumbra.planning.detectors import detector, trained
 from penumbra.planning.paths import path
@@ -59,8 +61,11 @@ class Tables:
         return self._shown
 
     def cells(self, names: Mapping[str, str]) -> list[str]:
-        """What a table's cells are read from."""
-        return _each_once(file for cell in self.of(names["table"]) for file in cell.files)
+        """What a table's cells are read from, and the same under resampled images."""
+        cells = self.of(names["table"])
+        files = [file for cell in cells for file in cell.files]
+        of_scores = (file for cell in cells if cell.scorer for file in cell.files)
+        return _each_once([*files, *(str(draws_of(Path(file))) for file in of_scores)])
 
     def images(self, names: Mapping[str, str]) -> list[str]:
         """The image sets whose sizes a table's caption states."""
@@ -87,6 +92,7 @@ class Tables:
             "cells": [cell.as_dict() for cell in self.of(name)],
             "selections": self._selections(name),
             "world": world.name,
+            "confidence": world.config["confidence"],
             "seeds": world.config["seeds"],
             "benchmarks": {used: self._described(used) for used in self._benchmarks(name)},
         }

@@ -16,15 +16,15 @@ def origin(files: Mapping[str, Sequence[Path]], options: Mapping[str, Any]) -> s
     """
     if not files:
         return f"points in the plane, of no benchmark; seed {options['seed']}"
-    made = [provenance_of(file)["wildcards"] for found in files.values() for file in found]
+    made = [provenance_of(file)["wildcards"] for paths in files.values() for file in paths]
     benchmarks = sorted({names["benchmark"] for names in made if "benchmark" in names})
     seeds = sorted({int(names["seed"]) for names in made if "seed" in names})
     return "; ".join(_listed(*pair) for pair in (("benchmark", benchmarks), ("seed", seeds)))
 
 
-def _listed(word: str, found: Sequence[object]) -> str:
-    plural = "s" if len(found) > 1 else ""
-    return f"{word}{plural} {', '.join(map(str, found))}"
+def _listed(word: str, values: Sequence[object]) -> str:
+    plural = "s" if len(values) > 1 else ""
+    return f"{word}{plural} {', '.join(map(str, values))}"
 
 
 def sign(figure: Figure, text: str) -> None:

@@ -64,10 +64,10 @@ def places_of(classes: Sequence[str], names: Sequence[str], places: Sequence[int
         return [classes.index(name) for name in names]
     if len(missing) < len(names):
         raise unknown("class", missing[0], classes, "figure, options.classes")
-    found = [place for place in places if place < len(classes)]
-    if not found:
+    labels = [place for place in places if place < len(classes)]
+    if not labels:
         raise PenumbraError(
             f"figure: of classes {', '.join(names)} and places {list(places)} the image set, with "
             f"{len(classes)} classes, has none; change options.places"
         )
-    return found
+    return labels

@@ -16,19 +16,19 @@ NAMES = {
 BINS = 20
 
 
-def draw(found: Mapping[str, Any], q: Mapping[str, np.ndarray], title: str, png: Path) -> None:
+def draw(summary: Mapping[str, Any], q: Mapping[str, np.ndarray], title: str, png: Path) -> None:
     """Left: observed share of ID by P(ID), dots as large as their bin. Right: histograms of P(ID).
 
-    `found` is what the calibration tells of itself; `q` holds P(ID) by role.
+    `summary` is what the calibration tells of itself; `q` holds P(ID) by role.
     """
     figure, (left, right) = panels(1, 2, 8.5, 3.4)
-    rows = found["reliability"]
+    rows = summary["reliability"]
     total = sum(row["count"] for row in rows)
     sizes = [15 + 250 * row["count"] / total for row in rows]
     left.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     left.scatter([r["confidence"] for r in rows], [r["frequency"] for r in rows], s=sizes, zorder=3)
     left.set(xlabel="P(ID)", ylabel="observed share of ID", xlim=(0, 1), ylim=(-0.03, 1.03))
-    ece, outside = found["quality"]["ece_width"], found["held_out"]["ece_width"]
+    ece, outside = summary["quality"]["ece_width"], summary["held_out"]["ece_width"]
     left.set_title(f"ECE {ece:.3f}; fitted and measured on halves {outside:.3f}", fontsize=9)
     edges = np.linspace(0, 1, BINS + 1)
     for role, values in q.items():

@@ -14,11 +14,11 @@ ROLES = ("train", "heldout", "test", "shifted")
 
 def run(job: Job) -> None:
     """In eval mode, without augmentation; an image of a class that the model never saw is wrong."""
-    found: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(4, np.int64))
+    counts: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(4, np.int64))
     columns = ["image_set", "label", "logits"]
     for whole in stream_parquet(job.input("outputs"), columns, "role", ROLES):
         for name, part in groups(whole, "image_set"):
-            found[name, part["role"][0].as_py()] += _counts(part)
+            counts[name, part["role"][0].as_py()] += _counts(part)
     rows = [
         {
             "image_set": name,
@@ -28,7 +28,7 @@ def run(job: Job) -> None:
             "n_matched": int(n_matched),
             "matched_accuracy": float(right_matched / n_matched) if n_matched else 0.0,
         }
-        for (name, role), (n, right, n_matched, right_matched) in found.items()
+        for (name, role), (n, right, n_matched, right_matched) in counts.items()
     ]
     write_parquet(job.outputs["accuracy"], table(rows), job.provenance())
     job.record(job.outputs["accuracy"])

@@ -30,7 +30,7 @@ def run(job: Job) -> None:
     q = under(config["prior"], fitted, n_id, n_ood)
     keys = [f"{role}/{i}" for i, role in enumerate(roles[seen])]
     seed = derive("calibration", *job.wildcards.values())
-    found = {
+    summary = {
         "parameters": parameters,
         "n_id": n_id,
         "n_ood": n_ood,
@@ -39,15 +39,15 @@ def run(job: Job) -> None:
         "reliability": reliability(fitted[seen], is_id[seen]),
     }
     job.report(
-        f"ECE {found['quality']['ece_width']:.4f}, on held-out halves "
-        f"{found['held_out']['ece_width']:.4f}"
+        f"ECE {summary['quality']['ece_width']:.4f}, on held-out halves "
+        f"{summary['held_out']['ece_width']:.4f}"
     )
     names = ("image_set", "role", "outlier", "label", "energy")
     table = rows.select(names).append_column("q", column(q))
-    table = table.replace_schema_metadata({"calibration": dumps(found)})
+    table = table.replace_schema_metadata({"calibration": dumps(summary)})
     title = "/".join(job.wildcards[key] for key in ("recipe", "calibration"))
     draw(
-        found,
+        summary,
         {role: q[roles == role] for role in dict.fromkeys(roles)},
         title,
         job.outputs["diagram"],

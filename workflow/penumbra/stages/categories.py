@@ -25,7 +25,7 @@ def run(job: Job) -> None:
     pixels = np.stack([from_png(data, config["size"]) for data in rows["image"].to_pylist()])
     own = from_table(read_parquet(job.input("train"))).classes
     judge = job.inputs.get("judge", [None])[0]
-    found, classes = load("outliers.judges", config["judge"]).probabilities(
+    probabilities, classes = load("outliers.judges", config["judge"]).probabilities(
         pixels, config["classes"] or own, judge, config
     )
     if set(own).isdisjoint(classes):
@@ -40,9 +40,9 @@ def run(job: Job) -> None:
         {
             "outlier": column(names),
             "label": column(labels),
-            "category": column(categories(found, places[labels], config["threshold"])),
-            "recognised": column([classes[i] for i in found.argmax(1)]),
-            "probability": column(found.max(1).astype(np.float64)),
+            "category": column(categories(probabilities, places[labels], config["threshold"])),
+            "recognised": column([classes[i] for i in probabilities.argmax(1)]),
+            "probability": column(probabilities.max(1).astype(np.float64)),
             "kept": column(np.array([name in kept for name in names])),
         }
     )

@@ -39,7 +39,7 @@ def run(job: Job) -> None:
     starts = matrix(rows["representation"])[[anchor.row for anchor in anchors]]
     seeds = [anchor.seed(config["seed"], "embedding") for anchor in anchors]
     known = rdm_labels(job, rdm, anchors, classes)
-    found = np.empty_like(starts)
+    embeddings = np.empty_like(starts)
     for scale in scales:
         at = [i for i, anchor in enumerate(anchors) if anchor.scale == scale]
         if at:
@@ -47,8 +47,8 @@ def run(job: Job) -> None:
             sampler = Sampler(rdm, Guidance(scale=scale, **guidance), dtype, graphs)
             chosen = None if known is None else known[at]
             sampled = sampler.sample(torch.from_numpy(starts[at]), [seeds[i] for i in at], chosen)
-            found[at] = sampled.cpu().numpy()
-    table = embedding_table(anchors, seeds, found, starts, encoder_of(rows))
+            embeddings[at] = sampled.cpu().numpy()
+    table = embedding_table(anchors, seeds, embeddings, starts, encoder_of(rows))
     cosine = numbers(table["cosine"]).mean() if len(anchors) else 0
     norm = numbers(table["norm"]).mean()
     job.report(f"{len(anchors)} outliers; cosine to the anchor {cosine:.3f}, norm {norm:.2f}")

@@ -34,10 +34,10 @@ def images_arrays(job: Job, names: list[str]) -> dict[str, np.ndarray]:
     """
     role, path = job.config["role"], job.input("outputs")
     parts = stream_parquet(path, ["label"], "role", [role])
-    found = [numbers(part["label"]) for part in parts]
-    if not found:
+    label_parts = [numbers(part["label"]) for part in parts]
+    if not label_parts:
         raise PenumbraError(f"{path}: holds no {role} images; {seals.remake(path)}")
-    labels = np.concatenate(found)
+    labels = np.concatenate(label_parts)
     chosen = balanced(labels, job.config["images"])
     arrays = {"labels": labels[chosen]}
     start = 0

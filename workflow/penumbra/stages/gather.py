@@ -27,17 +27,17 @@ def whole_of(shards: list[Path]) -> dict[str, Any]:
     Raises:
         PenumbraError: the shards were made by different code, configs or inputs.
     """
-    found = [provenance_of(shard) for shard in shards]
-    for provenance in found:
+    provenances = [provenance_of(shard) for shard in shards]
+    for provenance in provenances:
         provenance["wildcards"].pop("shard")
         provenance.pop(ARTIFACT, None)
-    for shard, provenance in zip(shards, found, strict=True):
-        if dumps(provenance) != dumps(found[0]):
+    for shard, provenance in zip(shards, provenances, strict=True):
+        if dumps(provenance) != dumps(provenances[0]):
             raise PenumbraError(
                 f"{shard}: was not made as {shards[0]} was, so both are no parts of one whole; "
                 f"{seals.remake(shard)}"
             )
-    return found[0]
+    return provenances[0]
 
 
 def in_order(shards: list[Path]) -> Iterator[pa.Table]:

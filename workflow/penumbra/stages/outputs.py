@@ -20,9 +20,9 @@ def run(job: Job) -> None:
         for group in image_groups(job, list(listed)):
             role = listed[group.name]
             group = as_known(group, role, classes)
-            found = reader.outputs(group.images.pixels)
+            outputs = reader.outputs(group.images.pixels)
             columns = group.identified(role)
-            yield pa.table(columns | {key: vectors(value) for key, value in found.items()})
+            yield pa.table(columns | {key: vectors(value) for key, value in outputs.items()})
 
     write_parquet(job.outputs["outputs"], tables(), job.provenance())
     job.record(job.outputs["outputs"])

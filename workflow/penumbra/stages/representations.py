@@ -56,8 +56,8 @@ def represented(encoder: MoCo, images: ImageSet, batch_size: int, name: str) -> 
     """
     device = next(encoder.parameters()).device
     batches = torch.from_numpy(images.pixels).split(batch_size)
-    found = [encoder.represent(encoder.inputs(x.to(device))).float().cpu() for x in batches]
-    values = torch.cat(found)
+    encoded = [encoder.represent(encoder.inputs(x.to(device))).float().cpu() for x in batches]
+    values = torch.cat(encoded)
     bad = (~values.isfinite()).any(1).nonzero()
     if len(bad):
         raise PenumbraError(

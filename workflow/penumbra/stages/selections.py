@@ -23,13 +23,13 @@ def run(job: Job) -> None:
     else:
         names, q = [n for path in job.inputs["scored"] for n in _names(path)], None
     seed = derive("selection", config["outliers"], job.wildcards["seed"])
-    found = select(names, q, Filter.of(config["options"]), seed)
-    note = found.note and f"seed {job.wildcards['seed']}: {found.note}"
-    job.report(f"{found.kept.sum()} of {len(names)} outliers kept{'; ' + note if note else ''}")
-    columns = {"outlier": column(names), "kept": column(found.kept)}
+    selection = select(names, q, Filter.of(config["options"]), seed)
+    note = selection.note and f"seed {job.wildcards['seed']}: {selection.note}"
+    job.report(f"{selection.kept.sum()} of {len(names)} outliers kept{'; ' + note if note else ''}")
+    columns = {"outlier": column(names), "kept": column(selection.kept)}
     if q is not None:
         columns["q"] = column(q)
-    meta = {"histogram": dumps(found.histogram), **noted(note)}
+    meta = {"histogram": dumps(selection.histogram), **noted(note)}
     table = pa.table(columns).replace_schema_metadata(meta)
     write_parquet(job.outputs["selection"], table, seeded(job.provenance(), seed))
     job.record(job.outputs["selection"])

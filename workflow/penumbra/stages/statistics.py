@@ -29,9 +29,9 @@ def run(job: Job) -> None:
 
     def tables():
         for group in image_groups(job, list(listed)):
-            found = reader.channels(group.images.pixels, block, STATISTICS)
+            channels = reader.channels(group.images.pixels, block, STATISTICS)
             columns = group.identified(listed[group.name])
-            yield pa.table(columns | {key: vectors(value) for key, value in found.items()})
+            yield pa.table(columns | {key: vectors(value) for key, value in channels.items()})
 
     write_parquet(job.outputs["statistics"], tables(), provenance)
     rows = [{"block": b, "norm_ratio": r, "chosen": b == block} for b, r in ratios.items()]

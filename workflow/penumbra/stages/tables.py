@@ -21,6 +21,8 @@ SCHEMA = pa.schema(
         ("values", pa.list_(pa.float64())),
         ("mean", pa.float64()),
         ("std", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
         ("equal", pa.float64()),
         ("rank", pa.int32()),
         ("missing", pa.string()),
@@ -34,7 +36,7 @@ def run(job: Job) -> None:
     """Evaluate the cells and write them in every format."""
     config = job.config
     reported = job.inputs.get("reported", [None])[0]
-    cells = evaluate(config["cells"], read_reported(reported))
+    cells = evaluate(config["cells"], read_reported(reported), config["confidence"])
     notes = [*caption(config), *fallbacks(config["selections"]), *told(cells)]
     meta = {"title": config["title"], "notes": dumps(notes)}
     table = pa.Table.from_pylist(cells, schema=SCHEMA.with_metadata(meta))
@@ -62,8 +64,19 @@ def caption(config: dict) -> list[str]:
         )
         if benchmark["absent"]:
             lines.append(f"Missing here: {', '.join(benchmark['absent'])}.")
+    if any(cell["scorer"] for cell in config["cells"]):
+        lines.append(compared(config["confidence"], len(seeds)))
     protocol = "Scores: larger is more ID; FPR95 with ID positive at the recall nearest to 95 %."
     return [*lines, *config["notes"], protocol]
+
+
+def compared(confidence: float, seeds: int) -> str:
+    """What bold says, and what intervals are over."""
+    over = "test images and seeds" if seeds > 1 else "test images alone, as there is one seed"
+    return (
+        f"Bold: the best of a column and backbone, and all that cannot be told from it at "
+        f"{confidence:.0%}, over {over}."
+    )
 
 
 def fallbacks(selections: dict[str, list[str]]) -> list[str]:

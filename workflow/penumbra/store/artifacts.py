@@ -209,9 +209,9 @@ def provenance_of(path: str | Path) -> dict[str, Any]:
         raise PenumbraError(f"{path}: provenance lies in .parquet and .safetensors files")
     if text is None:
         raise PenumbraError(f"{path}: carries no provenance, so this project did not write it")
-    found = json.loads(text)
-    found.pop("seal", None)
-    return found
+    provenance = json.loads(text)
+    provenance.pop("seal", None)
+    return provenance
 
 
 def _header(path: Path) -> dict[str, Any]:

@@ -50,10 +50,10 @@ def check(path: Path, ours: bool = False) -> str:
             if path.suffix in (PARQUET, CHECKPOINT) and (ours or inside):
                 raise damaged(path, str(error)) from error
             return sha256(path)
-        found = _digest(file, at)
-    if found != sealed:
-        raise damaged(path, f"its bytes give {found[:16]}, sealed as {sealed[:16]}")
-    return found
+        digest = _digest(file, at)
+    if digest != sealed:
+        raise damaged(path, f"its bytes give {digest[:16]}, sealed as {sealed[:16]}")
+    return digest
 
 
 def sealed(path: Path) -> str | None:

@@ -39,8 +39,8 @@ def fit(
     """
     if parameters not in PARAMETERS:
         raise unknown("parameters", parameters, PARAMETERS, "calibration beta")
-    found = standardisation(energy, is_id, input)
-    energy = standardised(energy, found)
+    centring = standardisation(energy, is_id, input)
+    energy = standardised(energy, centring)
     log_s, log_rest = log_scores(energy)
     features = np.stack([log_s, -log_rest], 1)
     saturated = energy.max() <= -SATURATED or energy.min() >= SATURATED
@@ -53,7 +53,7 @@ def fit(
     else:  # log s - log(1 - s) = -E
         slopes, c = logistic.fit(-energy[:, None], is_id, intercept=parameters != "a", bounded=True)
         a = b = slopes[0]
-    return {"a": [float(a)], "b": [float(b)], "c": [float(c)], **found}
+    return {"a": [float(a)], "b": [float(b)], "c": [float(c)], **centring}
 
 
 def probability(energy: np.ndarray, parameters: Mapping[str, Sequence[float]]) -> np.ndarray:

@@ -17,11 +17,11 @@ def fit(
     Raises:
         PenumbraError: bad energies or labels.
     """
-    found = standardisation(energy, is_id, input)
+    centring = standardisation(energy, is_id, input)
     map_ = IsotonicRegression(increasing=True, out_of_bounds="clip")
-    map_.fit(-standardised(energy, found), is_id.astype(np.float64))
+    map_.fit(-standardised(energy, centring), is_id.astype(np.float64))
     steps = {"thresholds": map_.X_thresholds_.tolist(), "q": map_.y_thresholds_.tolist()}
-    return {**steps, **found}
+    return {**steps, **centring}
 
 
 def probability(energy: np.ndarray, parameters: Mapping[str, Sequence[float]]) -> np.ndarray:

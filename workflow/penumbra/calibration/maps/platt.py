@@ -19,10 +19,10 @@ def fit(
     Raises:
         PenumbraError: bad energies or labels.
     """
-    found = standardisation(energy, is_id, input)
-    features = -standardised(energy, found)[:, None]
+    centring = standardisation(energy, is_id, input)
+    features = -standardised(energy, centring)[:, None]
     (slope,), c = logistic.fit(features, is_id, intercept=True, bounded=True)
-    return {"slope": [float(slope)], "c": [c], **found}
+    return {"slope": [float(slope)], "c": [c], **centring}
 
 
 def probability(energy: np.ndarray, parameters: Mapping[str, Sequence[float]]) -> np.ndarray:

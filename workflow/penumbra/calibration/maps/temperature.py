@@ -26,12 +26,12 @@ def fit(
     Raises:
         PenumbraError: bad energies or labels.
     """
-    found = standardisation(energy, is_id, input)
-    energy = standardised(energy, found)
+    centring = standardisation(energy, is_id, input)
+    energy = standardised(energy, centring)
     size = np.sqrt((energy**2).mean())
     (slope,), _ = logistic.fit(-energy[:, None] / size, is_id, intercept=False, bounded=True)
     relative = np.clip(slope, 1 / HIGHEST, 1 / LOWEST)
-    return {"temperature": [float(size / relative)], **found}
+    return {"temperature": [float(size / relative)], **centring}
 
 
 def probability(energy: np.ndarray, parameters: Mapping[str, Sequence[float]]) -> np.ndarray:

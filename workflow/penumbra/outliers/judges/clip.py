@@ -28,11 +28,11 @@ def probabilities(
     model.eval().to(config["device"])
     with torch.inference_mode():
         words = processor(text=texts, return_tensors="pt", padding=True).to(config["device"])
-        found = []
+        batches = []
         for start in range(0, len(pixels), config["batch_size"]):
             part = pixels[start : start + config["batch_size"]]
             images = [Image.fromarray(image.transpose(1, 2, 0)) for image in part]
             inputs = processor(images=images, return_tensors="pt").to(config["device"])
             logits = model(**words, **inputs).logits_per_image
-            found.append(logits.float().softmax(1).cpu().numpy())
-    return np.concatenate(found), list(classes)
+            batches.append(logits.float().softmax(1).cpu().numpy())
+    return np.concatenate(batches), list(classes)

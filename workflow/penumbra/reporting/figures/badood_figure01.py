@@ -100,10 +100,10 @@ def _energies(files: Sequence[Path]) -> list[str]:
 
 
 def _calibrations(files: Sequence[Path]) -> list[str]:
-    found = json.loads(read_parquet(files[0], ["q"]).schema.metadata[b"calibration"])
-    values = {name: value for name, value in found["parameters"].items() if len(value) == 1}
+    summary = json.loads(read_parquet(files[0], ["q"]).schema.metadata[b"calibration"])
+    values = {name: value for name, value in summary["parameters"].items() if len(value) == 1}
     shown = [f"{name} {values[name][0]:.2g}" for name in values if name not in ("centre", "scale")]
-    return [", ".join(shown), f"ECE {found['quality']['ece_width']:.3f}"]
+    return [", ".join(shown), f"ECE {summary['quality']['ece_width']:.3f}"]
 
 
 def _selections(files: Sequence[Path]) -> list[str]:

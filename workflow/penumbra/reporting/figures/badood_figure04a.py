@@ -37,12 +37,12 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     sets = {role: OutlierSet(files[role]) for role in options["sets"] if role in files}
     count = _common(sets.values(), len(classes), options["per_category"])
     measured = {
-        role: _measured(_by_category(found, len(classes), count), found, judge, side, options)
-        for role, found in sets.items()
+        role: _measured(_by_category(outliers, len(classes), count), outliers, judge, side, options)
+        for role, outliers in sets.items()
     }
     figure, axes = panels(1, len(MEASURES), 3.9 * len(MEASURES), 3.7)
     for axis, (measure, (name, number)) in zip(axes, MEASURES.items(), strict=True):
-        values = {role: found[measure] for role, found in measured.items()}
+        values = {role: measures[measure] for role, measures in measured.items()}
         bars(axis, options["sets"], values, config["labels"], config["missing"], number)
         axis.set_title(name, fontsize=9)
     figure.suptitle(
@@ -61,7 +61,7 @@ def _common(sets: Iterable[OutlierSet], categories: int, most: int) -> int:
 
     The measures grow with the number of images.
     """
-    counts = [np.bincount(found.labels, minlength=categories).min() for found in sets]
+    counts = [np.bincount(outliers.labels, minlength=categories).min() for outliers in sets]
     if not min(counts):
         raise PenumbraError("figure: an outlier set has none of one category; look at its shards")
     return min(most, *map(int, counts))

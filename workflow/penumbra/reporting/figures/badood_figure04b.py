@@ -19,8 +19,8 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     figure, axes = panels(1, 2, 12, 4.2)
     for axis, (metric, name) in zip(axes, METRICS.items(), strict=True):
         values = {
-            role: over_seeds(found, config["scorers"][role], metric)
-            for role, found in files.items()
+            role: over_seeds(paths, config["scorers"][role], metric)
+            for role, paths in files.items()
         }
         bars(axis, order, values, config["labels"], config["missing"], ".2f", 100)
         axis.set_title(name, fontsize=9)

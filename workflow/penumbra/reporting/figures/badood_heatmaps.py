@@ -97,10 +97,10 @@ def probability(energy: np.ndarray, calibration: Path, scores: Path) -> np.ndarr
             f"{calibration}: maps {made['config']['input']}, which images of the grid have no "
             "scores of; name a calibration with the input sigmoid_energy"
         )
-    found = json.loads(read_parquet(calibration, ["q"]).schema.metadata[b"calibration"])
+    summary = json.loads(read_parquet(calibration, ["q"]).schema.metadata[b"calibration"])
     module = load("calibration.maps", made["config"]["module"])
-    q = module.probability(energy, found["parameters"])
-    return under(made["config"]["prior"], q, found["n_id"], found["n_ood"])
+    q = module.probability(energy, summary["parameters"])
+    return under(made["config"]["prior"], q, summary["n_id"], summary["n_ood"])
 
 
 def _levels(axis, means: np.ndarray) -> None:

@@ -31,9 +31,9 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     labels = places_of(classes, options["classes"], options["places"])
     figure, axes = panels(len(labels), 4, 6, 1.65 * len(labels) + 0.9)
     for i, label in enumerate(labels):
-        found = examples([row for row in judged if row["label"] == label])
+        chosen = examples([row for row in judged if row["label"] == label])
         line = axes[4 * i : 4 * i + 4]
-        first = next(iter(found.values()), None)
+        first = next(iter(chosen.values()), None)
         if first is None:
             _absent(line[0])
         else:
@@ -41,12 +41,12 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
             line[0].imshow(anchor_pixels(files["train"][0], [anchor])[0].transpose(1, 2, 0))
         line[0].set_ylabel(classes[label], fontsize=10)
         for axis, kind in zip(line[1:], KINDS, strict=True):
-            if kind not in found:
+            if kind not in chosen:
                 _absent(axis)
                 continue
-            axis.imshow(outliers.pixels(rows[found[kind]["outlier"]]).transpose(1, 2, 0))
+            axis.imshow(outliers.pixels(rows[chosen[kind]["outlier"]]).transpose(1, 2, 0))
             if kind != COVARIATE:
-                axis.set_xlabel(named(found[kind]), fontsize=8)
+                axis.set_xlabel(named(chosen[kind]), fontsize=8)
     for axis, name in zip(axes, ("ID", *KINDS.values()), strict=False):
         axis.set_title(name, fontsize=9)
     for axis in axes:
@@ -66,13 +66,13 @@ def examples(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
 
     The judge's surest one, for OOD-III that in which it recognises least.
     """
-    found = {}
+    chosen = {}
     for kind in KINDS:
         of_kind = [row for row in rows if row["category"] == kind]
         if of_kind:
             clearest = min if kind == SEVERE else max
-            found[kind] = clearest(of_kind, key=lambda row: (row["probability"], row["outlier"]))
-    return found
+            chosen[kind] = clearest(of_kind, key=lambda row: (row["probability"], row["outlier"]))
+    return chosen
 
 
 def named(row: dict[str, Any]) -> str:

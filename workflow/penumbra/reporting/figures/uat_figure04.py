@@ -28,10 +28,10 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     with torch.inference_mode():
         x = next(reader.batches(pixels))
         maps = reader.model.maps(x, (block,), reader.perturb)[block].relu()
-    found = statistics(maps)
+    channels = statistics(maps)
     plain = maps.mean(1).numpy()
-    weighted = (maps * found["max"][:, :, None, None]).mean(1).numpy()
-    arrays = {name: value.numpy() for name, value in found.items()}
+    weighted = (maps * channels["max"][:, :, None, None]).mean(1).numpy()
+    arrays = {name: value.numpy() for name, value in channels.items()}
     scores = {"UAT": ccfn(arrays, "none"), "UAT + CCFN": ccfn(arrays, "max")}
     figure, axes = panels(3, len(columns), 1.25 * len(columns), 4.4)
     for j, (kind, _) in enumerate(columns):

@@ -17,10 +17,10 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     """The map as RGB around grey, its absolute values, and its log spectrum."""
     contrast = config["options"]["contrast"]
     std = np.array(config["networks"]["model"]["normalisation"]["std"])[:, None, None]
-    found = perturbation(read_checkpoint(files["model"][0]))
-    if found is None:
+    perturb = perturbation(read_checkpoint(files["model"][0]))
+    if perturb is None:
         raise ValueError(f"{files['model'][0]} holds no universal map")
-    values = found[1][0].numpy() * std  # from normalised to pixel units of [0, 1]
+    values = perturb[1][0].numpy() * std  # from normalised to pixel units of [0, 1]
     figure, (rgb, size, power) = panels(1, 3, 10.5, 3.6)
     rgb.imshow(np.clip(0.5 + contrast * values, 0, 1).transpose(1, 2, 0))
     rgb.set_title(f"map × {contrast} around grey", fontsize=9)

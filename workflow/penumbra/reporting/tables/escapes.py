@@ -26,9 +26,9 @@ def markdown(text: str) -> str:
     return MARKDOWN.sub(_escaped, " ".join(text.split()))
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escaped(match: re.Match[str]) -> str:
     # At the start of a line "1." begins a list; the dot is what a backslash makes plain.
-    return found[0] + "\\" if found[0].isdigit() else "\\" + found[0]
+    return match[0] + "\\" if match[0].isdigit() else "\\" + match[0]
 
 
 def tex(text: str) -> str:

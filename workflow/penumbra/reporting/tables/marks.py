@@ -1,9 +1,10 @@
 """What tables mark: best and second best of a column, and scores that tell nothing apart."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from penumbra.evaluation.metrics import METRICS, PERCENT
+from penumbra.evaluation.resampling import Sample, interval, told_apart
 
 MARKS = {
     "†": "tells nothing apart: all scores are equal here.",
@@ -28,6 +29,9 @@ def told(cells: Iterable[Mapping[str, Any]]) -> list[str]:
     rows = [cell["row_label"] for cell in listed if cell["missing"] == NOT_FINITE]
     if rows:
         lines.append(f"{', '.join(dict.fromkeys(rows))}: – stands where a number is not finite.")
+    gone = [cell["row_label"] for cell in listed if cell["missing"] not in (None, NOT_FINITE)]
+    if gone and any(cell["rank"] for cell in listed):
+        lines.append(f"Not compared, as they are not computed: {', '.join(dict.fromkeys(gone))}.")
     return lines
 
 
@@ -43,22 +47,53 @@ def equal_share(rows: list[Mapping[str, Any]], metric: str) -> float | None:
     return sum(tuple(row[key] for key in keys) == (0.5, 1.0) for row in rows) / len(rows)
 
 
-def rank(rows: list[dict[str, Any]]) -> None:
-    """Set the rank of cells: 1 and 2 for the best and second best mean of a column.
+def rank(
+    rows: list[dict[str, Any]],
+    samples: Sequence[Sample],
+    backbones: Sequence[str | None],
+    confidence: float,
+) -> None:
+    """Set the rank of cells: 1 for the best of a column and all that cannot be told from it.
 
-    Equal means share a rank. Without rank stay: cells alone in their column, columns whose means
-    are all the same, scores that are all equal, and numbers that print as the worst there is.
+    2 is the best of those that are told from it. Compared are the cells of one column, metric and
+    backbone, each with the best, by paired resamples, at the level `confidence` for all of them
+    together (Holm). Without rank stay: cells alone in their group, groups whose means are all the
+    same, scores that are all equal, and numbers that print as the worst there is.
     """
-    columns = {(row["column"], row["metric"]) for row in rows if METRICS[row["metric"]].better}
-    for column in columns:
-        there = [r for r in rows if (r["column"], r["metric"]) == column and r["mean"] is not None]
-        if len({r["mean"] for r in there}) < 2:
-            continue
-        from_above = METRICS[column[1]].better == "high"
-        order = sorted({r["mean"] for r in there if _rankable(r)}, reverse=from_above)
-        for row in filter(_rankable, there):
-            place = order.index(row["mean"]) + 1
-            row["rank"] = place if place <= 2 else None
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for place, (row, backbone) in enumerate(zip(rows, backbones, strict=True)):
+        if METRICS[row["metric"]].better and row["mean"] is not None:
+            groups.setdefault((row["column"], row["metric"], backbone), []).append(place)
+    for (_, metric, _), places in groups.items():
+        if len({rows[place]["mean"] for place in places}) > 1:
+            sign = 1 if METRICS[metric].better == "high" else -1
+            able = [place for place in places if _rankable(rows[place])]
+            able.sort(key=lambda place: -sign * rows[place]["mean"])
+            _rank_group(rows, samples, able, confidence)
+
+
+def _rank_group(
+    rows: list[dict[str, Any]], samples: Sequence[Sample], places: list[int], confidence: float
+) -> None:
+    """Rank cells that are in order, the best first."""
+    if not places:
+        return
+    best, *others = places
+    p_values = [_p_value(samples[best], samples[place]) for place in others]
+    apart = [
+        p for p, is_apart in zip(others, told_apart(p_values, confidence), strict=True) if is_apart
+    ]
+    for place in {*places} - {*apart}:
+        rows[place]["rank"] = 1
+    for place in apart:
+        if rows[place]["mean"] == rows[apart[0]]["mean"]:
+            rows[place]["rank"] = 2
+
+
+def _p_value(best: Sample, other: Sample) -> float:
+    """How likely two numbers differ so much by chance; 1 where that cannot be said."""
+    difference = interval(best.less(other))
+    return 1.0 if difference is None else difference.p_value()
 
 
 def _rankable(row: Mapping[str, Any]) -> bool:

@@ -30,7 +30,7 @@ td.small { text-align: left; }
 </style></head><body><div class="scroll"><table>
 <caption><strong>{{ table.title }}</strong>
 {%- for line in table.notes %}<br>{{ line }}{% endfor %}
-<br>Printed numbers are the paper's, on its own data and networks.</caption>
+<br>Small below a number: its interval. Printed numbers are the paper's, on its own data.</caption>
 <thead><tr><th></th>
 {%- for label, span in table.groups %}
 <th colspan="{{ span }}" scope="colgroup">{{ label }}</th>{% endfor %}</tr>
@@ -44,6 +44,8 @@ td.small { text-align: left; }
 {%- else %}{% for cell in cells %}
 <td><span class="{{ cell.mark }}">{{ cell.text or "–" }}</span>{{ cell.sign }}
 {%- if cell.std %} <span class="small">± {{ cell.std }}</span>{% endif %}
+{%- if cell.interval[0] %}
+<br><span class="small">{{ cell.interval | join(" to ") }}</span>{% endif %}
 {%- if cell.reported %}<br><span class="small">printed {{ cell.reported }}</span>{% endif %}</td>
 {%- endfor %}{% endif %}</tr>
 {%- endfor %}
@@ -55,14 +57,15 @@ td.small { text-align: left; }
 class Shown:
     """One cell as text.
 
-    `mark` is best, second or empty; `sign` one of `marks.MARKS`, where all its scores are equal, or
-    empty.
+    `mark` is best (or not told from it), second or empty; `interval` its two ends; `sign` one of
+    `marks.MARKS`, where all its scores are equal, or empty.
     """
 
     text: str
     std: str
     mark: str
     sign: str
+    interval: tuple[str, str]
     reported: str
 
 
@@ -104,10 +107,13 @@ def _show(cell: dict[str, Any]) -> Shown:
     if printed and cell["reported_std"]:
         printed += f" ± {cell['reported_std']}"
     if cell["mean"] is None:
-        return Shown("", "", "", "", printed)
+        return Shown("", "", "", "", ("", ""), printed)
     mark = {1: "best", 2: "second"}.get(cell["rank"], "")
     std = "" if cell["std"] is None else number(cell["std"], cell["metric"])
-    return Shown(number(cell["mean"], cell["metric"]), std, mark, sign(cell["equal"]), printed)
+    ends = (cell.get("low"), cell.get("high"))  # tables of an older version have none
+    low, high = ("" if end is None else number(end, cell["metric"]) for end in ends)
+    mean = number(cell["mean"], cell["metric"])
+    return Shown(mean, std, mark, sign(cell["equal"]), (low, high), printed)
 
 
 def number(value: float, metric: str) -> str:
@@ -117,7 +123,7 @@ def number(value: float, metric: str) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Mean, deviation and printed number as columns of their own; numbers carry no marks.
+    """Mean, deviation, interval and printed number in columns of their own, without marks.
 
     The last but one column names the columns whose scores tell nothing apart, with their marks.
     """
@@ -125,11 +131,11 @@ def to_csv(table: Table) -> str:
     writer = csv.writer(text, lineterminator="\n")
     names = [label for label, span in table.groups for _ in range(span)]
     columns = [f"{name} {head}".strip() for name, head in zip(names, table.heads, strict=True)]
-    kinds = ("mean", "std", "reported")
+    kinds = ("mean", "std", "low", "high", "reported")
     told = ("all scores equal in", "not computed because")
     writer.writerow(["row", *(f"{c} {k}" for c in columns for k in kinds), *told])
     for label, reason, cells in table.rows:
-        values = [v for cell in cells for v in (cell.text, cell.std, cell.reported)]
+        values = [v for cell in cells for v in (cell.text, cell.std, *cell.interval, cell.reported)]
         equal = [f"{c} {cell.sign}" for c, cell in zip(columns, cells, strict=True) if cell.sign]
         writer.writerow([label, *values, "; ".join(equal), reason or ""])
     return text.getvalue()

@@ -66,7 +66,7 @@ def one_cell(file: Path, row: str, column: str) -> str:
     ]
     lines += [f"scorer     {planned['scorer']}"] if planned["scorer"] else []
     lines += [f"image sets {', '.join(planned['sets'])}"] if planned["sets"] else []
-    lines += _numbers(cell, planned["files"], config["seeds"])
+    lines += _numbers(cell, planned["files"], config)
     return "\n".join(lines)
 
 
@@ -80,11 +80,11 @@ def _column_names(cell: dict[str, Any]) -> tuple[str, ...]:
 def _place(kind: str, wanted: str, names: list[tuple[str, ...]], file: Path) -> int:
     """Place from 0 of a name, or of a number from 1, among the names of rows or columns."""
     lowered = [tuple(name.casefold() for name in alike) for alike in names]
-    found = [i for i, alike in enumerate(lowered) if wanted.casefold() in alike]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        numbers = ", ".join(str(i + 1) for i in found)
+    places = [i for i, alike in enumerate(lowered) if wanted.casefold() in alike]
+    if len(places) == 1:
+        return places[0]
+    if places:
+        numbers = ", ".join(str(i + 1) for i in places)
         raise PenumbraError(f"{file}: {kind}s {numbers} are all called {wanted!r}; give a number")
     if not wanted.isdecimal():
         raise unknown(kind, wanted, (alike[min(1, len(alike) - 1)] for alike in names), str(file))
@@ -93,8 +93,8 @@ def _place(kind: str, wanted: str, names: list[tuple[str, ...]], file: Path) -> 
     return int(wanted) - 1
 
 
-def _numbers(cell: dict[str, Any], files: list[str], seeds: list[int]) -> list[str]:
-    metric = cell["metric"]
+def _numbers(cell: dict[str, Any], files: list[str], config: dict[str, Any]) -> list[str]:
+    metric, seeds = cell["metric"], config["seeds"]
     lines = []
     if cell["missing"]:
         lines.append(f"not computed: {cell['missing']}")
@@ -103,6 +103,9 @@ def _numbers(cell: dict[str, Any], files: list[str], seeds: list[int]) -> list[s
     if cell["std"] is not None:
         shown = number(cell["std"], metric)
         lines.append(f"deviation  {shown}  over {len(cell['values'])} seeds (sample deviation)")
+    if cell.get("low") is not None:  # tables of an older version have no interval
+        low, high = (number(cell[end], metric) for end in ("low", "high"))
+        lines.append(f"interval   {low} to {high}  at {config['confidence']:.0%}")
     if cell.get("equal"):  # tables of an older version do not say
         lines.append(
             f"equal      all scores are equal in {cell['equal']:.0%} of seeds × image sets"

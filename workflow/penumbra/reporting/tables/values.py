@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from penumbra.evaluation.metrics import METRICS
+from penumbra.evaluation.resampling import DRAWS, Sample, draws_of, interval
 from penumbra.reporting.tables.marks import NOT_FINITE, equal_share, rank
 from penumbra.store.artifacts import read_parquet
+from penumbra.store.columns import matrix
 
 
 @cache
@@ -33,8 +35,8 @@ def _shown(cell: Mapping[str, Any], file: str) -> list[dict[str, Any]]:
 
 
 def _of_metrics(cell: Mapping[str, Any], file: str) -> float:
-    found = [row[cell["metric"]] for row in _shown(cell, file)]
-    return math.nan if None in found or not np.isfinite(found).all() else statistics.fmean(found)
+    values = [row[cell["metric"]] for row in _shown(cell, file)]
+    return math.nan if None in values or not np.isfinite(values).all() else statistics.fmean(values)
 
 
 def _of_accuracy(cell: Mapping[str, Any], file: str) -> float:
@@ -93,35 +95,75 @@ def _pooled(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(rules.values())
 
 
-def evaluate(cells: list[dict[str, Any]], reported: list[dict[str, str]]) -> list[dict[str, Any]]:
+def evaluate(
+    cells: list[dict[str, Any]], reported: list[dict[str, str]], confidence: float
+) -> list[dict[str, Any]]:
     """One row a cell: values by seed, mean, sample deviation (two seeds or more), rank, reported.
 
-    `equal` is the share of seeds and image sets whose scores tell nothing apart (see `marks`). A
-    cell with a value that is not finite has no mean and says so in `missing`.
+    `low` and `high` bound the mean of a metric of scores at the level `confidence`. `equal` is the
+    share of seeds and image sets whose scores tell nothing apart (see `marks`). A cell with a value
+    that is not finite has no mean and says so in `missing`.
     """
-    rows = []
-    for cell in cells:
-        values = _values(cell)
-        printed = _printed(cell, reported)
-        finite = all(map(math.isfinite, values))
-        rows.append(
-            {
-                **{
-                    key: cell[key]
-                    for key in ("row", "row_label", "column", "column_label", "metric")
-                },
-                "values": values,
-                "mean": statistics.fmean(values) if values and finite else None,
-                "std": statistics.stdev(values) if len(values) > 1 and finite else None,
-                "equal": _equal(cell),
-                "rank": None,
-                "missing": cell["missing"] if finite else NOT_FINITE,
-                "reported": printed and printed["value"],
-                "reported_std": printed and (printed["std"] or None),
-            }
-        )
-    rank(rows)
+    samples = [Sample(np.array(_values(cell)), _draws(cell)) for cell in cells]
+    rows = [
+        _evaluated(cell, sample, _printed(cell, reported), confidence)
+        for cell, sample in zip(cells, samples, strict=True)
+    ]
+    rank(rows, samples, [cell["backbone"] for cell in cells], confidence)
     return rows
+
+
+def _evaluated(
+    cell: Mapping[str, Any], sample: Sample, printed: Mapping[str, str] | None, confidence: float
+) -> dict[str, Any]:
+    values = sample.values.tolist()
+    finite = all(map(math.isfinite, values))
+    between = interval(sample) if values and _is_of_scores(cell) else None
+    low, high = between.bounds(confidence) if between else (None, None)
+    return {
+        **{key: cell[key] for key in ("row", "row_label", "column", "column_label", "metric")},
+        "values": values,
+        "mean": statistics.fmean(values) if values and finite else None,
+        "std": statistics.stdev(values) if len(values) > 1 and finite else None,
+        "low": low,
+        "high": high,
+        "equal": _equal(cell),
+        "rank": None,
+        "missing": cell["missing"] if finite else NOT_FINITE,
+        "reported": printed and printed["value"],
+        "reported_std": printed and (printed["std"] or None),
+    }
+
+
+def _is_of_scores(cell: Mapping[str, Any]) -> bool:
+    return METRICS[cell["metric"]].artifact == "metrics"
+
+
+def _draws(cell: Mapping[str, Any]) -> np.ndarray:
+    """A cell's value under each seed and resample, (S, DRAWS).
+
+    What is no metric of scores has one value a seed, whatever the images.
+    """
+    if not _is_of_scores(cell):
+        values = np.array(_values(cell))
+        return np.repeat(values[:, None], DRAWS, axis=1)
+    by_seed = [_of_draws(cell, file) for file in cell["files"]]
+    return np.stack(by_seed) if by_seed else np.empty((0, DRAWS))
+
+
+def _of_draws(cell: Mapping[str, Any], file: str) -> np.ndarray:
+    places, columns = _drawn(str(draws_of(Path(file))))
+    rows = [places[cell["scorer"], image_set] for image_set in cell["sets"]]
+    return columns[cell["metric"]][rows].mean(0, dtype=np.float64)
+
+
+@cache
+def _drawn(file: str) -> tuple[dict[tuple[str, str], int], dict[str, np.ndarray]]:
+    """Rows by scorer and image set, and each metric's draws (rows, DRAWS)."""
+    table = read_parquet(file)
+    named = zip(table["scorer"].to_pylist(), table["image_set"].to_pylist(), strict=True)
+    metrics = [name for name in table.column_names if name not in ("scorer", "image_set")]
+    return {key: place for place, key in enumerate(named)}, {m: matrix(table[m]) for m in metrics}
 
 
 def _values(cell: Mapping[str, Any]) -> list[float]:
@@ -134,7 +176,7 @@ def _values(cell: Mapping[str, Any]) -> list[float]:
 
 def _equal(cell: Mapping[str, Any]) -> float | None:
     """Share of a cell's seeds and image sets whose scores are all equal; None: it has no scores."""
-    if METRICS[cell["metric"]].artifact != "metrics":
+    if not _is_of_scores(cell):
         return None
     return equal_share(
         [row for file in cell["files"] for row in _shown(cell, file)], cell["metric"]

@@ -19,14 +19,14 @@ def fixed_arrays(job: Job) -> dict[str, np.ndarray]:
 
     A last layer without bias, as a cosine head has none, gets zeros.
     """
-    found: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     if "head" in job.inputs:
         head = read_arrays(job.input("head"), list(HEAD.values()))
-        found = {name: head[key] for name, key in HEAD.items() if key in head}
-        found.setdefault("bias", np.zeros(len(found["weight"]), found["weight"].dtype))
+        arrays = {name: head[key] for name, key in HEAD.items() if key in head}
+        arrays.setdefault("bias", np.zeros(len(arrays["weight"]), arrays["weight"].dtype))
     if "fitted" in job.inputs:
-        found |= read_arrays(job.input("fitted"))
-    return found
+        arrays |= read_arrays(job.input("fitted"))
+    return arrays
 
 
 def scored_model(job: Job) -> str:

@@ -120,15 +120,15 @@ def _checked(inputs: Mapping[str, list[Path]]) -> dict[str, str]:
 
 
 def _named(pairs: list[str]) -> dict[str, list[Path]]:
-    found: dict[str, list[Path]] = {}
+    paths: dict[str, list[Path]] = {}
     name = ""
     for pair in pairs:
         head, equals, tail = pair.partition("=")
         if equals and head.isidentifier():
             name, pair = head, tail
         if pair:  # an optional input that is not there leaves `name=`
-            found.setdefault(name, []).append(Path(pair))
-    return found
+            paths.setdefault(name, []).append(Path(pair))
+    return paths
 
 
 def main(stage: Callable[[Job], None]) -> None:

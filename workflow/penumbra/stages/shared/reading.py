@@ -145,7 +145,7 @@ def as_known(group: RowGroup, role: str, classes: list[str]) -> RowGroup:
     if role == "ood" or images.classes == classes:
         return group
     _check_known(group.name, images.classes, classes)
-    found = [classes.index(c) if c in classes else NO_LABEL for c in images.classes]
-    places = np.array([*found, NO_LABEL])  # an image without a label, -1, keeps none
+    indices = [classes.index(c) if c in classes else NO_LABEL for c in images.classes]
+    places = np.array([*indices, NO_LABEL])  # an image without a label, -1, keeps none
     known = dataclasses.replace(images, labels=places[images.labels])
     return dataclasses.replace(group, images=known)

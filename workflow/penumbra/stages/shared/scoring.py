@@ -16,11 +16,11 @@ def one_per_image(values: object, count: int, image_set: str) -> np.ndarray:
         PenumbraError: it is of another shape, or holds no real numbers.
     """
     try:
-        found = np.asarray(values)
+        scores = np.asarray(values)
     except ValueError:  # lists of unequal lengths
-        found = np.asarray(values, object)
-    require(found.shape, count, image_set, None if found.dtype.kind in REAL else found.dtype)
-    return found.astype(np.float64, copy=False)
+        scores = np.asarray(values, object)
+    require(scores.shape, count, image_set, None if scores.dtype.kind in REAL else scores.dtype)
+    return scores.astype(np.float64, copy=False)
 
 
 def require(shape: Sequence[int], count: int, image_set: str, wrong: object | None) -> None:

@@ -26,8 +26,8 @@ def classifier(folder: Path, classes: Sequence[str], prompt: str, device: torch.
     texts = prompts(classes, prompt, "prompt")
     clip, tokenizer = pretrained(folder, CLIPModel, CLIPTokenizer)
     model = Clip(len(classes), clip.config).to(device)
-    found = clip.to(device).eval().state_dict()
-    weights = {name: found[name] for name in model.state_dict() if name in found}
+    state = clip.to(device).eval().state_dict()
+    weights = {name: state[name] for name in model.state_dict() if name in state}
     weights["fc.weight"] = text_embeddings(clip, tokenizer, texts)
     model.load_state_dict(weights)
     return model
@@ -41,11 +41,11 @@ def text_embeddings(clip: Any, tokenizer: Any, texts: Sequence[str]) -> Tensor:
         PenumbraError: a text is longer than CLIP reads.
     """
     longest = clip.config.text_config.max_position_embeddings
-    found = []
+    embeddings = []
     for start in range(0, len(texts), TOGETHER):
         words = tokenizer(list(texts[start : start + TOGETHER]), return_tensors="pt", padding=True)
         if words["input_ids"].shape[1] > longest:
             raise PenumbraError(f"prompt: a class's text has more than CLIP's {longest} tokens")
         pooled = clip.get_text_features(**words.to(clip.device)).pooler_output
-        found.append(F.normalize(pooled, dim=1))
-    return torch.cat(found)
+        embeddings.append(F.normalize(pooled, dim=1))
+    return torch.cat(embeddings)

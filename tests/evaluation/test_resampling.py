@@ -1,0 +1,85 @@
+"""How sure numbers are: the draws, their agreement with DeLong, and what intervals hold."""
+
+import numpy as np
+import pytest
+
+from penumbra.evaluation.metrics import Compared, measured, metrics
+from penumbra.evaluation.resampling import (
+    DRAWS,
+    Interval,
+    Sample,
+    image_draws,
+    interval,
+    told_apart,
+)
+
+
+def test_draws_are_those_of_the_sets_name():
+    first = image_draws("faces", 40)
+    assert first.shape == (DRAWS, 40)
+    assert (first.sum(1) == 40).all()
+    assert np.array_equal(first, image_draws("faces", 40))
+    assert not np.array_equal(first, image_draws("textures", 40))
+
+
+def test_metrics_of_draws_are_those_of_the_images_drawn():
+    rng = np.random.default_rng(0)
+    inliers, outliers = rng.normal(1, 1, 60).round(1), rng.normal(0, 1, 30).round(1)
+    drawn = image_draws("id", 60), image_draws("ood", 30)
+    of = Compared(inliers, outliers, "x", drawn)
+    together = measured(of, of)
+    for draw in range(0, DRAWS, 9):
+        alone = metrics(np.repeat(inliers, drawn[0][draw]), np.repeat(outliers, drawn[1][draw]))
+        for name, values in together.items():
+            assert values[draw] == pytest.approx(alone[name], abs=1e-12), name
+
+
+def delong(inliers, outliers):
+    """Variance of one AUROC (DeLong, DeLong & Clarke-Pearson 1988)."""
+    wins = (inliers[:, None] > outliers) + 0.5 * (inliers[:, None] == outliers)
+    return wins.mean(1).var(ddof=1) / len(inliers) + wins.mean(0).var(ddof=1) / len(outliers)
+
+
+def test_delong_agrees():
+    rng = np.random.default_rng(1)
+    ratios = []
+    for i in range(12):
+        inliers, outliers = rng.normal(1, 1, 300), rng.normal(0, 1, 200)
+        drawn = image_draws(f"id{i}", 300), image_draws(f"ood{i}", 200)
+        of = Compared(inliers, outliers, "x", drawn)
+        ratios.append(measured(of, of)["auroc"].var(ddof=1) / delong(inliers, outliers))
+    assert np.mean(ratios) == pytest.approx(1, abs=0.12)
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    """Values with an effect of the seed and one of the images, which all seeds share."""
+    rng = np.random.default_rng(2)
+    held = 0
+    for _ in range(600):
+        images = rng.normal(0, 0.02)
+        values = 0.8 + images + rng.normal(0, 0.03, 3)
+        draws = values[:, None] + rng.normal(0, 0.02, DRAWS)
+        low, high = interval(Sample(values, draws)).bounds(0.95)
+        held += low < 0.8 < high
+    assert 0.93 < held / 600 < 0.995
+
+
+def test_one_seed_speaks_of_images_alone():
+    draws = np.random.default_rng(3).normal(0.5, 0.1, (1, DRAWS))
+    low, high = interval(Sample(np.array([0.5]), draws)).bounds(0.95)
+    assert high - low == pytest.approx(2 * 1.98 * draws.std(ddof=1), rel=0.01)
+    assert interval(Sample(np.array([np.nan]), draws)) is None
+
+
+def test_what_rows_share_cancels_in_their_difference():
+    shared = np.random.default_rng(4).normal(0, 0.1, (1, DRAWS))
+    one, other = (Sample(np.array([v]), v + shared) for v in (0.9, 0.8))
+    assert interval(one.less(other)).p_value() == 0
+    assert interval(one).error == pytest.approx(0.1, rel=0.2)
+    assert Interval(0.0, 0.0, np.inf).p_value() == 1
+
+
+def test_several_comparisons_are_held_together():
+    assert told_apart([0.01, 0.04, 0.03], 0.95) == [True, False, False]
+    assert told_apart([0.01, 0.02, 0.03], 0.95) == [True, True, True]
+    assert told_apart([], 0.95) == []
