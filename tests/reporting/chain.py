@@ -13,6 +13,7 @@ import torch
 import yaml
 from sklearn.datasets import load_digits
 
+from penumbra.evaluation.resampling import draws_of
 from penumbra.images.image_set import ImageSet, to_table
 from penumbra.networks.inference import build
 from penumbra.outliers.anchors import plan, shard
@@ -224,6 +225,7 @@ def measured(recipe, seed, model_file, rng):
     rows = pa.table({**keys, "score": column(values)})
     scores = put("scores", rows, names, [outputs], place("scores", **names))
     made = {"metrics": place("metrics", **names)}
+    made["draws"] = str(draws_of(Path(made["metrics"])))
     metrics.run(job("metrics", names, {"scores": [scores]}, made))
 
 

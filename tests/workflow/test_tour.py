@@ -9,7 +9,7 @@ FILE = re.compile(r"`((?:[a-z_]+/)+[\w.]+\.(?:py|yaml|smk|md)|Snakefile)`")
 # Where names in code may speak of these; elsewhere each had a second meaning once.
 AT_HOME = {
     "stage": ("stages/", "store/", "planning/", "calls/", "audit/"),
-    "shard": ("planning/", "outliers/", "stages/", "reporting/", "calibration/"),
+    "shard": ("planning/", "training/", "outliers/", "stages/", "reporting/", "calibration/"),
     "part": ("parts/", "planning/", "training/", "stages/", "options/", "outliers/", "audit/"),
 }
 # As published.
@@ -44,7 +44,7 @@ def identifiers(tree):
             yield node.name
         elif isinstance(node, ast.arg):
             yield node.arg
-        elif isinstance(node, ast.Attribute):
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             yield node.attr
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id

@@ -26,8 +26,8 @@ def slices(rows: int, width: int) -> Iterator[slice]:
 def by_rows(reduce: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:
     """`reduce` of blocks of rows: arrays (N, …), each block (n, …) -> (n,); all in all (N,)."""
     reduced = np.empty(len(arrays[0]))
-    for part in slices(len(reduced), max(array.shape[1] for array in arrays)):
-        reduced[part] = reduce(*(array[part] for array in arrays))
+    for block in slices(len(reduced), max(array.shape[1] for array in arrays)):
+        reduced[block] = reduce(*(array[block] for array in arrays))
     return reduced
 
 
@@ -76,10 +76,10 @@ def norms(rows: np.ndarray) -> np.ndarray:
 def unit(rows: np.ndarray) -> np.ndarray:
     """Rows (N, D) over their norms, in their own dtype; a zero vector stays zero."""
     scaled = np.empty_like(rows)
-    for part in slices(*rows.shape):
-        size = norms(rows[part])
+    for block in slices(*rows.shape):
+        size = norms(rows[block])
         size[size == 0] = 1
-        np.divide(rows[part], size.astype(rows.dtype)[:, None], out=scaled[part])
+        np.divide(rows[block], size.astype(rows.dtype)[:, None], out=scaled[block])
     return scaled
 
 
@@ -148,8 +148,8 @@ def second_moment(
     """
     width = features.shape[1]
     total = np.zeros((width, width))
-    for part in slices(*features.shape):
-        apart = features[part] - (centre if labels is None else centre[labels[part]])
+    for block in slices(*features.shape):
+        apart = features[block] - (centre if labels is None else centre[labels[block]])
         total += apart.T @ apart
     return total / len(features)
 

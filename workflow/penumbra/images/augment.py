@@ -103,10 +103,10 @@ class Feeder:
             3,
         )
         images = self.flat.view(-1, height, width, self.shape[0]).index_select(0, rows)
-        found = F.grid_sample(
+        boxes = F.grid_sample(
             images.permute(0, 3, 1, 2).float(), places, padding_mode="border", align_corners=False
         )
-        return found.permute(0, 2, 3, 1)
+        return boxes.permute(0, 2, 3, 1)
 
     def _boxes(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Top, left, height and width, each (n,) whole float32, as torchvision draws them.

@@ -29,13 +29,13 @@ class Digest:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
 
-    def over(self, parts: Iterable[ImageSet]) -> Iterator[ImageSet]:
-        """The same parts, counted in."""
-        for part in parts:
-            self._digest.update(part.pixels.data)
-            self._digest.update(part.labels.data)
-            self._digest.update("\n".join([*part.classes, *part.origins]).encode())
-            yield part
+    def over(self, groups: Iterable[ImageSet]) -> Iterator[ImageSet]:
+        """The same groups, counted in."""
+        for group in groups:
+            self._digest.update(group.pixels.data)
+            self._digest.update(group.labels.data)
+            self._digest.update("\n".join([*group.classes, *group.origins]).encode())
+            yield group
 
     def hex(self) -> str:
         """The digest of what has passed so far."""

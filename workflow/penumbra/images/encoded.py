@@ -27,13 +27,13 @@ class Cache:
     def images(self, group: "RowGroup") -> pa.ChunkedArray:
         """The bytes of a row group's images; threads that want the same one read it once."""
         with self._lock:
-            found = self._kept.pop(group, None)
-            if found is None:
+            contents = self._kept.pop(group, None)
+            if contents is None:
                 while len(self._kept) >= KEPT:  # first, so that no more are ever held at once
                     del self._kept[next(iter(self._kept))]
-                found = read(group.file, group.number)
-            self._kept[group] = found
-            return found
+                contents = read(group.file, group.number)
+            self._kept[group] = contents
+            return contents
 
 
 class RowGroup(NamedTuple):
@@ -56,19 +56,19 @@ class Encoded(NamedTuple):
         Raises:
             ValueError: the row has none, or several images.
         """
-        found = self.cache.images(self.group)[self.row].as_py()
-        if isinstance(found, list):
-            if len(found) != 1:
-                raise ValueError(f"its row holds {len(found)} images in place of one")
-            found = found[0]
-        if isinstance(found, dict):
-            found = found.get("bytes")
-        if found is None:
+        value = self.cache.images(self.group)[self.row].as_py()
+        if isinstance(value, list):
+            if len(value) != 1:
+                raise ValueError(f"its row holds {len(value)} images in place of one")
+            value = value[0]
+        if isinstance(value, dict):
+            value = value.get("bytes")
+        if value is None:
             raise ValueError(
                 "its row has no bytes, and a path alone is not followed; write the image itself "
                 "into the file"
             )
-        return found
+        return value
 
 
 def read(file: Path, number: int) -> pa.ChunkedArray:

@@ -35,9 +35,9 @@ class Folder:
     def _look(self, inside: str, linked: tuple[str, ...]) -> None:
         """Take up the folder `inside/`; `linked` are the folders whose links lead there."""
         try:
-            with os.scandir(self.path / inside) as found:
+            with os.scandir(self.path / inside) as scan:
                 entries = sorted(
-                    (entry for entry in found if not is_left_out(entry.name)),
+                    (entry for entry in scan if not is_left_out(entry.name)),
                     key=lambda entry: entry.name,
                 )
         except NotADirectoryError:

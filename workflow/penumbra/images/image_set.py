@@ -48,7 +48,7 @@ def evenly(total: int, count: int | None) -> np.ndarray:
 
 
 def decoded(entries: Entries, threads: int = 1) -> Iterator[ImageSet]:
-    """The images in parts of GROUP bytes, so that a set of any size passes through little memory.
+    """Images in row groups of GROUP bytes, so that a set of any size passes through little memory.
 
     At least one image; all of one shape. The bytes do not depend on `threads`.
     """
@@ -56,18 +56,20 @@ def decoded(entries: Entries, threads: int = 1) -> Iterator[ImageSet]:
     step = max(1, GROUP // first.nbytes)
     with ThreadPoolExecutor(threads) as pool:  # PIL decodes and resizes outside the GIL
         for start in range(0, len(entries), step):
-            part = entries.at(range(start, min(start + step, len(entries))))
-            pixels = np.empty((len(part), *first.shape), np.uint8)
-            fill = functools.partial(_decode, part.rows, pixels)
-            for _ in pool.map(fill, _runs(part.rows, max(1, AHEAD // threads))):
+            chosen = entries.at(range(start, min(start + step, len(entries))))
+            pixels = np.empty((len(chosen), *first.shape), np.uint8)
+            fill = functools.partial(_decode, chosen.rows, pixels)
+            for _ in pool.map(fill, _runs(chosen.rows, max(1, AHEAD // threads))):
                 pass  # what a thread raised is raised here
-            yield ImageSet(pixels, part.labels(), [row.origin for row in part.rows], part.classes)
+            yield ImageSet(
+                pixels, chosen.labels(), [row.origin for row in chosen.rows], chosen.classes
+            )
 
 
 def _runs(rows: list[Entry], length: int) -> list[list[int]]:
     """Which rows a thread decodes in one go, in the order that they lie in their files.
 
-    So a file is read once a part, even where a sample was drawn from it in another order.
+    So a file is read once a row group, even where a sample was drawn from it in another order.
     """
     order = sorted(range(len(rows)), key=lambda i: rows[i].place)
     return [order[start : start + length] for start in range(0, len(order), length)]
@@ -94,7 +96,7 @@ def to_table(images: ImageSet) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> ImageSet:
-    """The inverse of `to_table`, of any number of parts; copies the pixels once."""
+    """The inverse of `to_table`, of any number of row groups; copies the pixels once."""
     meta = table.schema.metadata
     shape = json.loads(meta[b"shape"])
     pixels = np.empty((len(table), *shape), np.uint8)
@@ -109,13 +111,13 @@ def from_table(table: pa.Table) -> ImageSet:
 
 
 def row_group_sizes(path: Path) -> list[int]:
-    """How many images each part of a stored image set holds."""
+    """How many images each row group of a stored image set holds."""
     layout = pq.read_metadata(path)
     return [layout.row_group(i).num_rows for i in range(layout.num_row_groups)]
 
 
 def row_group(path: Path, number: int) -> ImageSet:
-    """One part of a stored image set; the others are not read."""
+    """One row group of a stored image set; the others are not read."""
     with pq.ParquetFile(path, memory_map=True) as file:
         return from_table(file.read_row_group(number))
 
@@ -129,7 +131,7 @@ def labels_of(path: Path) -> np.ndarray:
 def pixels_at(path: Path, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     """Some images of a stored image set: uint8 (n, 3, H, W) in the order of `rows`, n ≥ 1.
 
-    Memory is that of those images and of one part.
+    Memory is that of those images and of one row group.
 
     Raises:
         PenumbraError: the set has no such row.
@@ -137,16 +139,16 @@ def pixels_at(path: Path, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     ends = np.cumsum(row_group_sizes(path))
     if max(rows) >= ends[-1]:
         raise PenumbraError(f"{path}: image {max(rows)} is asked for, and it holds {ends[-1]}")
-    of_part = np.searchsorted(ends, rows, side="right")
-    found: np.ndarray | None = None
-    for number in np.unique(of_part):
+    group_of = np.searchsorted(ends, rows, side="right")
+    pixels: np.ndarray | None = None
+    for number in np.unique(group_of):
         images = row_group(path, int(number)).pixels
-        if found is None:
-            found = np.empty((len(rows), *images.shape[1:]), np.uint8)
-        mine = np.flatnonzero(of_part == number)
-        found[mine] = images[np.asarray(rows)[mine] - (ends[number] - len(images))]
-    assert found is not None
-    return found
+        if pixels is None:
+            pixels = np.empty((len(rows), *images.shape[1:]), np.uint8)
+        mine = np.flatnonzero(group_of == number)
+        pixels[mine] = images[np.asarray(rows)[mine] - (ends[number] - len(images))]
+    assert pixels is not None
+    return pixels
 
 
 def classes_of(path: Path) -> list[str]:

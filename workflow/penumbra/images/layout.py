@@ -94,9 +94,9 @@ def listing(location: Location, classes: Collection[str] | None = None) -> str:
     if location.files:
         rows = [[path.name, _size(path)] for path in location.files]
     else:
-        found = Folder(location.path, classes, measure=True)
-        rows = [[name, size] for name, size in zip(found.names, found.sizes, strict=True)]
-        rows += [[trouble] for trouble in found.troubles]
+        folder = Folder(location.path, classes, measure=True)
+        rows = [[name, size] for name, size in zip(folder.names, folder.sizes, strict=True)]
+        rows += [[trouble] for trouble in folder.troubles]
     return f"{derive(json.dumps(rows)):016x}"
 
 

@@ -54,11 +54,11 @@ def columns_of(opened: pq.ParquetFile, file: Path, labelled: bool) -> Columns:
 
 
 def _image(fields: dict[str, pa.DataType], file: Path) -> str:
-    found = [name for name, kind in fields.items() if holds_images(kind)]
-    for named in ([n for n in found if n == IMAGE], [n for n in found if n in IMAGES], found):
+    columns = [name for name, kind in fields.items() if holds_images(kind)]
+    for named in ([n for n in columns if n == IMAGE], [n for n in columns if n in IMAGES], columns):
         if len(named) == 1:
             return named[0]
-    which = "several columns hold" if found else "no column holds"
+    which = "several columns hold" if columns else "no column holds"
     raise PenumbraError(
         f"{file}: {which} encoded images; its columns are {_listed(fields)}. Name the one with the "
         f"images `{IMAGE}`: a struct of `bytes` and `path`, or the bytes themselves, each a whole "
@@ -84,10 +84,10 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def _label(fields: dict[str, pa.DataType], image: str, file: Path) -> str:
-    found = [name for name in fields if name.lower() in LABELS and name != image]
-    if len(found) == 1:
-        return found[0]
-    which = "several columns may be" if found else "no column is"
+    columns = [name for name in fields if name.lower() in LABELS and name != image]
+    if len(columns) == 1:
+        return columns[0]
+    which = "several columns may be" if columns else "no column is"
     raise PenumbraError(
         f"{file}: {which} that of the labels; its columns are {_listed(fields)}. Name the one that "
         f"you mean `{LABEL}`, or state labelled: false in the catalogue"
@@ -133,24 +133,24 @@ def _text(value: bytes, file: Path) -> str:
 def _own(text: str) -> list[str]:
     if text.startswith("["):
         try:
-            found = json.loads(text)
+            names = json.loads(text)
         except ValueError:
-            found = None
-        if isinstance(found, list):
-            return found
+            names = None
+        if isinstance(names, list):
+            return names
     return text.split(",") if text else []
 
 
 def _of_hub(text: str, label: str | None, file: Path) -> list[str]:
     try:
-        found: Any = json.loads(text) if text else {}
+        node: Any = json.loads(text) if text else {}
     except ValueError as error:
         raise PenumbraError(
             f"{file}: the metadata `huggingface` are no JSON ({error}); write the file again"
         ) from error
     for key in ("info", "features", label):
-        found = found.get(key) if isinstance(found, dict) else None
-    names = found.get("names") if isinstance(found, dict) else None
+        node = node.get(key) if isinstance(node, dict) else None
+    names = node.get("names") if isinstance(node, dict) else None
     return names if isinstance(names, list) else []
 
 

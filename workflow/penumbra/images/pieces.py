@@ -26,8 +26,8 @@ def check(files: Sequence[Path], split: str) -> None:
     Raises:
         PenumbraError: naming the files that are missing or too many.
     """
-    found = [NUMBERED.fullmatch(file.stem.removeprefix(split)) for file in files]
-    matches = [match for match in found if match]
+    file_matches = [NUMBERED.fullmatch(file.stem.removeprefix(split)) for file in files]
+    matches = [match for match in file_matches if match]
     if not matches:  # one file, or files of other names: all of them
         return
     folder = files[0].parent

@@ -58,14 +58,14 @@ class Classifier(nn.Module):
         for name in names:
             self._index_of(name)
         x = added(x, INPUT, perturb)
-        found: dict[str, Tensor] = {}
+        outputs: dict[str, Tensor] = {}
         for name, run in self.places():
             x = added(run(x), name, perturb)
             if name in names:
-                found[name] = x
-            if len(found) == len(set(names)):
+                outputs[name] = x
+            if len(outputs) == len(set(names)):
                 break
-        return found
+        return outputs
 
     def onward(
         self, place: str, value: Tensor, perturb: tuple[str, Tensor] | None = None
@@ -117,9 +117,9 @@ class Classifier(nn.Module):
         was_training = self.training
         self.eval()
         with torch.no_grad():
-            found = self.maps(x, (place,))
+            maps = self.maps(x, (place,))
         self.train(was_training)
-        return tuple(found[place].shape)
+        return tuple(maps[place].shape)
 
 
 def added(x: Tensor, place: str, perturb: tuple[str, Tensor] | None) -> Tensor:

@@ -101,17 +101,17 @@ class Reader:
         self, pixels: np.ndarray, block: str, names: tuple[str, ...]
     ) -> dict[str, np.ndarray]:
         """Statistics (N, C) of one block's map; the network runs no further than the block."""
-        parts: dict[str, list[Tensor]] = {name: [] for name in names}
+        batches: dict[str, list[Tensor]] = {name: [] for name in names}
         for x in self.batches(pixels):
             with self.autocast:
-                found = self.model.maps(x, (block,), self.perturb)[block]
-            for name, value in statistics(found.to(x.dtype), names).items():
-                parts[name].append(value)
-        return {name: _gathered(values) for name, values in parts.items()}
+                maps = self.model.maps(x, (block,), self.perturb)[block]
+            for name, value in statistics(maps.to(x.dtype), names).items():
+                batches[name].append(value)
+        return {name: _gathered(values) for name, values in batches.items()}
 
 
-def _gathered(parts: list[Tensor]) -> np.ndarray:
-    return torch.cat(parts).cpu().numpy()
+def _gathered(batches: list[Tensor]) -> np.ndarray:
+    return torch.cat(batches).cpu().numpy()
 
 
 def perturbation(checkpoint: dict[str, Tensor]) -> tuple[str, Tensor] | None:

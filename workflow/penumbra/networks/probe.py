@@ -52,8 +52,8 @@ def slope(x: Tensor, value: Callable[[Tensor], Tensor]) -> Tensor:
     """d(sum of value(x)) / dx, the shape of x; value: inputs (n, …) -> (n,)."""
     x = x.detach().requires_grad_()
     with torch.enable_grad():
-        (found,) = torch.autograd.grad(value(x).sum(), x)
-    return found
+        (gradient,) = torch.autograd.grad(value(x).sum(), x)
+    return gradient
 
 
 def sign(gradient: Tensor) -> Tensor:

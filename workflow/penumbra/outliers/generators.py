@@ -45,7 +45,7 @@ class Diffusion:
     options: dict[str, float] = field(default_factory=dict)
 
 
-def of_dit(network: DiT, first_stage: AutoencoderKL, **decoding: Any) -> Diffusion:
+def of_dit(network: DiT, autoencoder: AutoencoderKL, **decoding: Any) -> Diffusion:
     """Ancestral sampling at `steps` of the 1,000 time steps, evenly spread from 0 to 999.
 
     Raises:
@@ -68,11 +68,11 @@ def of_dit(network: DiT, first_stage: AutoencoderKL, **decoding: Any) -> Diffusi
         shape=(network.channels, network.side, network.side),
         scheduler=scheduler,
         predict=lambda x, t, z: network.guided(x, t, z, how.guidance),
-        decode=lambda x: first_stage.decode(x / LATENT_SCALE).sample,
+        decode=lambda x: autoencoder.decode(x / LATENT_SCALE).sample,
     )
 
 
-def of_ldm(network: Unet, first_stage: VQModel, **decoding: Any) -> Diffusion:
+def of_ldm(network: Unet, autoencoder: VQModel, **decoding: Any) -> Diffusion:
     """DDIM on the time steps 1, 1 + 1000/steps, …, ending at index 0's noise as published.
 
     Raises:
@@ -95,7 +95,7 @@ def of_ldm(network: Unet, first_stage: VQModel, **decoding: Any) -> Diffusion:
         shape=(network.channels, how.side, how.side),
         scheduler=scheduler,
         predict=lambda x, t, z: network(x, t, z[:, None]),
-        decode=lambda x: ldm_vq.decode(first_stage, x),
+        decode=lambda x: ldm_vq.decode(autoencoder, x),
         options={"eta": how.eta},
     )
 

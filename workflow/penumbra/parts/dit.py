@@ -31,7 +31,7 @@ def images(
 ) -> np.ndarray:
     """uint8 (N, 3, H, W) of representations (N, R); image i depends on its own seed alone."""
     network = DiT.from_state(state, options.get("heads")).to(representations.device)
-    stage = generators.load_autoencoder(Path(options["autoencoder"]))
-    stage.to(representations.device)  # type: ignore[arg-type]
-    diffusion = generators.of_dit(network, stage, **decoding)
+    autoencoder = generators.load_autoencoder(Path(options["autoencoder"]))
+    autoencoder.to(representations.device)  # type: ignore[arg-type]
+    diffusion = generators.of_dit(network, autoencoder, **decoding)
     return generators.images(diffusion, representations, seeds, batch_size).numpy()

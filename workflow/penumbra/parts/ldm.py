@@ -36,7 +36,7 @@ def images(
     """uint8 (N, 3, H, W) of representations (N, R); image i depends on its own seed alone."""
     device = representations.device
     network = Unet.from_state(averaged(state)).to(device)
-    stage = ldm_vq.from_state(under(state, "first_stage_model."))
-    stage.to(device)  # type: ignore[arg-type]
-    diffusion = generators.of_ldm(network, stage, **decoding)
+    autoencoder = ldm_vq.from_state(under(state, "first_stage_model."))
+    autoencoder.to(device)  # type: ignore[arg-type]
+    diffusion = generators.of_ldm(network, autoencoder, **decoding)
     return generators.images(diffusion, representations, seeds, batch_size).numpy()

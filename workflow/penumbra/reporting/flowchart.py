@@ -69,7 +69,7 @@ def _box(axis, x: float, y: float, heading: str, lines: Sequence[str]) -> None:
 def _sources(axis, x: float, y: float, sources: Mapping[str, Sequence[str]]) -> None:
     if not sources:
         return
-    lines = [f"{stage}: {_listed(names)}" for stage, names in sorted(sources.items())]
+    lines = [f"{kind}: {_listed(names)}" for kind, names in sorted(sources.items())]
     bottom = y + TALL + 0.13
     axis.text(
         x, bottom + 0.02, "\n".join(lines), ha="center", va="bottom", fontsize=6.5, color="0.35"

@@ -36,7 +36,7 @@ def fit(
         of inputs ranked by gradient, `steps` (3·H·W,), and the weights of units ranked by activity,
         `shifts` and `corrections` (D,).
     """
-    found: list[Tensor] = []
+    stabilities: list[Tensor] = []
     ranked: dict[str, Tensor] = {}
     for x in batches:
         if not ranked:
@@ -47,8 +47,8 @@ def fit(
                 "corrections": _first(units, k_correction, 1.0, x),
             }
         z, _, after = perturbed(probe, x, ranked["steps"])
-        found.append(stability(z, after, ranked))
-    return {"support": torch.cat(found).sort().values, **ranked}
+        stabilities.append(stability(z, after, ranked))
+    return {"support": torch.cat(stabilities).sort().values, **ranked}
 
 
 def score(
@@ -114,12 +114,12 @@ def ratio(z: Tensor, percentiles: Tensor) -> Tensor:
     ranked = z.relu().sort(1, descending=True).values
     kept = (units - (units * percentiles / 100).round()).clamp(min=1)
     top = ranked * (torch.arange(units, device=z.device) < kept[:, None])
-    whole, part = ranked.sum(1), top.sum(1)
-    return torch.where(part > 0, whole / part, torch.ones_like(whole))
+    whole, first = ranked.sum(1), top.sum(1)
+    return torch.where(first > 0, whole / first, torch.ones_like(whole))
 
 
 def _first(total: int, percent: float, value: float, like: Tensor) -> Tensor:
     """`value` for the first `percent` % of `total` places, one at least, and 0 for the rest."""
-    found = like.new_zeros(total)
-    found[: max(1, int(total * percent / 100))] = value
-    return found
+    values = like.new_zeros(total)
+    values[: max(1, int(total * percent / 100))] = value
+    return values

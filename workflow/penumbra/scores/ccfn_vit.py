@@ -44,11 +44,11 @@ def fit(probe: Probe, batches: Iterable[Tensor], dim: Count | None = None) -> di
         for gate in GATES:
             apart = gated(tokens, gate) - origin
             moments[gate] = moments[gate] + apart.mT @ apart
-    found = {"origin": origin}
+    fitted = {"origin": origin}
     for gate, moment in moments.items():
         _, directions = torch.linalg.eigh(moment)
-        found[f"residual_{gate}"] = directions[:, : width - dim].contiguous()
-    return found
+        fitted[f"residual_{gate}"] = directions[:, : width - dim].contiguous()
+    return fitted
 
 
 def score(probe: Probe, x: Tensor, gate: Gate = "token_max") -> Tensor:

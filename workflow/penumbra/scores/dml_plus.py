@@ -14,7 +14,7 @@ FIT = ("heldout", "logits", "features")
 
 
 def fit(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What the two parts add up to over ID images: cosine_sum (1,) and norm_sum (1,).
+    """What the two summands add up to over ID images: cosine_sum (1,) and norm_sum (1,).
 
     The published code adds up over the very ID images that it tests, which changes ranks; here the
     images are those of the fit, by default held-out ones.
@@ -22,7 +22,7 @@ def fit(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     Raises:
         PenumbraError: a sum is not positive.
     """
-    cosine, size = _parts(arrays)
+    cosine, size = _summands(arrays)
     sums = {"cosine_sum": np.array([cosine.sum()]), "norm_sum": np.array([size.sum()])}
     for name, (value,) in sums.items():
         if not 0 < value < np.inf:
@@ -33,7 +33,7 @@ def fit(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return sums
 
 
-def _parts(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _summands(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Largest logit, 40 cos(z, w_j), of the one network and ‖z‖ of the other: (N,) each."""
     cosine = by_rows(lambda logits: class_first(logits).max(0), arrays["logits"])
     return cosine, by_rows(norms, arrays["features"])
@@ -41,5 +41,5 @@ def _parts(arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 def score(arrays: dict[str, np.ndarray]) -> np.ndarray:
     """cosine / Σ_ID cosine + norm / Σ_ID norm: logits (N, C), features (N, D) -> (N,)."""
-    cosine, size = _parts(arrays)
+    cosine, size = _summands(arrays)
     return cosine / arrays["cosine_sum"] + size / arrays["norm_sum"]

@@ -38,14 +38,14 @@ def score(arrays: dict[str, np.ndarray], k: Count = 50) -> np.ndarray:
     bank, features = arrays["bank"], arrays["features"]
     if not 1 <= k <= len(bank):
         raise PenumbraError(f"knn: k = {k} is not between 1 and the {len(bank)} images of its bank")
-    found = np.empty(len(features))
+    scores = np.empty(len(features))
     step = max(64, PRODUCTS // len(bank))
     for start in range(0, len(features), step):
-        part = slice(start, start + step)
-        query = unit(features[part])
+        block = slice(start, start + step)
+        query = unit(features[block])
         products = query @ bank.T
         wanted = np.partition(products, len(bank) - k, axis=1)[:, len(bank) - k]
         neighbour = bank[(products == wanted[:, None]).argmax(1)]
         apart = query.astype(np.float64) - neighbour
-        found[part] = -np.einsum("nd,nd->n", apart, apart)
-    return found
+        scores[block] = -np.einsum("nd,nd->n", apart, apart)
+    return scores

@@ -105,9 +105,9 @@ def edges(bins: int) -> Tensor:
     M is rounded down to an even number.
     """
     lower = np.log(np.linspace(1, np.sqrt(1e3), bins // 2)) / np.log(1e3)
-    found = np.concatenate([lower[:-1], 1 - lower[::-1]])
-    found[-1] += 0.01
-    return torch.from_numpy(np.append(found, 1.2))
+    thresholds = np.concatenate([lower[:-1], 1 - lower[::-1]])
+    thresholds[-1] += 0.01
+    return torch.from_numpy(np.append(thresholds, 1.2))
 
 
 def _counts(state: Tensor, thresholds: Tensor) -> Tensor:

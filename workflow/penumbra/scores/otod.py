@@ -13,8 +13,8 @@ def score(arrays: dict[str, np.ndarray], temperature: Positive = 3.0) -> np.ndar
 
     def mean_distance(logits: np.ndarray, features: np.ndarray) -> np.ndarray:
         columns = class_first(logits)
-        parts = (class_first(features), columns, softmax(columns, temperature))
-        return -np.mean([_distance(part) for part in parts], axis=0)
+        views = (class_first(features), columns, softmax(columns, temperature))
+        return -np.mean([_distance(view) for view in views], axis=0)
 
     return by_rows(mean_distance, arrays["logits"], arrays["features"])
 

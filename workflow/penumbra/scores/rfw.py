@@ -33,12 +33,12 @@ def fit(probe: Probe, batches: Iterable[Tensor]) -> dict[str, Tensor]:
             f"scorer rfw: {type(model).__name__} has no last convolutions to strip; score it by "
             "rankfeat"
         )
-    found = {}
+    weights = {}
     for name in model.last_weights:
         weight = model.get_parameter(name).detach()
         rest = without_rank1(weight.flatten(1).double()).view_as(weight)
-        found[MODEL + name] = rest.to(weight.dtype)
-    return found
+        weights[MODEL + name] = rest.to(weight.dtype)
+    return weights
 
 
 def score(probe: Probe, x: Tensor) -> Tensor:

@@ -42,10 +42,10 @@ def fit(arrays: dict[str, np.ndarray], *, clusters: Clusters = "one") -> dict[st
 
 def _scaled(covariance: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """The whitening (D, D) of points that are still to be scaled; columns beyond the rank are 0."""
-    found = np.zeros_like(covariance)
+    matrix = np.zeros_like(covariance)
     columns = whitening(covariance / np.outer(scale, scale), "ssd")
-    found[:, : columns.shape[1]] = columns / scale[:, None]
-    return found
+    matrix[:, : columns.shape[1]] = columns / scale[:, None]
+    return matrix
 
 
 def score(arrays: dict[str, np.ndarray]) -> np.ndarray:
@@ -53,9 +53,9 @@ def score(arrays: dict[str, np.ndarray]) -> np.ndarray:
 
     def nearest(features: np.ndarray) -> np.ndarray:
         points = unit(features)
-        found = np.full(len(points), np.inf)
+        distances = np.full(len(points), np.inf)
         for centre, white in zip(arrays["centre"], arrays["whitening"], strict=True):
-            found = np.minimum(found, (((points - centre) @ white) ** 2).sum(1))
-        return -found
+            distances = np.minimum(distances, (((points - centre) @ white) ** 2).sum(1))
+        return -distances
 
     return by_rows(nearest, arrays["features"])

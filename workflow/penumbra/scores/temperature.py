@@ -44,9 +44,9 @@ def fit(
 def _derivatives(logits: np.ndarray, labels: np.ndarray, beta: float) -> np.ndarray:
     """Mean loss of logits · β, its slope in β and its curvature: (3,) float64."""
     total = np.zeros(3)
-    for part in slices(*logits.shape):
-        columns = np.ascontiguousarray(logits[part].T, dtype=np.float64)
-        columns -= columns[labels[part], np.arange(columns.shape[1])]  # l - l_y
+    for block in slices(*logits.shape):
+        columns = np.ascontiguousarray(logits[block].T, dtype=np.float64)
+        columns -= columns[labels[block], np.arange(columns.shape[1])]  # l - l_y
         top = columns.max(0)
         weight = np.exp(beta * (columns - top))
         mass = weight.sum(0)

@@ -44,28 +44,28 @@ def fit(arrays: dict[str, np.ndarray], *, dim: Count | None = None) -> dict[str,
             f"vim: the {width} features vary in at most {dim} directions, so nothing is left "
             "beyond; choose a smaller dim"
         )
-    found = {
+    fitted = {
         "origin": origin,
         "residual": vectors[:, :rest].copy(),
         "eigenvalues": values[::-1].copy(),
     }
-    size = by_rows(lambda z: _residual(z, found), features).mean()
-    top = by_rows(lambda part: class_first(part).max(0), logits).mean()
+    size = by_rows(lambda z: _residual(z, fitted), features).mean()
+    top = by_rows(lambda rows: class_first(rows).max(0), logits).mean()
     if not top > 0:
         raise PenumbraError(
             f"vim: the mean largest logit of the images of its fit is {top:g}; only positive ones "
             "give the residual a weight; look at the model"
         )
-    return {**found, "alpha": np.array([top / size])}
+    return {**fitted, "alpha": np.array([top / size])}
 
 
 def _residual(features: np.ndarray, fitted: dict[str, np.ndarray]) -> np.ndarray:
-    """Norms of the parts of z - u in the residual space: (n, D) -> (n,)."""
+    """Norms of the components of z - u in the residual space: (n, D) -> (n,)."""
     residual = fitted["residual"]
     offset = fitted["origin"] @ residual
-    found = features @ residual.astype(features.dtype)
-    found -= offset.astype(features.dtype)
-    return np.sqrt(np.einsum("nd,nd->n", found, found))
+    components = features @ residual.astype(features.dtype)
+    components -= offset.astype(features.dtype)
+    return np.sqrt(np.einsum("nd,nd->n", components, components))
 
 
 def score(arrays: dict[str, np.ndarray]) -> np.ndarray:

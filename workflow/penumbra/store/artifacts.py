@@ -66,10 +66,10 @@ def _sealed(path: str | Path, provenance: Mapping) -> str:
 
 def place(path: str | Path) -> str | None:
     """Where an artifact lies: results/<world>/…, however the path begins; None elsewhere."""
-    parts = os.path.abspath(path).split(os.sep)
-    if "results" not in parts[:-1]:
+    folders = os.path.abspath(path).split(os.sep)
+    if "results" not in folders[:-1]:
         return None
-    return "/".join(parts[len(parts) - 1 - parts[::-1].index("results") :])
+    return "/".join(folders[len(folders) - 1 - folders[::-1].index("results") :])
 
 
 def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
@@ -110,7 +110,7 @@ def stream_parquet(
             texts = file.read_row_group(i, columns=[key])[key].to_pylist()
             if not set(texts).isdisjoint(wanted):
                 whole = file.read_row_group(i, columns=[*dict.fromkeys([key, *columns])])
-                yield from (part for text, part in groups(whole, key) if text in wanted)
+                yield from (rows for text, rows in groups(whole, key) if text in wanted)
 
 
 @contextmanager

@@ -59,8 +59,8 @@ def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
 
 def _with_parents(name: str) -> list[str]:
     """A dotted name and the packages whose `__init__` runs before it."""
-    parts = name.split(".")
-    return [".".join(parts[:i]) for i in range(1, len(parts) + 1)]
+    words = name.split(".")
+    return [".".join(words[:i]) for i in range(1, len(words) + 1)]
 
 
 @functools.cache

@@ -30,12 +30,12 @@ def column(values: np.ndarray | Sequence) -> pa.Array:
 def numbers(chunked: pa.ChunkedArray) -> np.ndarray:
     """A numeric column without nulls as (N,), copied."""
     kind = np.dtype(chunked.type.to_pandas_dtype())
-    parts = [
+    chunks = [
         np.frombuffer(chunk.buffers()[1], kind, len(chunk), chunk.offset * kind.itemsize)
         for chunk in chunked.chunks
         if len(chunk)
     ]
-    return np.concatenate(parts) if parts else np.empty(0, kind)
+    return np.concatenate(chunks) if chunks else np.empty(0, kind)
 
 
 def vectors(array: np.ndarray) -> pa.Array:

@@ -114,15 +114,15 @@ def _digest(file: BinaryIO, at: int) -> str:
     """SHA-256 of the file with zeros for the 64 characters at `at`."""
     digest = hashlib.sha256()
     file.seek(0)
-    for part in _read(file, at):
-        digest.update(part)
+    for chunk in _read(file, at):
+        digest.update(chunk)
     digest.update(b"0" * 64)
     file.seek(at + 64)
-    for part in _read(file):
-        digest.update(part)
+    for chunk in _read(file):
+        digest.update(chunk)
     return digest.hexdigest()
 
 
 def _read(file: BinaryIO, until: int | None = None) -> Iterator[bytes]:
-    while part := file.read(CHUNK if until is None else min(CHUNK, until - file.tell())):
-        yield part
+    while chunk := file.read(CHUNK if until is None else min(CHUNK, until - file.tell())):
+        yield chunk

@@ -19,7 +19,7 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
     rows = []
     for digit in range(10):
         of_class = np.flatnonzero(shown == digit)
-        for i in _part(of_class, splits, spec["split"], digit):
+        for i in _of_split(of_class, splits, spec["split"], digit):
             pixels = functools.partial(render, grids[i], spec["size"])
             rows.append(Entry(f"digits/{i}", digit, pixels))
     return Entries(rows, [str(digit) for digit in range(10)])
@@ -37,7 +37,7 @@ def _load() -> tuple[np.ndarray, np.ndarray]:
     return table[:, :-1].reshape(-1, 8, 8), table[:, -1].astype(np.int64)
 
 
-def _part(rows: np.ndarray, splits: dict[str, Any], split: str, digit: int) -> np.ndarray:
+def _of_split(rows: np.ndarray, splits: dict[str, Any], split: str, digit: int) -> np.ndarray:
     order = np.random.default_rng(derive("digits", digit)).permutation(rows)
     start = 0.0
     for name, entry in splits.items():

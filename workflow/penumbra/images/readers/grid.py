@@ -19,11 +19,11 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
     classes: list[str] = []
     for i in range(LEVELS + 1):
         for j in range(LEVELS + 1):
-            found = cell(spec, shown, other, j / LEVELS, i / LEVELS)
+            images = cell(spec, shown, other, j / LEVELS, i / LEVELS)
             name = f"cov_{i}_sem_{j}"
             rows += [
                 row._replace(label=len(classes), origin=f"{name}/{row.origin}")
-                for row in found.rows
+                for row in images.rows
             ]
             classes.append(name)
     return Entries(rows, classes)

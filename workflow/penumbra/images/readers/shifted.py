@@ -82,6 +82,6 @@ def _source(spec: dict[str, Any], name: str, split: str, root: Path | None) -> E
         "count": dataset["splits"][split].get("count"),
         "download": spec["download"],
     }
-    found = READERS[dataset["reader"]].entries(inner, root)
-    found.check(name)
-    return found
+    images = READERS[dataset["reader"]].entries(inner, root)
+    images.check(name)
+    return images

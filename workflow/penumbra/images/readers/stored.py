@@ -47,21 +47,21 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
         location = _download(name, dataset, split, root)
     if location is None:
         raise missing(name, dataset, split, root)
-    found, more = _list(location, dataset, split, spec["size"])
+    images, more = _list(location, dataset, split, spec["size"])
     where = readable(str(location.path))
     if more:
         print(f"data set {name} in {where}: {more}", flush=True)
-    found = _classes(found, dataset, f"data set {name} in {where}")
+    images = _classes(images, dataset, f"data set {name} in {where}")
     if dataset["labelled"]:
-        found.check(spec["name"])
-    found = _sample(found, dataset, split)
-    if spec["count"] not in (None, len(found)):
+        images.check(spec["name"])
+    images = _sample(images, dataset, split)
+    if spec["count"] not in (None, len(images)):
         raise PenumbraError(
-            f"image set {spec['name']}: {len(found)} images in {where}{', ' * bool(more)}{more}, "
+            f"image set {spec['name']}: {len(images)} images in {where}{', ' * bool(more)}{more}, "
             f"expected {spec['count']}; complete the data set, or state the number that you mean "
             f"as image_sets.{spec['name']}.count"
         )
-    return found
+    return images
 
 
 def _list(
@@ -81,23 +81,23 @@ def _list(
         rows, classes = _folder_rows(folder)
         more = folder.left_out()
     square = SQUARES[dataset.get("square", "squash")]
-    found = [
+    images = [
         Entry(origin, label, functools.partial(_pixels, origin, image, square, size), place)
         for place, (origin, image, label) in enumerate(rows)
     ]
-    return Entries(found, classes or [str(i) for i in range(dataset.get("classes", 0))]), more
+    return Entries(images, classes or [str(i) for i in range(dataset.get("classes", 0))]), more
 
 
 def _folder_rows(folder: Folder) -> tuple[Rows, list[str]]:
     """Images by path; the folder that holds an image is its class."""
     check_text(folder.names, folder.path)
     held = [_class_of(name) for name in folder.names]
-    found = set(filter(None, held))
-    check_classes(sorted(found), folder.path)
+    class_names = set(filter(None, held))
+    check_classes(sorted(class_names), folder.path)
     if folder.kept:  # so that an error knows the names of the folders left out
         beside = (path for path in folder.path.iterdir() if path.is_dir())
-        found |= {path.name for path in beside if not is_left_out(path.name)}
-    classes = in_order(found)
+        class_names |= {path.name for path in beside if not is_left_out(path.name)}
+    classes = in_order(class_names)
     index = {name: i for i, name in enumerate(classes)}
     rows = [
         (name, folder.path / name, index.get(holder, NO_LABEL))
@@ -112,7 +112,7 @@ def _class_of(name: str) -> str:
     return outer[-1] if outer and holder.lower() in PLAIN else holder
 
 
-def _classes(found: Entries, dataset: dict[str, Any], where: str) -> Entries:
+def _classes(images: Entries, dataset: dict[str, Any], where: str) -> Entries:
     """The classes that the catalogue states, by their names; none is missing or too many.
 
     Raises:
@@ -120,14 +120,14 @@ def _classes(found: Entries, dataset: dict[str, Any], where: str) -> Entries:
     """
     if "class_list" in dataset:
         file = f"config/classes/{dataset['classes_file']}.txt"
-        return choose(found, dataset["class_list"], f"{where}, {file}")
+        return choose(images, dataset["class_list"], f"{where}, {file}")
     if not dataset["labelled"]:
-        return found
-    if not found.rows:  # the image set's own check says so
-        return found
-    without = [row.origin for row in found.rows if row.label == NO_LABEL]
-    names, wanted = found.classes, dataset.get("classes")
-    if len(without) == len(found):
+        return images
+    if not images.rows:  # the image set's own check says so
+        return images
+    without = [row.origin for row in images.rows if row.label == NO_LABEL]
+    names, wanted = images.classes, dataset.get("classes")
+    if len(without) == len(images):
         names = []
     if wanted not in (None, len(names)) or not names:
         has = f"{len(names)} classes, {quoted(names)}," if names else "no classes (0)"
@@ -142,7 +142,7 @@ def _classes(found: Entries, dataset: dict[str, Any], where: str) -> Entries:
             "folder of its class"
         )
     numbers = [str(number) for number in range(len(names))]
-    return Entries(found.rows, dataset.get("class_names", names)) if names == numbers else found
+    return Entries(images.rows, dataset.get("class_names", names)) if names == numbers else images
 
 
 def _torchvision_rows(folder: Path, dataset: dict[str, Any], split: str) -> tuple[Rows, list[str]]:
@@ -178,12 +178,12 @@ def _download(name: str, dataset: dict[str, Any], split: str, root: Path) -> Loc
     return locate(name, dataset, split, root)
 
 
-def _sample(found: Entries, dataset: dict[str, Any], split: str) -> Entries:
+def _sample(images: Entries, dataset: dict[str, Any], split: str) -> Entries:
     """The draw that FN's code makes from the sorted listing (random.seed(0); random.sample)."""
-    count = dataset["splits"][split].get("sample", len(found))
-    if len(found) <= count:
-        return found
-    return Entries(random.Random(0).sample(found.rows, count), found.classes)
+    count = dataset["splits"][split].get("sample", len(images))
+    if len(images) <= count:
+        return images
+    return Entries(random.Random(0).sample(images.rows, count), images.classes)
 
 
 def _pixels(

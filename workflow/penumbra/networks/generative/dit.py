@@ -20,9 +20,9 @@ GUIDED = 3  # only so many of the noise's four channels are guided, as published
 OWNER = "DiT"
 
 
-def modulation(width: int, parts: int) -> nn.Sequential:
-    """Condition (N, width) -> shifts, scales and gates (N, parts · width)."""
-    return nn.Sequential(nn.SiLU(), nn.Linear(width, parts * width))
+def modulation(width: int, numbers: int) -> nn.Sequential:
+    """Condition (N, width) -> shifts, scales and gates (N, numbers · width)."""
+    return nn.Sequential(nn.SiLU(), nn.Linear(width, numbers * width))
 
 
 def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:

@@ -33,14 +33,14 @@ RULES = (
 def converted(state: State) -> dict[str, Tensor]:
     """Published names and shapes -> diffusers': attention's 1×1 convolutions become linear."""
     levels = depth(state, "decoder.up.")
-    found = {}
+    tensors = {}
     for name, tensor in state.items():
         for pattern, replacement in RULES:
             name = re.sub(pattern, replacement, name)
         name = re.sub(r"up_blocks\.(\d+)", lambda m: f"up_blocks.{levels - 1 - int(m[1])}", name)
         linear = ".attentions." in name and tensor.ndim == 4
-        found[name] = tensor[:, :, 0, 0] if linear else tensor
-    return found
+        tensors[name] = tensor[:, :, 0, 0] if linear else tensor
+    return tensors
 
 
 def from_state(state: State) -> VQModel:
@@ -71,5 +71,5 @@ def from_state(state: State) -> VQModel:
 def decode(model: VQModel, latents: Tensor) -> Tensor:
     """Latents (N, C, S, S), each place set to its nearest code -> (N, 3, 8S, 8S) in [-1, 1]."""
     # One image at a time: the distances to all 16,384 codes of one take 64 MB.
-    images = [model.decode(part).sample for part in latents.split(1)]
+    images = [model.decode(latent).sample for latent in latents.split(1)]
     return torch.cat(images).clamp(-1, 1)

@@ -69,8 +69,8 @@ class Mage(nn.Module):
     def accompany(self, tokenizer: Tokenizer | None, encoder: nn.Module | None) -> None:
         """Take the tokenizer and the representations' encoder along, frozen and in eval mode."""
         self.vqgan, self.pretrained_encoder = tokenizer, encoder
-        for part in self._companions():
-            part.requires_grad_(False).eval()
+        for network in self._companions():
+            network.requires_grad_(False).eval()
 
     def _unread(self, width: int, decoder_width: int, patch: int, places: Tensor) -> None:
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
@@ -95,13 +95,13 @@ class Mage(nn.Module):
         nn.init.normal_(self.fake_latent, std=0.02)
 
     def _companions(self) -> list[nn.Module]:
-        return [part for part in (self.vqgan, self.pretrained_encoder) if part is not None]
+        return [network for network in (self.vqgan, self.pretrained_encoder) if network is not None]
 
     def train(self, mode: bool = True) -> "Mage":
         """As every module's, but tokenizer and encoder stay in eval mode."""
         super().train(mode)
-        for part in self._companions():
-            part.eval()
+        for network in self._companions():
+            network.eval()
         return self
 
     @property

@@ -91,8 +91,8 @@ class MoCo(nn.Module):
         # As MoCo-v3: Xavier for what attends and for the patches, torch's own for the projector.
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
-                parts = 3 if name.endswith("qkv") else 1  # query, key and value are one layer each
-                bound = math.sqrt(6 / (module.out_features // parts + module.in_features))
+                layers = 3 if name.endswith("qkv") else 1  # query, key and value are one layer each
+                bound = math.sqrt(6 / (module.out_features // layers + module.in_features))
                 nn.init.uniform_(module.weight, -bound, bound)
                 nn.init.zeros_(module.bias)
         proj = self.patch_embed.proj
@@ -131,8 +131,8 @@ class MoCo(nn.Module):
 
     def represent(self, x: Tensor) -> Tensor:
         """Inputs (N, 3, S, S) -> representations (N, R), each of mean 0 and unbiased std 1."""
-        found = self.project(self.features(x))
-        return (found - found.mean(1, keepdim=True)) / found.std(1, keepdim=True)
+        projections = self.project(self.features(x))
+        return (projections - projections.mean(1, keepdim=True)) / projections.std(1, keepdim=True)
 
 
 def _settled(layer: nn.Module, x: Tensor) -> Tensor:

@@ -110,7 +110,7 @@ class Rdm(nn.Module):
                 "substitute: take the file as published, or train the RDM here"
             )
         rdm = cls(**sizes, conditional=conditional, encoder=encoder)
-        found = {
+        tensors = {
             key: value
             for key, value in state.items()
             if encoder is not None or not key.startswith(ENCODER)
@@ -120,7 +120,7 @@ class Rdm(nn.Module):
         defaults = _buffers(schedule)
         if not conditional:
             defaults[TABLE] = torch.zeros(1, sizes["context"])
-        adopt(rdm, defaults | found, "RDM")
+        adopt(rdm, defaults | tensors, "RDM")
         return rdm
 
     @property

@@ -170,11 +170,11 @@ def _content(path: Path, kind: str) -> Any:
 
 
 def _entry(content: Any, key: str, path: Path) -> dict[str, Tensor]:
-    found = content.get(key) if isinstance(content, Mapping) else None
-    if not isinstance(found, Mapping):
+    state = content.get(key) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping):
         has = listed(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
         raise PenumbraError(f"{path}: holds no state dict {key!r}; it has {has}")
-    return _tensors(found, path)
+    return _tensors(state, path)
 
 
 def _tensors(state: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
@@ -186,8 +186,8 @@ def _tensors(state: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
 
 def _moco(content: Any, path: Path) -> dict[str, Tensor]:
     whole = _bare(content, path)
-    found = (under(whole, prefix) for prefix in MOCO_PREFIXES)
-    state = next(filter(None, found), {})
+    candidates = (under(whole, prefix) for prefix in MOCO_PREFIXES)
+    state = next(filter(None, candidates), {})
     if "head.weight" in state:
         raise PenumbraError(
             f"{path}: a linear probe of MoCo-v3; its head.weight is a classifier, and the "

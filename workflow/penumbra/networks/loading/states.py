@@ -30,9 +30,9 @@ def adopt(module: nn.Module, state: State, owner: str) -> None:
         "not expected": sorted(state.keys() - own.keys()),
         "of another shape": shapes,
     }
-    found = [f"{kind}: {listed(names)}" for kind, names in differences.items() if names]
-    if found:
-        raise PenumbraError(f"{owner}: the weights do not fit; " + "; ".join(found))
+    problems = [f"{kind}: {listed(names)}" for kind, names in differences.items() if names]
+    if problems:
+        raise PenumbraError(f"{owner}: the weights do not fit; " + "; ".join(problems))
     copies = {name: tensor.to(own[name].dtype, copy=True) for name, tensor in state.items()}
     module.load_state_dict(copies, assign=True)
 
@@ -75,13 +75,13 @@ def heads_of(width: int, heads: int | None, published: Mapping[int, int], owner:
     Raises:
         PenumbraError: none are given and no published network has this width.
     """
-    found = heads or published.get(width)
-    if found is None:
+    count = heads or published.get(width)
+    if count is None:
         raise PenumbraError(
             f"{owner}: no published network is {width} wide (those: "
             f"{', '.join(map(str, published))}); give its number of attention heads"
         )
-    return found
+    return count
 
 
 def _shape(tensor: Tensor) -> str:

@@ -32,19 +32,19 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
         rows = spread(q, np.flatnonzero(outliers.labels == label), options["samples"])
         if not len(rows):
             raise PenumbraError(f"figure: the outlier set has none of class {classes[label]}")
-        parts = [rows[i : i + columns] for i in range(0, len(rows), columns)]
-        shown += [(classes[label] if not i else "", part) for i, part in enumerate(parts)]
-    anchors = anchor_pixels(files["train"][0], [outliers.anchors[part[0]] for _, part in shown])
+        lines = [rows[i : i + columns] for i in range(0, len(rows), columns)]
+        shown += [(classes[label] if not i else "", line) for i, line in enumerate(lines)]
+    anchors = anchor_pixels(files["train"][0], [outliers.anchors[line[0]] for _, line in shown])
     size = ((columns + 1) * SIDE + 0.6, len(shown) * SIDE + 0.7)
     figure, axes = panels(len(shown), columns + 1, *size)
     for axis in axes:
         axis.set_axis_off()
-    for i, (name, part) in enumerate(shown):
-        line = axes[i * (columns + 1) : (i + 1) * (columns + 1)]
+    for i, (name, line) in enumerate(shown):
+        places = axes[i * (columns + 1) : (i + 1) * (columns + 1)]
         if name:
-            picture(line[0], anchors[i])
-            line[0].set_ylabel(name, fontsize=10)
-        for axis, row in zip(line[1:], part, strict=False):
+            picture(places[0], anchors[i])
+            places[0].set_ylabel(name, fontsize=10)
+        for axis, row in zip(places[1:], line, strict=False):
             picture(axis, outliers.pixels(row))
             corner(axis, written(q[row]))
     axes[0].set_title("ID", fontsize=10)

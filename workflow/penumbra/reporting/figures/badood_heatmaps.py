@@ -71,9 +71,9 @@ def anomaly(
 
 
 def _scores(file: Path, image_set: str) -> tuple[np.ndarray, np.ndarray]:
-    for name, part in groups(read_parquet(file, ["image_set", "label", "score"]), "image_set"):
+    for name, rows in groups(read_parquet(file, ["image_set", "label", "score"]), "image_set"):
         if name == image_set:
-            return numbers(part["score"]), numbers(part["label"])
+            return numbers(rows["score"]), numbers(rows["label"])
     raise PenumbraError(f"{file}: holds no scores of the image set {image_set}")
 
 

@@ -58,10 +58,10 @@ def points(axis, plane: np.ndarray, labels: np.ndarray, classes: list[str]) -> N
 
 
 def _test_features(file: Path, samples: int) -> tuple[np.ndarray, np.ndarray]:
-    for _, part in groups(read_parquet(file), "image_set"):
-        if part["role"][0].as_py() == "test":
-            rows = evenly(len(part), samples)
-            return matrix(part["features"])[rows], numbers(part["label"])[rows]
+    for _, images in groups(read_parquet(file), "image_set"):
+        if images["role"][0].as_py() == "test":
+            rows = evenly(len(images), samples)
+            return matrix(images["features"])[rows], numbers(images["label"])[rows]
     raise ValueError(f"{file} holds no test images")
 
 
