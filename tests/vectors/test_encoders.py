@@ -85,7 +85,7 @@ def check_sampling(case, model, z, monkeypatch):
     noise = iter(case.inputs["noise"])
     # The recorded noise in place of drawn noise; all else is the code that samples.
     monkeypatch.setattr(scheduling_ddpm, "randn_tensor", lambda *_, **__: next(noise))
-    diffusion = of_dit(model, first_stage=None, steps=case.config["sampling"]["steps"])
+    diffusion = of_dit(model, autoencoder=None, steps=case.config["sampling"]["steps"])
     kept = case.config["sampling"]["timesteps_kept"]
     assert sorted(diffusion.scheduler.timesteps.tolist()) == kept
     outputs = list(trajectory(diffusion, z, case.inputs["x_T"], []))
