@@ -155,6 +155,13 @@ def test_names_in_a_table_are_checked_with_its_file(world, monkeypatch, change, 
         Tables(made).of("uat_table01")
 
 
+def test_a_role_that_a_world_has_not_is_no_other_worlds(world):
+    """A larger world says null for what it has not, and does not take over the embedded digits."""
+    made = world({"roles": {"large": None}, "tables": ["uat_table01", "uat_table03"]})
+    with pytest.raises(PenumbraError, match=r"roles\.large: no benchmark of the world embedded"):
+        required(made)
+
+
 def test_accuracy_is_of_clean_images(world):
     files = {
         file

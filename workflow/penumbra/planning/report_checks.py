@@ -182,5 +182,5 @@ def _input(world: World, entry: Mapping[str, Any]) -> Problems:
     benchmark = world.config["roles"].get(entry.get("benchmark", "main"))
     chosen = entry.get("image_set")
     own = world.config["benchmarks"].get(benchmark, {})
-    if isinstance(chosen, str) and not isinstance(own.get(chosen), str):
+    if benchmark and isinstance(chosen, str) and not isinstance(own.get(chosen), str):
         yield ("image_set",), f"{benchmark} has no {chosen!r}; write train, test, or heldout"

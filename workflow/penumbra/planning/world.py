@@ -137,8 +137,19 @@ class World:
             )
 
     def benchmark_of(self, row: Mapping[str, Any]) -> str:
-        """The benchmark that has the role a row, column or figure's input names."""
-        return self.config["roles"][row.get("benchmark", "main")]
+        """The benchmark that has the role a row, column or figure's input names.
+
+        Raises:
+            PenumbraError: none has it in this world.
+        """
+        role = row.get("benchmark", "main")
+        benchmark = self.config["roles"].get(role)
+        if benchmark is None:
+            raise PenumbraError(
+                f"{self.where('roles', role)}: no benchmark of the world {self.name} stands for "
+                f"this; name one, or leave the table out"
+            )
+        return benchmark
 
     def trained_on(self, benchmark: str) -> str:
         """The benchmark whose models are read on `benchmark`: itself, or its `models_of`."""
