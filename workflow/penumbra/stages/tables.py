@@ -74,8 +74,8 @@ def compared(confidence: float, seeds: int) -> str:
     """What bold says, and what intervals are over."""
     over = "test images and seeds" if seeds > 1 else "test images alone, as there is one seed"
     return (
-        f"Bold: the best of a column and backbone, and all that cannot be told from it at "
-        f"{confidence:.0%}, over {over}."
+        "Bold: the best of a column and backbone, and all that cannot be told from it at "
+        f"{100 * confidence:g} %, over {over}."
     )
 
 

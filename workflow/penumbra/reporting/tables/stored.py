@@ -105,7 +105,7 @@ def _numbers(cell: dict[str, Any], files: list[str], config: dict[str, Any]) -> 
         lines.append(f"deviation  {shown}  over {len(cell['values'])} seeds (sample deviation)")
     if cell.get("low") is not None:  # tables of an older version have no interval
         low, high = (number(cell[end], metric) for end in ("low", "high"))
-        lines.append(f"interval   {low} to {high}  at {config['confidence']:.0%}")
+        lines.append(f"interval   {low} to {high}  at {100 * config['confidence']:g} %")
     if cell.get("equal"):  # tables of an older version do not say
         lines.append(
             f"equal      all scores are equal in {cell['equal']:.0%} of seeds × image sets"
