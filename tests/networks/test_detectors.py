@@ -1,5 +1,9 @@
 """Bad-OOD's detectors: published sizes, agreement with torchvision, small versions that train."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +14,7 @@ from penumbra.errors import PenumbraError
 from penumbra.images.augment import Feeder
 from penumbra.networks.inference import build
 from penumbra.networks.layers.performer import linear_attention
+from penumbra.plugins import HERE
 from penumbra.training.loop import Trainer
 from penumbra.training.methods import standard
 from tests.training.helpers import CPU, HALF, RECIPE, digits, setting
@@ -107,6 +112,14 @@ def test_resnet101_has_torchvisions_keys():
     assert {k: v.shape for k, v in ours.state_dict().items()} == {
         k: v.shape for k, v in theirs.state_dict().items()
     }
+
+
+def test_only_bottlenecks_wait_for_torchvision():
+    """Its import takes a second, and most jobs run another network."""
+    asked = "import sys, penumbra.networks.backbones.resnet as r; r.build(3, 18, 2)"
+    check = f"{asked}; sys.exit('torchvision' in sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(HERE.parent)}
+    assert subprocess.run([sys.executable, "-c", check], env=environment).returncode == 0
 
 
 def test_unknown_stem_lists_those_there():
