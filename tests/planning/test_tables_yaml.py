@@ -77,7 +77,10 @@ WRONG = {
     "label-close": (column(label="a }"), "columns.0.label: 'a }': Single '}'"),
     "label-attribute": (column(label="{benchmark.x}"), "columns.0.label: .*wants {benchmark.x}"),
     "label-format": (column(label="{backbone:>9}"), "columns.0.label: .*wants {backbone}"),
-    "like-itself": ({**table(), "like": "mine"}, "like: mine is like mine; write out"),
+    "like-itself": (
+        {**table(), "like": "mine"},
+        "like: mine is this file itself, .*; give it another name",
+    ),
     "like-none": ({"like": "nope"}, "like: unknown table 'nope'"),
     "like-figure": ({"like": "badood_figure01"}, "like: badood_figure01 is one of the figures"),
     "latin-1": ("title: café\n".encode("latin-1"), "1: the byte 0xe9 is not UTF-8"),

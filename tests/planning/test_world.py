@@ -155,6 +155,17 @@ def test_names_in_a_table_are_checked_with_its_file(world, monkeypatch, change, 
         Tables(made).of("uat_table01")
 
 
+def test_a_table_is_not_called_as_a_rule(world, tmp_path):
+    """Each table is a target of its own name, so a file of another's makes no rule, and no table."""
+    assert not targets.unfit("uat_table01")
+    for name in ("scores", "outputs_shard", "all_tables", "gather_scores", "ä b", "Mine", "a/b"):
+        assert targets.unfit(name), name
+    made = world({"tables": ["uat_table01"]})
+    made.config["tables"].append("metrics")
+    with pytest.raises(PenumbraError, match="tables: metrics is the name of a rule; call its file"):
+        required(made)
+
+
 def test_a_role_that_a_world_has_not_is_no_other_worlds(world):
     """A larger world says null for what it has not, and does not take over the embedded digits."""
     made = world({"roles": {"large": None}, "tables": ["uat_table01", "uat_table03"]})

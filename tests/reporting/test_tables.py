@@ -207,9 +207,8 @@ def test_bold_is_all_that_cannot_be_told_from_the_best(tmp_path):
         )  # fmt: skip
     cells = values.evaluate(listed, [], 0.95)
     assert ranks(cells, "auroc") == [1, 2, 1]
-    assert all(
-        cell["low"] < cell["mean"] - 0.1 < cell["mean"] + 0.1 < cell["high"] for cell in cells
-    )
+    assert all(cell["low"] < cell["mean"] - 0.1 for cell in cells)
+    assert all(cell["high"] == 1 for cell in cells)  # a share is no larger
     others = values.evaluate([{**cell, "backbone": cell["row_label"]} for cell in listed], [], 0.95)
     assert ranks(others, "auroc") == [None] * 3  # each backbone is compared by itself
 

@@ -71,7 +71,8 @@ class Compared:
         if self._drawn is None:
             return self.id.mean(), self.ood.mean()
         of_id, of_ood = self._drawn
-        return of_id @ self.id / len(self.id), of_ood @ self.ood / len(self.ood)
+        with np.errstate(invalid="ignore"):  # an infinite score that is not drawn
+            return of_id @ self.id / len(self.id), of_ood @ self.ood / len(self.ood)
 
 
 def _from_below(counts: np.ndarray) -> np.ndarray:

@@ -83,6 +83,9 @@ class Reports:
             chain.append(current)
             current = data.get("like")
             file = self.file(chain[-1])
+            if current == chain[-1]:
+                told = f"like: {current} is this file itself, which stands in place of any other"
+                raise PenumbraError(f"{file}: {told} of this name; give it another name")
             if current in chain:
                 said = " is like ".join([*chain[chain.index(current) :], current])
                 raise PenumbraError(f"{file}: like: {said}; write out one of them")

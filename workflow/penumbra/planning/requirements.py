@@ -14,10 +14,11 @@ from penumbra.evaluation.metrics import METRICS
 from penumbra.images.layout import missing
 from penumbra.planning.cells import Cell
 from penumbra.planning.detectors import detector
-from penumbra.planning.gathering import gather
+from penumbra.planning.gathering import gather, tell
 from penumbra.planning.parts import USES, outlier_set, part, weights_file
 from penumbra.planning.report_checks import check_figure
 from penumbra.planning.tables import Tables
+from penumbra.planning.targets import unfit
 from penumbra.planning.world import World
 
 
@@ -35,6 +36,12 @@ def require(world: World, tables: Tables) -> None:
         PenumbraError: all that is wrong; or all that is missing: which files are expected where,
             and how to get them.
     """
+    for kind in ("tables", "figures"):
+        tell(
+            f"{world.where(kind)}: {name} {why}; call its file otherwise"
+            for name in world.config[kind]
+            if (why := unfit(name))
+        )
     cells = (partial(tables.of, name) for name in world.config["tables"])
     figures = (partial(check_figure, world, name) for name in world.config["figures"])
     gather([*cells, *figures])

@@ -1,18 +1,30 @@
 """Tables and figures that a world does not have: asked for by name, they say why."""
 
+import re
 from collections.abc import Mapping
 
 from snakemake.exceptions import WorkflowError
 
+from penumbra import plugins
 from penumbra.planning.world import World
 
+NAME = re.compile(r"[a-z][a-z0-9_-]*")
+RULES = ("all_", "gather_")  # how the names of rules without a stage begin
 # How many tables and figures the papers have.
 PAPERS = {"uat_table": 23, "uat_figure": 5, "badood_table": 11, "badood_figure": 11}
 
 
+def unfit(name: str) -> str:
+    """Why a table or figure can't be called so, as its name is that of a target; or nothing."""
+    stages = plugins.names("stages")
+    if name in stages or name.removesuffix("_shard") in stages or name.startswith(RULES):
+        return "is the name of a rule"
+    return "" if NAME.fullmatch(name) else "is no name of lower-case letters, digits, _ and -"
+
+
 def undeclared(world: World) -> list[str]:
     """Tables and figures that the papers or files have, and this world has not."""
-    known = {*world.report_files}
+    known = {name for name in world.report_files if not unfit(name)}
     known |= {f"{kind}{i:02}" for kind, count in PAPERS.items() for i in range(1, count + 1)}
     return sorted(known - {*world.config["tables"], *world.config["figures"]})
 

@@ -37,7 +37,8 @@ def run(job: Job) -> None:
     config = job.config
     reported = job.inputs.get("reported", [None])[0]
     cells = evaluate(config["cells"], read_reported(reported), config["confidence"])
-    notes = [*caption(config), *fallbacks(config["selections"]), *told(cells)]
+    bold = compared(config, cells)
+    notes = [*caption(config), *bold, *fallbacks(config["selections"]), *told(cells)]
     meta = {"title": config["title"], "notes": dumps(notes)}
     table = pa.Table.from_pylist(cells, schema=SCHEMA.with_metadata(meta))
     shown = arrange(config["title"], notes, cells)
@@ -64,19 +65,21 @@ def caption(config: dict) -> list[str]:
         )
         if benchmark["absent"]:
             lines.append(f"Missing here: {', '.join(benchmark['absent'])}.")
-    if any(cell["scorer"] for cell in config["cells"]):
-        lines.append(compared(config["confidence"], len(seeds)))
     protocol = "Scores: larger is more ID; FPR95 with ID positive at the recall nearest to 95 %."
     return [*lines, *config["notes"], protocol]
 
 
-def compared(confidence: float, seeds: int) -> str:
-    """What bold says, and what intervals are over."""
-    over = "test images and seeds" if seeds > 1 else "test images alone, as there is one seed"
-    return (
+def compared(config: dict, cells: list[dict]) -> list[str]:
+    """What bold says of these cells, and what intervals are over; nothing where none is bold."""
+    of_scores = {cell["equal"] is not None for cell in cells if cell["rank"]}
+    if not of_scores:
+        return []
+    sources = ["test images"] * (True in of_scores) + ["seeds"] * (len(config["seeds"]) > 1)
+    only = " (accuracies: over seeds alone)" if of_scores == {True, False} else ""
+    return [
         "Bold: the best of a column and backbone, and all that cannot be told from it at "
-        f"{100 * confidence:g} %, over {over}."
-    )
+        f"{100 * config['confidence']:g} %, over {' and '.join(sources)}{only}."
+    ]
 
 
 def fallbacks(selections: dict[str, list[str]]) -> list[str]:

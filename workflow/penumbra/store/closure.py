@@ -65,7 +65,10 @@ def _with_parents(name: str) -> list[str]:
 
 @functools.cache
 def closure(roots: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """All first-party modules reached from `roots`, and the packages that those import."""
+    """All first-party modules reached from `roots`, and the packages that those import.
+
+    Packages that plumbing alone imports decide no number, and are left out.
+    """
     modules: set[str] = set()
     packages: set[str] = set()
     queue = list(roots)
@@ -78,7 +81,7 @@ def closure(roots: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         modules.add(module)
         ours, theirs = imports(module)
         queue.extend({*ours, *_with_parents(module)})
-        packages.update(theirs)
+        packages.update(() if is_plumbing(module) else theirs)
     return tuple(sorted(modules)), tuple(sorted(packages))
 
 

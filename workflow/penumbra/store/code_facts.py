@@ -1,7 +1,7 @@
 """What a source file imports, and a digest of what it does: read by `ast`, and kept by content.
 
 Every plan and every job asks for hundreds of modules, and parsing them takes a second. So what is
-found is kept in the user's cache, under the digest of the file's bytes: no clock decides.
+found is kept in the user's cache, under the digest of the file's bytes.
 """
 
 import ast
@@ -10,16 +10,17 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 import platformdirs
 
 from penumbra.errors import PenumbraError
+from penumbra.store.files import write_text
 
+# What the facts hang on beside the files: this module as it was loaded, and Python.
+READER = hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).hexdigest()
 MOST = 5_000  # files' facts that are kept; every edit adds one, and then all begin anew
 CACHE = platformdirs.user_cache_path("penumbra") / "code_facts.json"
 
@@ -74,9 +75,9 @@ def _read(file: Path, text: bytes) -> Facts:
 def _kept() -> dict[str, Facts]:
     """What earlier processes found, by the digest of a file's bytes; at its end this one adds."""
     known: dict[str, Facts] = {}
-    with contextlib.suppress(OSError, ValueError, TypeError):  # none, or one that broke off
+    with contextlib.suppress(OSError, ValueError, TypeError, LookupError, AttributeError):
         stored = json.loads(CACHE.read_text(encoding="utf-8"))
-        if stored["by"] == _reader() and len(stored["facts"]) < MOST:
+        if stored["by"] == READER and len(stored["facts"]) < MOST:
             known = {key: Facts(*facts) for key, facts in stored["facts"].items()}
     atexit.register(_keep, known, len(known))
     return known
@@ -85,13 +86,9 @@ def _kept() -> dict[str, Facts]:
 def _keep(known: dict[str, Facts], before: int) -> None:
     if len(known) == before:
         return
-    with contextlib.suppress(OSError):  # no home, or a full disk: the next process parses again
+    text = json.dumps({"by": READER, "facts": known})
+    with contextlib.suppress(
+        OSError, PenumbraError
+    ):  # no home, or a full disk: the next process parses again
         CACHE.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=CACHE.parent, delete=False) as file:
-            json.dump({"by": _reader(), "facts": known}, file)
-        os.replace(file.name, CACHE)
-
-
-def _reader() -> str:
-    """What the facts hang on beside the files: this module, and Python."""
-    return hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).hexdigest()
+        write_text(CACHE, text)

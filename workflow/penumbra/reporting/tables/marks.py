@@ -1,10 +1,12 @@
-"""What tables mark: best and second best of a column, and scores that tell nothing apart."""
+"""What tables mark: all that can be the best of a column, and scores that tell nothing apart."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from penumbra.evaluation.intervals import Sample, interval, told_apart
 from penumbra.evaluation.metrics import METRICS, PERCENT
-from penumbra.evaluation.resampling import Sample, interval, told_apart
 
 MARKS = {
     "†": "tells nothing apart: all scores are equal here.",
@@ -29,6 +31,14 @@ def told(cells: Iterable[Mapping[str, Any]]) -> list[str]:
     rows = [cell["row_label"] for cell in listed if cell["missing"] == NOT_FINITE]
     if rows:
         lines.append(f"{', '.join(dict.fromkeys(rows))}: – stands where a number is not finite.")
+    loose = [
+        cell["row_label"]
+        for cell in listed
+        if cell["mean"] is not None and cell["equal"] is not None and cell["low"] is None
+    ]
+    if loose:
+        named = ", ".join(dict.fromkeys(loose))
+        lines.append(f"{named}: not finite under some resamples, so without interval.")
     gone = [cell["row_label"] for cell in listed if cell["missing"] not in (None, NOT_FINITE)]
     if gone and any(cell["rank"] for cell in listed):
         lines.append(f"Not compared, as they are not computed: {', '.join(dict.fromkeys(gone))}.")
@@ -56,18 +66,20 @@ def rank(
     """Set the rank of cells: 1 for the best of a column and all that cannot be told from it.
 
     2 is the best of those that are told from it. Compared are the cells of one column, metric and
-    backbone, each with the best, by paired resamples, at the level `confidence` for all of them
-    together (Holm). Without rank stay: cells alone in their group, groups whose means are all the
-    same, scores that are all equal, and numbers that print as the worst there is.
+    backbone, each with the best, by paired resamples, at the level `confidence` for all pairs of
+    them together (Holm). Without rank stay: cells alone in their group, groups whose means are all
+    the same or of which nothing says how they scatter, scores that are all equal, numbers that
+    print as the worst there is, and those that are not finite under some resample.
     """
     groups: dict[tuple[Any, ...], list[int]] = {}
     for place, (row, backbone) in enumerate(zip(rows, backbones, strict=True)):
         if METRICS[row["metric"]].better and row["mean"] is not None:
             groups.setdefault((row["column"], row["metric"], backbone), []).append(place)
     for (_, metric, _), places in groups.items():
-        if len({rows[place]["mean"] for place in places}) > 1:
+        scatters = any(samples[place].shows_chance for place in places)
+        if scatters and len({rows[place]["mean"] for place in places}) > 1:
             sign = 1 if METRICS[metric].better == "high" else -1
-            able = [place for place in places if _rankable(rows[place])]
+            able = [p for p in places if _rankable(rows[p]) and np.isfinite(samples[p].draws).all()]
             able.sort(key=lambda place: -sign * rows[place]["mean"])
             _rank_group(rows, samples, able, confidence)
 
@@ -91,9 +103,10 @@ def _rank_group(
 
 
 def _p_value(best: Sample, other: Sample) -> float:
-    """How likely two numbers differ so much by chance; 1 where that cannot be said."""
+    """How likely two numbers differ so much by chance."""
     difference = interval(best.less(other))
-    return 1.0 if difference is None else difference.p_value()
+    assert difference is not None  # both are finite
+    return difference.p_value()
 
 
 def _rankable(row: Mapping[str, Any]) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from penumbra.evaluation.metrics import METRICS
-from penumbra.evaluation.resampling import DRAWS, Sample, draws_of, interval
+from penumbra.evaluation.intervals import Sample, interval
+from penumbra.evaluation.metrics import METRICS, PERCENT
+from penumbra.evaluation.resampling import DRAWS, draws_of
 from penumbra.reporting.tables.marks import NOT_FINITE, equal_share, rank
 from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import matrix
@@ -119,7 +120,12 @@ def _evaluated(
     values = sample.values.tolist()
     finite = all(map(math.isfinite, values))
     between = interval(sample) if values and _is_of_scores(cell) else None
-    low, high = between.bounds(confidence) if between else (None, None)
+    low: float | None = None
+    high: float | None = None
+    if between is not None:
+        low, high = between.bounds(confidence)
+        if METRICS[cell["metric"]].form == PERCENT:  # a share has ends of its own
+            low, high = max(0.0, low), min(1.0, high)
     return {
         **{key: cell[key] for key in ("row", "row_label", "column", "column_label", "metric")},
         "values": values,
