@@ -156,7 +156,7 @@ def test_names_in_a_table_are_checked_with_its_file(world, monkeypatch, change, 
 
 
 def test_a_table_is_not_called_as_a_rule(world, tmp_path):
-    """Each table is a target of its own name, so a file of another's makes no rule, and no table."""
+    """A table is a target of its own name; a file called otherwise makes no rule, and no table."""
     assert not targets.unfit("uat_table01")
     for name in ("scores", "outputs_shard", "all_tables", "gather_scores", "ä b", "Mine", "a/b"):
         assert targets.unfit(name), name
