@@ -41,7 +41,7 @@ def told(cells: Iterable[Mapping[str, Any]]) -> list[str]:
         lines.append(f"{named}: not finite under some resamples, so without interval.")
     gone = [cell["row_label"] for cell in listed if cell["missing"] not in (None, NOT_FINITE)]
     if gone and any(cell["rank"] for cell in listed):
-        lines.append(f"Not compared, as they are not computed: {', '.join(dict.fromkeys(gone))}.")
+        lines.append(f"Not compared, as they are not computed: {'; '.join(dict.fromkeys(gone))}.")
     return lines
 
 
