@@ -1,12 +1,9 @@
 """Calibration: a detector's energies -> parameters, P(ID) of every row, quality, and a diagram."""
 
-from functools import partial
-
 import numpy as np
 
+from penumbra.calibration.fitted import calibrated
 from penumbra.calibration.inputs import COLUMNS
-from penumbra.calibration.prior import under
-from penumbra.calibration.quality import held_out, quality, reliability
 from penumbra.plugins import load
 from penumbra.reporting.reliability import draw
 from penumbra.seeds import derive
@@ -21,23 +18,9 @@ def run(job: Job) -> None:
     module = load("calibration.maps", config["module"])
     rows = read_parquet(job.input("energies"))
     roles = np.array(rows["role"].to_pylist())
-    values = numbers(rows[COLUMNS[config["input"]]])
-    seen, is_id = roles != "outlier", roles == "heldout"
-    fit = partial(module.fit, input=config["input"], **config.get("options", {}))
-    parameters = fit(values[seen], is_id[seen])
-    fitted = module.probability(values, parameters)
-    n_id, n_ood = int(is_id.sum()), int((roles == "calibration_ood").sum())
-    q = under(config["prior"], fitted, n_id, n_ood)
-    keys = [f"{role}/{i}" for i, role in enumerate(roles[seen])]
+    energies = numbers(rows[COLUMNS[config["input"]]])
     seed = derive("calibration", *job.wildcards.values())
-    summary = {
-        "parameters": parameters,
-        "n_id": n_id,
-        "n_ood": n_ood,
-        "quality": quality(fitted[seen], is_id[seen]),
-        "held_out": held_out(keys, values[seen], is_id[seen], fit, module.probability, seed),
-        "reliability": reliability(fitted[seen], is_id[seen]),
-    }
+    q, summary = calibrated(module, energies, roles, config, seed)
     job.report(
         f"ECE {summary['quality']['ece_width']:.4f}, on held-out halves "
         f"{summary['held_out']['ece_width']:.4f}"
