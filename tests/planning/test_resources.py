@@ -110,7 +110,7 @@ def test_a_backbone_of_ones_own_is_a_module_and_a_line_of_config(checkout):
     ("demands", "message"),
     [
         ({"modles": {"seconds": 1, "mem_mb": 1}}, "'compute.demands.modles'; .*demands.models'"),
-        ({"metrics": {"seconds": 1}}, "compute.demands.metrics: 'mem_mb' is a required"),
+        ({"accuracy": {"seconds": 1}}, "compute.demands.accuracy: 'mem_mb' is a required"),
         ({"models": {"minutes": 1}}, "unknown key 'compute.demands.models.minutes'"),
     ],
 )
