@@ -204,7 +204,7 @@ def test_code_edited_while_a_job_is_queued_is_not_run(world, calm):
     process = world.start(MODEL, "--retries", "0")
     queued = lambda: "has been submitted" in (world.folder / "snakemake.out").read_text()  # noqa: E731
     world.cluster.wait(queued, "the training to be submitted", "slurmctld", 60)
-    world.edit("workflow/penumbra/images/image_set.py", "PART = 64 * 2**20", "PART = 65 * 2**20")
+    world.edit("workflow/penumbra/images/image_set.py", "GROUP = 64 * 2**20", "GROUP = 65 * 2**20")
     world.cluster.cancel(blocker)
     done = world.end(process, check=False)
     assert done.returncode != 0

@@ -91,7 +91,7 @@ def test_code_edited_while_a_job_waits_is_not_run(tmp_path):
     made = Tiny(tmp_path)
     plan = made.run(IMAGES, "-n", "-p").output
     command = next(line for line in plan.splitlines() if "penumbra.stages.images" in line)
-    made.edit("workflow/penumbra/images/image_set.py", "PART = 64 * 2**20", "PART = 65 * 2**20")
+    made.edit("workflow/penumbra/images/image_set.py", "GROUP = 64 * 2**20", "GROUP = 65 * 2**20")
     path = Path(sys.executable).parent
     python = f'PATH="{path}:$PATH" PYTHONPATH=workflow; mkdir -p logs/tiny/images;'
     done = subprocess.run(

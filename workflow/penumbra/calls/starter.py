@@ -22,10 +22,11 @@ from penumbra.store.closure import NAME, PACKAGE, closure
 
 SOCKET = "PENUMBRA_STARTER"
 # In the shell of a rule: `starter python -m STAGE …` asks the process, where there is one for this
-# job, and is `python -m STAGE …` elsewhere.
+# job, and is `python -m STAGE …` elsewhere. It takes the place of its shell, one side of the rule's
+# pipe, so that the stage is that shell's child and none between them outlives a kill.
 PREFIX = (
     f'starter() {{{{ if [ -n "${{{{{SOCKET}:-}}}}" ] && [ "${{{{OMP_NUM_THREADS:-}}}}" = 1 ]; then '
-    f'shift; set -- python -I -S "${SOCKET}_CLIENT" "${SOCKET}" "$@"; fi; "$@"; }}}};'
+    f'shift; set -- python -I -S "${SOCKET}_CLIENT" "${SOCKET}" "$@"; fi; exec "$@"; }}}};'
 )
 PATIENCE = 10  # seconds that the process may take to end
 LONGEST = 80  # bytes of a folder's name below which a socket's path is not too long
