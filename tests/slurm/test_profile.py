@@ -44,7 +44,8 @@ def test_small_jobs_travel_together(table):
     made, jobs = table
     scores = [name for name in made.results() if name.startswith("scores/")]
     metrics = [name for name in made.results() if name.startswith("metrics/")]
-    assert (len(scores), len(metrics)) == (6, 2)
+    draws = [name for name in metrics if "/draws/" in name]
+    assert (len(scores), len(metrics), len(draws)) == (6, 4, 2)
     counts = {name: sum(kind(job) == name for job in jobs) for name in GPU | CPU}
     assert counts["fits"] == counts["scores"] == counts["tables"] == 1
     assert counts["readings"] <= 2
