@@ -48,16 +48,11 @@ class Compared:
         scores = scores[order]
         # Comparison, not difference: inf - inf is no number.
         ends = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)
-        if self._drawn is None:
-            is_id = order < len(self.id)
-            true = np.cumsum(is_id)[ends]
-            return true, ends + 1 - true
-        counts = np.take(np.concatenate(self._drawn, axis=1), order, axis=1)
-        true = np.cumsum(counts * (order < len(self.id)), axis=1)
-        both = np.cumsum(counts, axis=1)
-        if len(ends) < len(scores):
-            true, both = true[:, ends], both[:, ends]
-        return true, both - true
+        once = np.ones(len(scores), np.int64)
+        counts = once if self._drawn is None else np.concatenate(self._drawn, axis=1)
+        counts = np.take(counts, order, axis=-1)
+        true = np.take(np.cumsum(counts * (order < len(self.id)), axis=-1), ends, axis=-1)
+        return true, np.take(np.cumsum(counts, axis=-1), ends, axis=-1) - true
 
     @functools.cached_property
     def flagged(self) -> Counts:
@@ -146,6 +141,11 @@ class Metric:
     printed: tuple[str, ...] = ()
     of: Callable[[Compared], np.ndarray] | None = None
     is_full: bool = False
+
+    @property
+    def is_of_scores(self) -> bool:
+        """Whether it is computed from scores, and so has resamples and an interval."""
+        return self.of is not None
 
     @property
     def title(self) -> str:

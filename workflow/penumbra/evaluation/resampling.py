@@ -1,5 +1,6 @@
 """Test images drawn again and again, the same ones for every scorer, model and seed."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ def draws_of(metrics: Path) -> Path:
     return metrics.parent / "draws" / metrics.name
 
 
+@functools.cache  # every scorer of a model asks for the same sets
 def image_draws(image_set: str, count: int) -> np.ndarray:
     """How often each of `count` images is drawn, (DRAWS, count); from the set's name alone."""
     rng = np.random.default_rng(derive("resampling", image_set, count))

@@ -21,6 +21,7 @@ def build(backbone: dict[str, Any], classes: int) -> Classifier:
     options = {key: value for key, value in backbone.items() if key not in ("network", "head")}
     model = load("networks.backbones", backbone["network"]).build(classes, **options)
     if "head" in backbone:
+        # By name, as its spec lists it: an edit there reruns no network with a linear last layer.
         head = load("networks.layers", "heads").GodinHead
         model.fc = head(model.fc.weight.shape[1], classes, **backbone["head"])
     return model

@@ -79,7 +79,7 @@ def _scored(
     cell: Mapping[str, Any], metric: str, files: tuple[str, ...], world: World
 ) -> tuple[str | None, str | None]:
     """Scorer and input of a cell whose value is a metric of scores."""
-    if not files or METRICS[metric].artifact != "metrics":
+    if not files or not METRICS[metric].is_of_scores:
         return None, None
     return cell["scorer"], world.input_of(cell)
 

@@ -28,7 +28,7 @@ class Reports:
         schema: Callable[[str], dict[str, Any]],
         answers: Callable[[], Mapping[str, Collection[str]]],
     ):
-        self._files, self._schema, self._answers = files, schema, answers
+        self.files, self._schema, self._answers = files, schema, answers
         self._document = functools.cache(self._read_document)
 
     def file(self, name: str) -> Path:
@@ -37,9 +37,9 @@ class Reports:
         Raises:
             PenumbraError: there is none of that name.
         """
-        if name not in self._files:
-            raise unknown("table or figure", name, self._files, "config")
-        return self._files[name]
+        if name not in self.files:
+            raise unknown("table or figure", name, self.files, "config")
+        return self.files[name]
 
     def read(self, name: str) -> dict[str, Any]:
         """A table or figure with what it is like, all its keys there.

@@ -36,16 +36,20 @@ def require(world: World, tables: Tables) -> None:
         PenumbraError: all that is wrong; or all that is missing: which files are expected where,
             and how to get them.
     """
-    for kind in ("tables", "figures"):
-        tell(
-            f"{world.where(kind)}: {name} {why}; call its file otherwise"
-            for name in world.config[kind]
-            if (why := unfit(name))
-        )
+    names = partial(_check_names, world)
     cells = (partial(tables.of, name) for name in world.config["tables"])
     figures = (partial(check_figure, world, name) for name in world.config["figures"])
-    gather([*cells, *figures])
+    gather([names, *cells, *figures])
     _require(world, Asked(tables.all_cells(), []))
+
+
+def _check_names(world: World) -> None:
+    tell(
+        f"{world.where(kind)}: {name} {why}; call its file otherwise"
+        for kind in ("tables", "figures")
+        for name in world.config[kind]
+        if (why := unfit(name))
+    )
 
 
 def require_figure(world: World, name: str) -> None:

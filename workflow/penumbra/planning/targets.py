@@ -24,7 +24,7 @@ def unfit(name: str) -> str:
 
 def undeclared(world: World) -> list[str]:
     """Tables and figures that the papers or files have, and this world has not."""
-    known = {name for name in world.report_files if not unfit(name)}
+    known = {name for name in world.reports.files if not unfit(name)}
     known |= {f"{kind}{i:02}" for kind, count in PAPERS.items() for i in range(1, count + 1)}
     return sorted(known - {*world.config["tables"], *world.config["figures"]})
 
@@ -36,7 +36,7 @@ def refuse(world: World, name: str, names: Mapping[str, str]) -> list[str]:
         WorkflowError: why, and what to do.
     """
     kind = "figures" if "figure" in name else "tables"
-    if name in world.report_files:
+    if name in world.reports.files:
         raise WorkflowError(
             f"{name} is not among the {kind} of the world {world.name}: add it to `{kind}` in your "
             f"config file. It has: {', '.join(world.config[kind])}"

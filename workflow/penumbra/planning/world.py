@@ -33,8 +33,8 @@ class World:
         laid = self.dataset_files.laid()
         self.catalogue = merge(laid, given) if isinstance(given, Mapping) else laid
         # Tables may lie beside a user's config file.
-        self.report_files = files_of([folder, *(file.parent for file in files)])
-        self.reports = Reports(self.report_files, self.schema, self.answers)
+        reports = files_of([folder, *(file.parent for file in files)])
+        self.reports = Reports(reports, self.schema, self.answers)
 
     @property
     def name(self) -> str:
@@ -68,7 +68,7 @@ class World:
     @functools.cache  # noqa: B019
     def answers(self) -> dict[str, Collection[str]]:
         """Per kind of entry, the names that config and tables may use."""
-        return answers(self.config, self.catalogue, self.report_files, self.folder)
+        return answers(self.config, self.catalogue, self.reports.files, self.folder)
 
     def where(self, *keys: str) -> str:
         """A key of the config with the file that holds it, as errors begin."""

@@ -1,6 +1,5 @@
 """Metrics: scores of a model -> detection metrics by scorer and OOD image set, and their draws."""
 
-import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,18 +49,13 @@ def _draws(
 ) -> dict[str, np.ndarray]:
     def compared(names: list[str]) -> Compared:
         """Images of these ID sets against the OOD set, each set drawn from itself."""
-        of_id = np.concatenate([_drawn(name, len(scores[name])) for name in names], axis=1)
-        drawn = of_id, _drawn(ood, len(scores[ood]))
+        of_id = np.concatenate([image_draws(name, len(scores[name])) for name in names], axis=1)
+        drawn = of_id, image_draws(ood, len(scores[ood]))
         together = np.concatenate([scores[name] for name in names])
         return Compared(together, scores[ood], ood, drawn)
 
     plain = compared([test])
     return measured(plain, compared([test, *shifted]) if shifted else plain)
-
-
-@functools.cache
-def _drawn(image_set: str, count: int) -> np.ndarray:
-    return image_draws(image_set, count)
 
 
 def _table_of_draws(rows: list[Row]) -> pa.Table:

@@ -81,6 +81,7 @@ def outlier_feeder(job: Job, size: int, device: torch.device) -> Feeder | None:
     selection = None
     if "selection" in job.inputs:
         selection = read_parquet(job.input("selection"), ["outlier", "kept"])
+    # By name, as its spec lists it: an edit there reruns detectors, and no other model.
     pool = load("training", "pool")
     pixels = pool.outlier_pixels(shards, selection, chosen["fold"], size)
     job.report(f"{len(pixels)} outliers of {sum(map(len, shards))}")

@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from penumbra.evaluation.metrics import METRICS
 from penumbra.reporting.tables.marks import told
 from penumbra.reporting.tables.render import FORMATS, arrange
 from penumbra.reporting.tables.values import evaluate, read_reported
@@ -71,7 +72,7 @@ def caption(config: dict) -> list[str]:
 
 def compared(config: dict, cells: list[dict]) -> list[str]:
     """What bold says of these cells, and what intervals are over; nothing where none is bold."""
-    of_scores = {cell["equal"] is not None for cell in cells if cell["rank"]}
+    of_scores = {METRICS[cell["metric"]].is_of_scores for cell in cells if cell["rank"]}
     if not of_scores:
         return []
     sources = ["test images"] * (True in of_scores) + ["seeds"] * (len(config["seeds"]) > 1)

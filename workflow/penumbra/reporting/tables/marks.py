@@ -34,7 +34,7 @@ def told(cells: Iterable[Mapping[str, Any]]) -> list[str]:
     loose = [
         cell["row_label"]
         for cell in listed
-        if cell["mean"] is not None and cell["equal"] is not None and cell["low"] is None
+        if METRICS[cell["metric"]].is_of_scores and cell["mean"] is not None and cell["low"] is None
     ]
     if loose:
         named = ", ".join(dict.fromkeys(loose))

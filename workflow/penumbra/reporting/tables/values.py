@@ -105,7 +105,7 @@ def evaluate(
     share of seeds and image sets whose scores tell nothing apart (see `marks`). A cell with a value
     that is not finite has no mean and says so in `missing`.
     """
-    samples = [Sample(np.array(_values(cell)), _draws(cell)) for cell in cells]
+    samples = [_sample(cell) for cell in cells]
     rows = [
         _evaluated(cell, sample, _printed(cell, reported), confidence)
         for cell, sample in zip(cells, samples, strict=True)
@@ -119,7 +119,7 @@ def _evaluated(
 ) -> dict[str, Any]:
     values = sample.values.tolist()
     finite = all(map(math.isfinite, values))
-    between = interval(sample) if values and _is_of_scores(cell) else None
+    between = interval(sample) if values and METRICS[cell["metric"]].is_of_scores else None
     low: float | None = None
     high: float | None = None
     if between is not None:
@@ -141,20 +141,14 @@ def _evaluated(
     }
 
 
-def _is_of_scores(cell: Mapping[str, Any]) -> bool:
-    return METRICS[cell["metric"]].artifact == "metrics"
-
-
-def _draws(cell: Mapping[str, Any]) -> np.ndarray:
-    """A cell's value under each seed and resample, (S, DRAWS).
-
-    What is no metric of scores has one value a seed, whatever the images.
-    """
-    if not _is_of_scores(cell):
-        values = np.array(_values(cell))
-        return np.repeat(values[:, None], DRAWS, axis=1)
-    by_seed = [_of_draws(cell, file) for file in cell["files"]]
-    return np.stack(by_seed) if by_seed else np.empty((0, DRAWS))
+def _sample(cell: Mapping[str, Any]) -> Sample:
+    """A cell's value under each seed, and under resamples: the same where it is not of scores."""
+    values = np.array(_values(cell))
+    draws = np.repeat(values[:, None], DRAWS, axis=1)
+    if METRICS[cell["metric"]].is_of_scores:
+        for seed, file in enumerate(cell["files"]):
+            draws[seed] = _of_draws(cell, file)
+    return Sample(values, draws)
 
 
 def _of_draws(cell: Mapping[str, Any], file: str) -> np.ndarray:
@@ -182,7 +176,7 @@ def _values(cell: Mapping[str, Any]) -> list[float]:
 
 def _equal(cell: Mapping[str, Any]) -> float | None:
     """Share of a cell's seeds and image sets whose scores are all equal; None: it has no scores."""
-    if not _is_of_scores(cell):
+    if not METRICS[cell["metric"]].is_of_scores:
         return None
     return equal_share(
         [row for file in cell["files"] for row in _shown(cell, file)], cell["metric"]
