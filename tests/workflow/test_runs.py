@@ -196,6 +196,13 @@ def test_an_up_to_date_world_says_so(finished):
     assert "Nothing to be done" in finished.run().output
 
 
+def test_a_call_without_a_target_makes_all_tables(again):
+    (again.folder / "results/tiny/tables/uat_table13.parquet").unlink()
+    planned = again.snakemake(*FLAGS, "-n").output
+    assert "table=uat_table13" in planned
+    assert "Nothing to be done" not in planned
+
+
 def test_a_copy_with_new_times_reruns_nothing(tmp_path):
     """Whatever the size of a file, its content counts, also above Snakemake's own limit of 1 MB."""
     made = Tiny(tmp_path / "made")
