@@ -49,6 +49,14 @@ def names(recipe):
             {"recipes": {"bad-ood": {"outliers": {"calibration": "betas"}}}},
             "unknown calibration 'betas'; did you mean 'beta'",
         ),
+        (
+            {
+                "parts": {"dit": {"kind": "dit", "encoder": "moco-l", "weights": "dit.pt"}},
+                "outliers": {"mixed": {"generator": "dit", "decoding": {"steps": 2}}},
+                "recipes": {"detector": {"outliers": {"reconstruct_id": True}}},
+            },
+            "reconstruct_id: dit has no tokenizer",
+        ),
         ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),
         ({"outliers": {"mixed": {"guidance": {"scale": 0.1}}}}, "unknown key .*guidance.scale"),
         (

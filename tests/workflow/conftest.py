@@ -38,6 +38,7 @@ image_sets:
   faces: {count: 24}
 benchmarks:
   digits: {ood: {far: [textures, faces]}}
+compute: {channels_last: false}
 backbones:
   resnet34: {options: {width: 4}}
 recipes:
@@ -70,6 +71,7 @@ rows:
   - {label: No filter, recipe: detector, scorer: energy}
   - {label: Mid, recipe: bad-ood, scorer: energy}
   - {label: Cross-fitted, recipe: bad-ood-crossfit, scorer: energy}
+  - {label: Reconstructed, recipe: detector-reconstructed, scorer: energy}
 """
 
 FLAGS = ("--configfile", "tiny.yaml", "--cores", "2")

@@ -110,6 +110,52 @@ rule outliers:
         " --out outliers={output.outliers:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
+rule reconstructions:
+    """Pass training images through the tokenizer that an outlier set comes out of."""
+    input:
+        train=outliers.train,
+        generator=outliers.generator,
+    output:
+        images=results("reconstructions/{benchmark}/{outliers}.parquet"),
+    log:
+        logs("reconstructions/{benchmark}/{outliers}.log"),
+    conda:
+        "../../envs/penumbra.yaml"
+    threads: COMPUTE["threads"]["features"]
+    resources:
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("reconstructions"),
+        runtime=demands.minutes("reconstructions"),
+    params:
+        spec=outliers.reconstructions_spec,
+    shell:
+        "starter python -m penumbra.stages.reconstructions"
+        " --in train={input.train:q} generator={input.generator:q}"
+        " --out images={output.images:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
+
+
+rule shortcuts:
+    """Measure how well colour and detail alone tell outliers from ID images."""
+    input:
+        train=outliers.train,
+        outliers=outliers.members,
+    output:
+        shortcuts=results("shortcuts/{benchmark}/{outliers}.parquet"),
+    log:
+        logs("shortcuts/{benchmark}/{outliers}.log"),
+    conda:
+        "../../envs/penumbra.yaml"
+    resources:
+        mem_mb=demands.mem_mb("shortcuts"),
+        runtime=demands.minutes("shortcuts"),
+    params:
+        spec=outliers.shortcuts_spec,
+    shell:
+        "starter python -m penumbra.stages.shortcuts"
+        " --in train={input.train:q} outliers={input.outliers:q}"
+        " --out shortcuts={output.shortcuts:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
+
+
 rule categories:
     """Sort a detector's outliers into categories, before and after the filter."""
     input:

@@ -134,7 +134,6 @@ Percent = Annotated[float, within(0, 100)]
 Precision = Literal["float32", "bfloat16"]
 Energy = Literal["sigmoid_energy", "sigmoid_phi", "sigmoid_centered"]  # what a map reads
 Prior = Literal["empirical", "uniform"]
-Stem = Literal["imagenet", "cifar"]
 
 
 # What goes together: each rule says of values by name which of them is wrong, and why. It is asked

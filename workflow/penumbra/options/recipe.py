@@ -43,7 +43,8 @@ class Recipe(check.Options):
 class Outliers(check.Options):
     """The outliers of a detector: of a `set`, without a `fold`, or those that a `filter` keeps.
 
-    `fold` is [i, k]: fold i of k, counted from 0, is left out, for this detector to judge.
+    `fold` is [i, k]: fold i of k, counted from 0, is left out, for this detector to judge. With
+    `reconstruct_id` ID training images pass the tokenizer that the outliers come out of.
     """
 
     OWNER = "outliers of a recipe"
@@ -53,3 +54,4 @@ class Outliers(check.Options):
     judges: list[str] | None = None
     calibration: str | None = None
     filter: str | None = None
+    reconstruct_id: bool = False

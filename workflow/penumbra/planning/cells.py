@@ -107,8 +107,8 @@ def _files(
 ) -> tuple[tuple[str, ...], str | None]:
     if "missing" in cell:
         return (), cell["missing"]
-    if cell.get("if_defined") and cell["recipe"] not in world.config["recipes"]:
-        return (), f"this world does not define the recipe {cell['recipe']}"
+    if missing := undefined(cell, world):
+        return (), missing
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS, f"row {cell['label']}")
     kind = METRICS[metric].artifact
@@ -128,6 +128,15 @@ def _files(
         (scorers.check_latency if kind == "latency" else scorers.check)(world, names)
     seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
     return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
+
+
+def undefined(row: Mapping[str, Any], world: World) -> str | None:
+    """Why a row that says `if_defined` is not computed: its recipe or backbone is not there."""
+    for kind in ("recipe", "backbone") if row.get("if_defined") else ():
+        name = row.get(kind)
+        if name is not None and name not in world.config[f"{kind}s"]:
+            return f"this world does not define the {kind} {name}"
+    return None
 
 
 def _timed(cell: Mapping[str, Any], world: World) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from penumbra.planning.parts import GENERATORS, USES, outlier_set, part
 from penumbra.planning.world import World
 
 SECTIONS = {"image_sets", "parts", "outliers", "recipes", "calibrations", "filters"}
-OUTLIER_SET = ("per_class", "cycle", "shards", "seed", "guidance", "decoding")
+OUTLIER_SET = ("per_class", "cycle", "shards", "seed", "grey", "guidance", "decoding")
 Problems = Callable[[World, str], Iterator[str]]  # after the entry's place
 
 
@@ -121,6 +121,13 @@ def _detector(world: World, outlier_options: Mapping[str, Any]) -> Iterator[str]
     if "set" not in outlier_options:
         yield ".outliers: method energy trains on an outlier set; name it: set"
         return
+    if outlier_options.get("reconstruct_id"):
+        generator = outlier_set(world, outlier_options["set"])["generator"]
+        if _kind(world, generator) != "mage":
+            yield (
+                f".outliers.reconstruct_id: {generator} has no tokenizer; only outliers of a mage "
+                "come out of one"
+            )
     if outlier_options.get("filter") is None:
         if outlier_options.get("judges"):
             yield (

@@ -26,7 +26,7 @@ class Models:
         return one_of(n for n, m in methods.items() if (m == "zero_shot") == are_zero_shot)
 
     def train(self, names: Mapping[str, str]) -> str:
-        """The training images.
+        """The training images; for a detector whose recipe says so, their reconstructions.
 
         Raises:
             PenumbraError: the wildcards name a seed with leading zeros, as another name of its
@@ -37,6 +37,10 @@ class Models:
             raise PenumbraError(
                 f"seed{seed}: write seed{seed.lstrip('0') or '0'}, without zeros before"
             )
+        chosen = detectors.detector(self._world, names["recipe"], names["backbone"]) or {}
+        if chosen.get("reconstruct_id"):
+            of = {"benchmark": names["benchmark"], "outliers": chosen["set"]}
+            return path(self._world.name, "reconstructions", **of)
         return self._world.images_of(names["benchmark"], "train")
 
     def outliers(self, names: Mapping[str, str]) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.images.classes import class_list
-from penumbra.planning.detectors import model_of
+from penumbra.planning.detectors import model_of, shard_files
 from penumbra.planning.networks import network
 from penumbra.planning.parts import USES, anchors, outlier_set, part, representations, weights_file
 from penumbra.planning.paths import check_shard, path
@@ -14,7 +14,7 @@ from penumbra.planning.world import World
 
 
 class Outliers:
-    """The rules `parts`, `representations`, `embeddings`, `outliers` and `categories`."""
+    """The rules from `parts` to `categories`."""
 
     def __init__(self, world: World):
         self._world = world
@@ -118,9 +118,29 @@ class Outliers:
             "kind": generator["kind"],
             "options": self._local(generator.get("options", {})),
             "decoding": entry["decoding"],
+            "grey": entry["grey"],
             **self._compute(),
         }
         return spec("outliers", config, [f"penumbra.parts.{generator['kind']}"], names)
+
+    def members(self, names: Mapping[str, str]) -> list[str]:
+        """All shards of an outlier set."""
+        return shard_files(self._world, "outliers", names["benchmark"], names["outliers"])
+
+    def train(self, names: Mapping[str, str]) -> str:
+        """The training images that an outlier set lies around."""
+        return self._world.images_of(names["benchmark"], "train")
+
+    def reconstructions_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: the generator's options, whether outliers are grey, compute."""
+        entry = outlier_set(self._world, names["outliers"])
+        options = part(self._world, entry["generator"]).get("options", {})
+        config = {"options": options, "grey": entry["grey"], **self._compute()}
+        return spec("reconstructions", config, [], names)
+
+    def shortcuts_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: nothing of the config; an edit of how they are measured reruns it."""
+        return spec("shortcuts", {}, [], names)
 
     def _local(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Options of a generator, its folder of further weights below weights_root."""

@@ -19,6 +19,8 @@ TEMPLATES = {
     "representations": "representations/{part}/{image_set}.parquet",
     "embeddings": "embeddings/{benchmark}/{outliers}/{shard}.parquet",
     "outliers": "outliers/{benchmark}/{outliers}/{shard}.parquet",
+    "reconstructions": "reconstructions/{benchmark}/{outliers}.parquet",
+    "shortcuts": "shortcuts/{benchmark}/{outliers}.parquet",
     "energies": f"energies/{MODEL}.parquet",
     "calibrations": f"calibrations/{MODEL}/{{calibration}}.parquet",
     "selections": f"selections/{MODEL}.parquet",

@@ -10,6 +10,7 @@ from typing import Any
 
 from penumbra.errors import PenumbraError, unknown
 from penumbra.evaluation.metrics import METRICS
+from penumbra.planning.cells import undefined
 from penumbra.planning.gathering import tell
 from penumbra.planning.references import unanswered
 from penumbra.planning.world import World
@@ -54,9 +55,8 @@ Problems = Iterator[tuple[tuple[str, ...], str]]  # keys, and what is wrong ther
 
 def _computed(world: World, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row, nothing of which is looked for where it says that it is missing."""
-    recipe = row.get("recipe")
-    if row.get("if_defined") and recipe is not None and recipe not in world.config["recipes"]:
-        return {"label": row["label"], "missing": "its recipe"}
+    if missing := undefined(row, world):
+        return {"label": row["label"], "missing": missing}
     return {"label": row["label"], "missing": row["missing"]} if "missing" in row else dict(row)
 
 

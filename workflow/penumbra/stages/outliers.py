@@ -3,6 +3,7 @@
 import torch
 
 from penumbra.networks.loading.official import check_encoder
+from penumbra.outliers.grey import to_grey
 from penumbra.outliers.store import embeddings_of, encoder_of, with_images
 from penumbra.plugins import load
 from penumbra.seeds import derive
@@ -29,6 +30,7 @@ def run(job: Job) -> None:
         drawn,
         config["batch_size"],
     )
+    pixels = to_grey(pixels) if config["grey"] else pixels
     job.report(f"{len(pixels)} images of {tuple(pixels.shape[1:])}")
     write_parquet(job.outputs["outliers"], with_images(rows, drawn, pixels), job.provenance())
     job.record(job.outputs["outliers"], images=len(pixels))

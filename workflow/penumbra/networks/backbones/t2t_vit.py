@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
@@ -14,15 +14,17 @@ from penumbra.networks.layers.performer import Performer
 from penumbra.networks.layers.positions import time_steps
 from penumbra.networks.layers.transformer import EPSILON, Block
 from penumbra.options.check import require
-from penumbra.options.ranges import Count, Divides, Stem, at_least
+from penumbra.options.ranges import Count, Divides, at_least
 
 # Heads share the width, and its halves are cosines and sines of a place.
 TOGETHER = (Divides("heads", "width", times=2),)
 
-# Kernel, stride and padding of each soft split: sides are divided by 16, or by 4.
+# Kernel, stride and padding of each soft split: sides are divided by 16, or by 4. `small` is for
+# 16×16 pixels: it spares the first Performer the full resolution.
 SPLITS = {
     "imagenet": ((7, 4, 2), (3, 2, 1), (3, 2, 1)),
     "cifar": ((3, 1, 1), (3, 2, 1), (3, 2, 1)),
+    "small": ((3, 2, 1), (3, 1, 1), (3, 2, 1)),
 }
 TOKEN_WIDTH = 64
 FEATURES = 32  # of the Performers: half their width
@@ -115,7 +117,7 @@ def build(
     depth: Count = 14,
     width: Count = 384,
     heads: Count = 6,
-    stem: Stem = "imagenet",
+    stem: Literal["imagenet", "cifar", "small"] = "imagenet",
 ) -> Classifier:
     """The network for `classes` classes; images of `image_size` pixels a side."""
     return T2TViT(classes, image_size, depth, width, heads, stem)

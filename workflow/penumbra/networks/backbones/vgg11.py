@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -24,11 +25,13 @@ class VGG11(Classifier):
     levels = ("conv1", "conv2", "conv4", "conv6", "conv8")
     last_weights = ("trunk.conv8.0.weight", "trunk.conv7.0.weight")
 
-    def __init__(self, classes: int, width: int):
+    def __init__(self, classes: int, width: int, stem: str):
         super().__init__()
         self.trunk = nn.ModuleDict()
         inputs = 3
         for name, factor in TRUNK:
+            if name == "pool1" and stem == "unpooled":
+                continue
             if not factor:
                 self.trunk[name] = nn.MaxPool2d(2)
                 continue
@@ -52,6 +55,6 @@ class VGG11(Classifier):
         return [*self.trunk.items(), ("pool", pool), ("hidden", self.hidden)]
 
 
-def build(classes: int, width: Count = 64) -> Classifier:
-    """The network for `classes` classes."""
-    return VGG11(classes, width)
+def build(classes: int, width: Count = 64, stem: Literal["fn", "unpooled"] = "fn") -> Classifier:
+    """The network for `classes` classes; `unpooled`, for 16×16 images, has no first max-pool."""
+    return VGG11(classes, width, stem)
