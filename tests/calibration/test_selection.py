@@ -147,7 +147,7 @@ def test_folds_belong_to_keys_and_are_even():
         crossfit.fold_of(KEYS, 1)
 
 
-def parts(q, folds=3):
+def shares(q, folds=3):
     numbers = crossfit.fold_of(KEYS, folds)
     for fold in range(folds):
         rows = np.flatnonzero(numbers == fold)[::-1]
@@ -156,12 +156,12 @@ def parts(q, folds=3):
 
 def test_judges_are_joined_in_the_outliers_order():
     q = spread(0, 1)
-    assert np.array_equal(crossfit.join(KEYS, dict(parts(q))), q)
+    assert np.array_equal(crossfit.join(KEYS, dict(shares(q))), q)
 
 
 def test_every_outlier_is_scored_exactly_once():
-    judged = dict(parts(spread(0, 1)))
-    fewer = {name: part for name, part in judged.items() if name != "judge-1"}
+    judged = dict(shares(spread(0, 1)))
+    fewer = {name: share for name, share in judged.items() if name != "judge-1"}
     with pytest.raises(PenumbraError, match=r"of 200 outliers .* \(judges: judge-0, judge-2\)"):
         crossfit.join(KEYS, fewer)
     twice = {**judged, "again": judged["judge-2"]}
@@ -171,3 +171,13 @@ def test_every_outlier_is_scored_exactly_once():
         crossfit.join(KEYS, {**judged, "other": (["alien"], np.zeros(1))})
     with pytest.raises(PenumbraError, match="judge short: 1 scores of 2"):
         crossfit.join(KEYS, {"short": (KEYS[:2], np.zeros(1))})
+
+
+def test_a_judge_is_asked_about_the_fold_that_it_did_not_train_on_alone():
+    values = [spread(0, 1), spread(0.2, 0.8)]
+    scored = [(f"judge-{i}", (i, 2), KEYS, q) for i, q in enumerate(values)]
+    names, q = crossfit.judged(scored)
+    folds = crossfit.fold_of(KEYS, 2)
+    assert names == list(KEYS)
+    assert np.array_equal(q, np.where(folds == 0, *values))
+    assert np.array_equal(crossfit.judged([("all", None, KEYS, values[0])])[1], values[0])

@@ -1,19 +1,16 @@
-"""Decoding in parts, the table of an image set, and the stage that writes it."""
+"""Decoding group by group, and the table of an image set."""
 
 import json
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 import pytest
 
 from penumbra.errors import PenumbraError
 from penumbra.images import image_set
+from penumbra.images.chosen import chosen
 from penumbra.images.entries import Entries, Entry
-from penumbra.images.image_set import evenly, from_table, to_table
-from penumbra.stages import images
-from penumbra.stages.shared.job import Job
-from penumbra.store.artifacts import read_parquet
-from penumbra.store.closure import code_of
+from penumbra.images.image_set import decoded, evenly, from_table, to_table
 from tests.images.helpers import digits_of, read, spec, write_folder
 
 
@@ -51,38 +48,21 @@ def test_table_round_trip():
     found = digits_of("heldout")
     same(from_table(to_table(found)), found)
     assert json.loads(to_table(found).schema.metadata[b"shape"]) == [3, 32, 32]
-    part = from_table(to_table(found).slice(5, 9))
-    assert np.array_equal(part.pixels, found.pixels[5:14])
+    some = from_table(to_table(found).slice(5, 9))
+    assert np.array_equal(some.pixels, found.pixels[5:14])
 
 
-@pytest.mark.parametrize("threads", ["1", "3"])
-def test_stage_writes_part_by_part(tmp_path, monkeypatch, threads):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_images_are_decoded_group_by_group(tmp_path, monkeypatch, threads):
     write_folder(tmp_path / "pets" / "train")
-    config = spec()
-    expected = read(config, tmp_path)
-    roots = ["penumbra.images.readers.stored"]
-    whole = {
-        "rule": "images", "wildcards": {"image_set": "pets-train"}, "config": config,
-        "roots": roots, "code": code_of(["penumbra.stages.images", *roots])["digest"],
-    }  # fmt: skip
+    expected = read(spec(), tmp_path)
     monkeypatch.setattr(image_set, "GROUP", 4 * 3 * 32 * 32)
-    monkeypatch.setenv("PENUMBRA_DATA_ROOT", str(tmp_path))
-    monkeypatch.setenv("OMP_NUM_THREADS", threads)
-    file = tmp_path / "pets-train.parquet"
-    images.run(Job(["--out", f"images={file}"], json.dumps(whole)))
-    assert pq.ParquetFile(file).num_row_groups == 2
-    same(from_table(read_parquet(file)), expected)
+    groups = list(decoded(chosen(spec(), tmp_path), threads))
+    assert [len(group) for group in groups] == [4, 2]
+    same(from_table(pa.concat_tables(map(to_table, groups))), expected)
 
 
-def test_a_set_of_no_image_is_refused_before_any_is_decoded(tmp_path, monkeypatch):
+def test_a_set_of_no_image_is_refused_before_any_is_decoded(tmp_path):
     (tmp_path / "pets" / "train").mkdir(parents=True)
-    roots = ["penumbra.images.readers.stored"]
-    whole = {
-        "rule": "images", "wildcards": {"image_set": "pets-train"}, "config": spec(count=None),
-        "roots": roots, "code": code_of(["penumbra.stages.images", *roots])["digest"],
-    }  # fmt: skip
-    monkeypatch.setenv("PENUMBRA_DATA_ROOT", str(tmp_path))
-    job = Job(["--out", f"images={tmp_path}/x.parquet"], json.dumps(whole))
     with pytest.raises(PenumbraError, match="image set pets-train: no images"):
-        images.run(job)
-    assert not (tmp_path / "x.parquet").exists()
+        chosen(spec(count=None), tmp_path)

@@ -1,4 +1,4 @@
-"""Categories of outliers, and the two judges that recognise classes in them."""
+"""Categories of outliers, and the two modules that recognise classes in them."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import torch
 
 from penumbra.errors import PenumbraError
 from penumbra.networks.inference import build
-from penumbra.outliers.categories import categories
+from penumbra.outliers.categories import categories, categorised
 from penumbra.outliers.judges import classifier, clip
 from tests.clip import small_clip
 
@@ -19,6 +19,18 @@ def test_three_categories():
     )
     # The anchor's class; another; none above the threshold; a tie goes to the first; not offered.
     assert categories(probabilities, np.array([0, 0, 0, 0, -1]), 0.3).tolist() == [1, 2, 3, 1, 2]
+
+
+def test_classes_are_matched_by_name(folder):
+    config = asked(folder, classes=CLASSES, threshold=0.0)
+    found = categorised(clip, images(), np.array([0, 1, 2]), ["cow", *CLASSES[::-1]], None, config)
+    place = [CLASSES.index(name) for name in found["recognised"]]
+    # Anchors of a class that is not offered; of the last, and of the middle one.
+    wanted = [2, 1 if place[1] == 2 else 2, 1 if place[2] == 1 else 2]
+    assert found["category"].tolist() == wanted
+    assert (found["probability"] >= 1 / 3).all()
+    with pytest.raises(PenumbraError, match="none of the classes cow … is among the 3"):
+        categorised(clip, images(), np.array([0, 0, 0]), ["cow"], None, config)
 
 
 @pytest.fixture(scope="module")

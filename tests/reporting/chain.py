@@ -1,10 +1,9 @@
 """A small synthesis chain of real digits where the embedded world has its artifacts.
 
-Provenance comes from the project's own Job; calibrations, selection and metrics are the stages'
-own. Scores, categories and energies are planted, so that a figure that mixes them up shows.
+Calibrations, selection and metrics are computed as their stages do. Scores, categories and energies
+are planted, so that a figure that mixes them up shows.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +12,19 @@ import torch
 import yaml
 from sklearn.datasets import load_digits
 
-from penumbra.evaluation.resampling import draws_of
+from penumbra.calibration.fitted import calibrated
+from penumbra.calibration.maps import beta
+from penumbra.calibration.selection import select
+from penumbra.evaluation.detection import detection
 from penumbra.images.image_set import ImageSet, to_table
 from penumbra.networks.inference import build
+from penumbra.options.filter import Filter
 from penumbra.outliers.anchors import plan, shard
 from penumbra.outliers.store import embedding_table, with_images
 from penumbra.planning.paths import path
-from penumbra.stages import calibrations, metrics, selections
-from penumbra.stages.shared.job import Job
-from penumbra.store.artifacts import read_parquet, write_checkpoint, write_parquet
-from penumbra.store.closure import code_of
-from penumbra.store.columns import column, vectors
+from penumbra.store import seals
+from penumbra.store.artifacts import dumps, read_parquet, write_checkpoint, write_parquet
+from penumbra.store.columns import column, numbers, table, vectors
 
 CLASSES = [str(digit) for digit in range(10)]
 EACH = 6  # images of a class
@@ -45,21 +46,15 @@ def names_of(**names):
     return {"benchmark": "digits", "backbone": "resnet34", "seed": "0", **names}
 
 
-def job(rule, wildcards, inputs, outputs, config=None, roots=()):
-    """A run of a rule; `inputs` are lists of files by name."""
-    spec = {
-        "rule": rule, "wildcards": wildcards, "config": config or {}, "roots": list(roots),
-        "code": code_of([f"penumbra.stages.{rule}", *roots])["digest"],
-    }  # fmt: skip
-    given = [f"{name}={file}" for name, files in inputs.items() for file in files]
-    made = [f"{name}={file}" for name, file in outputs.items()]
-    return Job(["--in", *given, "--out", *made], json.dumps(spec))
+def provenance(rule, wildcards, inputs, config=None):
+    """What a stage would write into an artifact of what made it."""
+    digests = {str(file): seals.check(Path(file)) for file in inputs}
+    return {"rule": rule, "wildcards": wildcards, "config": config or {}, "inputs": digests}
 
 
 def put(rule, table, wildcards, inputs, file, config=None):
     """Write a table with the provenance that its stage would give it."""
-    made = job(rule, wildcards, {"given": inputs}, {"made": file}, config)
-    write_parquet(file, table, made.provenance())
+    write_parquet(file, table, provenance(rule, wildcards, inputs, config))
     return file
 
 
@@ -115,8 +110,7 @@ def model(recipe, method, inputs):
     torch.manual_seed(0)
     tensors = {f"model.{k}": v for k, v in build(NETWORK, len(CLASSES)).state_dict().items()}
     config = {"recipe": {"method": method, "epochs": 3}}
-    made = job("models", names_of(recipe=recipe), {"given": inputs}, {"made": file}, config)
-    write_checkpoint(file, tensors, made.provenance())
+    write_checkpoint(file, tensors, provenance("models", names_of(recipe=recipe), inputs, config))
     return file
 
 
@@ -141,26 +135,27 @@ def energies(recipe, outliers, inputs, rng):
     return put("energies", rows, wildcards, [*outliers, *inputs], place("energies", recipe=recipe))
 
 
-def calibrated(recipe, energies_file):
-    file = place("calibrations", recipe=recipe, calibration="beta")
+def calibration(recipe, energies_file):
+    rows = read_parquet(energies_file)
+    given = numbers(rows["energy"]), np.array(rows["role"].to_pylist())
     config = {"module": "beta", "input": "sigmoid_energy", "prior": "uniform"}
-    outputs = {"calibration": file, "diagram": file.replace("parquet", "png")}
+    q, summary = calibrated(beta, *given, config, 0)
+    kept = rows.drop_columns("phi").append_column("q", column(q))
+    table = kept.replace_schema_metadata({"calibration": dumps(summary)})
     wildcards = names_of(recipe=recipe, calibration="beta")
-    roots = ["penumbra.calibration.maps.beta"]
-    inputs = {"energies": [energies_file]}
-    calibrations.run(job("calibrations", wildcards, inputs, outputs, config, roots))
-    return file
+    file = place("calibrations", recipe=recipe, calibration="beta")
+    return put("calibrations", table, wildcards, [energies_file], file, config)
 
 
-def selected(calibration):
-    file = place("selections", recipe="bad-ood")
-    config = {
-        "filter": "mid", "options": BAND, "judges": {"detector": None}, "outliers": "mixed"
-    }  # fmt: skip
-    wildcards = names_of(recipe="bad-ood")
-    inputs = {"scored": [calibration]}
-    selections.run(job("selections", wildcards, inputs, {"selection": file}, config))
-    return file
+def selection(calibration_file):
+    rows = read_parquet(calibration_file).slice(500)
+    names, q = rows["outlier"].to_pylist(), numbers(rows["q"])
+    chosen = select(names, q, Filter.of(BAND), 0)
+    columns = {"outlier": column(names), "kept": column(chosen.kept), "q": column(q)}
+    table = pa.table(columns).replace_schema_metadata({"histogram": dumps(chosen.histogram)})
+    config = {"filter": "mid", "options": BAND, "judges": {"detector": None}}
+    wildcards, file = names_of(recipe="bad-ood"), place("selections", recipe="bad-ood")
+    return put("selections", table, wildcards, [calibration_file], file, config)
 
 
 def categorised(outliers, inputs):
@@ -224,9 +219,10 @@ def measured(recipe, seed, model_file, rng):
     names["scorer"] = "energy"
     rows = pa.table({**keys, "score": column(values)})
     scores = put("scores", rows, names, [outputs], place("scores", **names))
-    made = {"metrics": place("metrics", **names)}
-    made["draws"] = str(draws_of(Path(made["metrics"])))
-    metrics.run(job("metrics", names, {"scores": [scores]}, made))
+    by_set = {"digits-test": values[:40], "textures": values[40:70], "faces": values[70:]}
+    roles = {name: "test" if name == "digits-test" else "ood" for name in by_set}
+    found = [row for row, _ in detection("energy", by_set, roles)]
+    put("metrics", table(found), names, [scores], place("metrics", **names))
 
 
 def build_chain():
@@ -243,12 +239,12 @@ def build_chain():
     sets = {name: outlier_set(name, images, made, rdm, generator, rng) for name in SHARDS}
     model("standard", "standard", [train])
     detector = model("detector", "energy", [train, *sets["mixed"]])
-    first = calibrated("detector", energies("detector", sets["mixed"], [detector, train], rng))
-    selection = selected(first)
-    retrained = model("bad-ood", "energy", [train, *sets["mixed"], selection])
-    calibrated("bad-ood", energies("bad-ood", sets["mixed"], [retrained], rng))
-    calibrated("gaussian-mid", energies("gaussian-mid", sets["gaussian"], [], rng))
-    categorised(sets["mixed"], [selection, train])
+    first = calibration("detector", energies("detector", sets["mixed"], [detector, train], rng))
+    selected = selection(first)
+    retrained = model("bad-ood", "energy", [train, *sets["mixed"], selected])
+    calibration("bad-ood", energies("bad-ood", sets["mixed"], [retrained], rng))
+    calibration("gaussian-mid", energies("gaussian-mid", sets["gaussian"], [], rng))
+    categorised(sets["mixed"], [selected, train])
     for recipe in ("bad-ood", "standard", "gaussian-mid"):
         grid_scores(recipe, rng)
     for recipe in ("bad-ood", "detector", "detector-config1", "detector-config2"):

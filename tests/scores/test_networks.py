@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from penumbra.errors import PenumbraError
+from penumbra.evaluation.probing import autograd
 from penumbra.networks.inference import build
 from penumbra.networks.probe import Probe
 from penumbra.planning.needs import declared
 from penumbra.plugins import load
 from penumbra.scores import adascale, godin, nac, odin, pro, rankfeat, rfw
-from penumbra.stages.shared.probing import autograd
 
 BACKBONES = {
     "resnet18": {"network": "resnet", "layers": 18, "width": 4, "stem": "fn"},

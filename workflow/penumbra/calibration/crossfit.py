@@ -3,7 +3,7 @@
 A detector calls the outliers of its own training OOD, all of them, so that no middle is left.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,10 +22,30 @@ def fold_of(keys: Sequence[object], folds: int) -> np.ndarray:
     return draws(keys, "fold") % folds
 
 
+def judged(
+    scored: Iterable[tuple[str, tuple[int, int] | None, Sequence[str], np.ndarray]],
+) -> tuple[list[str], np.ndarray]:
+    """Names (N,) of all outliers and q (N,), each by the judge that did not train on its fold.
+
+    Each judge gives its name, the fold (i, k) that it left out (None: it may judge all), and q (N,)
+    of all outliers by name.
+
+    Raises:
+        PenumbraError: an outlier without judge or with more than one, or of another set.
+    """
+    every: list[str] = []
+    shares: dict[str, tuple[list[str], np.ndarray]] = {}
+    for judge, fold, names, q in scored:
+        every = every or list(names)
+        own = np.ones(len(names), bool) if fold is None else fold_of(names, fold[1]) == fold[0]
+        shares[judge] = ([n for n, mine in zip(names, own, strict=True) if mine], q[own])
+    return every, join(every, shares)
+
+
 def join(
     keys: Sequence[object], judged: Mapping[str, tuple[Sequence[object], np.ndarray]]
 ) -> np.ndarray:
-    """q of the outliers `keys` (N,) from their judges' parts {judge: (keys (M,), q (M,))}: (N,).
+    """q of the outliers `keys` (N,) from their judges' shares {judge: (keys (M,), q (M,))}: (N,).
 
     Raises:
         PenumbraError: an outlier that no judge or more than one scored, or that is not in `keys`.

@@ -3,9 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from penumbra.errors import PenumbraError
 from penumbra.images.image_set import evenly, from_table
-from penumbra.outliers.categories import categories
+from penumbra.outliers.categories import categorised
 from penumbra.outliers.store import from_png, kept_names
 from penumbra.plugins import load
 from penumbra.stages.shared.job import Job, main
@@ -15,34 +14,27 @@ from penumbra.training.determinism import determinism, pick_device
 
 
 def run(job: Job) -> None:
-    """Ask the judge about outliers spread over the set."""
+    """Recognise classes in outliers spread over the set."""
     config = {**job.config, "device": str(pick_device(job.config["device"]))}
     determinism(config["threads"])
     shards = [read_parquet(path, ["outlier", "label", "image"]) for path in job.inputs["outliers"]]
     rows = pa.concat_tables([shard.replace_schema_metadata(None) for shard in shards])
     rows = rows.take(pa.array(evenly(len(rows), config["sample"])))
-    names = rows["outlier"].to_pylist()
-    pixels = np.stack([from_png(data, config["size"]) for data in rows["image"].to_pylist()])
-    own = from_table(read_parquet(job.input("train"))).classes
-    judge = job.inputs.get("judge", [None])[0]
-    probabilities, classes = load("outliers.judges", config["judge"]).probabilities(
-        pixels, config["classes"] or own, judge, config
+    names, labels = rows["outlier"].to_pylist(), numbers(rows["label"])
+    recognised = categorised(
+        load("outliers.judges", config["judge"]),
+        np.stack([from_png(data, config["size"]) for data in rows["image"].to_pylist()]),
+        labels,
+        from_table(read_parquet(job.input("train"))).classes,
+        job.inputs.get("judge", [None])[0],
+        config,
     )
-    if set(own).isdisjoint(classes):
-        raise PenumbraError(
-            f"categories: none of the classes {', '.join(own[:5])} … is among the judge's "
-            f"{len(classes)}; name them alike (categories.clip.classes_file)"
-        )
-    places = np.array([classes.index(name) if name in classes else -1 for name in own])
-    labels = numbers(rows["label"])
     kept = kept_names(read_parquet(job.input("selection"), ["outlier", "kept"]))
     table = pa.table(
         {
             "outlier": column(names),
             "label": column(labels),
-            "category": column(categories(probabilities, places[labels], config["threshold"])),
-            "recognised": column([classes[i] for i in probabilities.argmax(1)]),
-            "probability": column(probabilities.max(1).astype(np.float64)),
+            **{name: column(values) for name, values in recognised.items()},
             "kept": column(np.array([name in kept for name in names])),
         }
     )

@@ -1,59 +1,55 @@
 """Energies: a detector applied to held-out ID, calibration OOD and its outliers."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
-import torch
 
+from penumbra.evaluation.energies import energies
 from penumbra.images.entries import NO_LABEL
 from penumbra.images.image_set import from_table
-from penumbra.networks.layers.phi import phi_logit
 from penumbra.outliers.store import pixels_of
-from penumbra.scores.energy import score as lse
 from penumbra.stages.shared.job import Job, main
-from penumbra.stages.shared.reading import open_reader
+from penumbra.stages.shared.reading import image_path, open_reader
 from penumbra.store.artifacts import read_checkpoint, read_parquet, write_parquet
-from penumbra.store.columns import column
+from penumbra.store.columns import column, numbers
 
 
 def run(job: Job) -> None:
-    """One forward pass over all; energies are stored raw, as their sigmoid saturates."""
-    config = job.config
+    """One forward pass over all."""
     reader = open_reader(job)
     phi = {k: v for k, v in read_checkpoint(job.input("model")).items() if k.startswith("phi.")}
-    paths = {path.stem: path for path in job.inputs["images"]}
-    sets = {
-        role: (config[role], from_table(read_parquet(paths[config[role]])))
-        for role in ("heldout", "calibration_ood")
-    }
-    size = sets["heldout"][1].pixels.shape[-1]
 
-    def rows(role, image_set, pixels, names, labels):
-        energy = -np.asarray(lse(reader.outputs(pixels)), np.float64)
-        head = phi_logit(phi, torch.from_numpy(energy)).numpy()
-        n = len(energy)
-        return pa.table(
-            {
-                "image_set": column([image_set] * n),
-                "role": column([role] * n),
+    def tables() -> Iterator[pa.Table]:
+        for role, image_set, pixels, names, labels in _read(job):
+            energy, head = energies(reader, phi, pixels)
+            columns = {
+                "image_set": column([image_set] * len(pixels)),
+                "role": column([role] * len(pixels)),
                 "outlier": column(names),
-                "label": column(np.asarray(labels, np.int64)),
+                "label": column(labels),
                 "energy": column(energy),
                 "phi": column(head),
             }
-        )
-
-    def tables():
-        for role, (name, images) in sets.items():
-            labels = images.labels if role == "heldout" else np.full(len(images), NO_LABEL)
-            yield rows(role, name, images.pixels, [""] * len(images), labels)
-        for path in job.inputs["outliers"]:
-            shard = read_parquet(path, ["outlier", "label", "image"])
-            names = shard["outlier"].to_pylist()
-            pixels = pixels_of([shard], size)
-            yield rows("outlier", config["outliers"], pixels, names, shard["label"].to_pylist())
+            yield pa.table(columns)
 
     write_parquet(job.outputs["energies"], tables(), job.provenance())
     job.record(job.outputs["energies"])
+
+
+def _read(job: Job) -> Iterator[tuple[str, str, np.ndarray, list[str], np.ndarray]]:
+    """Role, image set, pixels, names of outliers and labels; outliers have the ID images' size."""
+    size = 0
+    for role in ("heldout", "calibration_ood"):
+        name = job.config[role]
+        images = from_table(read_parquet(image_path(job, name)))
+        labels = images.labels if role == "heldout" else np.full(len(images), NO_LABEL)
+        size = size or images.pixels.shape[-1]
+        yield role, name, images.pixels, [""] * len(images), labels
+    for path in job.inputs["outliers"]:
+        shard = read_parquet(path, ["outlier", "label", "image"])
+        names, labels = shard["outlier"].to_pylist(), numbers(shard["label"])
+        yield "outlier", job.config["outliers"], pixels_of([shard], size), names, labels
 
 
 if __name__ == "__main__":

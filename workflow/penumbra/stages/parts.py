@@ -1,5 +1,6 @@
 """Part: images, or a published file -> the checkpoint of encoder, RDM, tokenizer or MAGE."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -7,7 +8,6 @@ import torch
 from penumbra.images.image_set import from_table
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.generative.vqgan import Tokenizer
-from penumbra.options.loop import DEFAULTS
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.stages.shared.job import Job, main, seeded
@@ -21,7 +21,7 @@ from penumbra.store.artifacts import (
 from penumbra.store.columns import matrix, table
 from penumbra.training.determinism import determinism, pick_device
 from penumbra.training.part_data import Data
-from penumbra.training.parts import fit
+from penumbra.training.parts import trained
 
 
 def run(job: Job) -> None:
@@ -38,29 +38,33 @@ def run(job: Job) -> None:
         return
     device = pick_device(config["device"])
     seed = derive("part", job.wildcards["part"])
-    torch.manual_seed(derive(seed, "init"))
-    training = {**DEFAULTS, **config["training"]}
-    data = make_data(job, encoder, training, device)
-    objective = module.objective(data, config["options"], training.pop("objective", {}))
+    torch.manual_seed(derive(seed, "init"))  # before a tokenizer is built, which draws weights, too
+    data = _data(job, encoder, device)
     provenance = {**seeded(job.provenance(), seed), "classes": data.classes}
     resume = resume_of(job, provenance, device)
-    history = fit(objective, training, seed, resume, job.report)
-    finish(job, objective.artifacts(), history, provenance)
+    given = module, data, config["options"], config["training"]
+    state, history = trained(*given, seed, resume, job.report)
+    finish(job, state, history, provenance)
     resume.discard()
 
 
-def make_data(
-    job: Job, encoder: MoCo | None, training: dict[str, Any], device: torch.device
-) -> Data:
+def _encoder(job: Job) -> MoCo | None:
+    if "encoder" not in job.inputs:
+        return None
+    options = job.config["uses"]["encoder"]["options"]
+    return MoCo.from_state(read_checkpoint(job.input("encoder")), options.get("heads"))
+
+
+def _data(job: Job, encoder: MoCo | None, device: torch.device) -> Data:
     """The job's images, and what its other parts made of them, on the device."""
+    training = job.config["training"]
     images = from_table(read_parquet(job.input("images")))
     representations = tokenizer = None
     if "representations" in job.inputs:
         rows = read_parquet(job.input("representations"), ["representation"])
         representations = torch.from_numpy(matrix(rows["representation"])).to(device)
     if "tokenizer" in job.inputs:
-        tokenizer = Tokenizer.from_state(read_checkpoint(job.input("tokenizer")))
-        tokenizer = tokenizer.to(device)
+        tokenizer = Tokenizer.from_state(read_checkpoint(job.input("tokenizer"))).to(device)
     return Data(
         pixels=torch.from_numpy(images.pixels).to(device),
         labels=torch.from_numpy(images.labels).to(device),
@@ -73,14 +77,9 @@ def make_data(
     )
 
 
-def _encoder(job: Job) -> MoCo | None:
-    if "encoder" not in job.inputs:
-        return None
-    options = job.config["uses"]["encoder"]["options"]
-    return MoCo.from_state(read_checkpoint(job.input("encoder")), options.get("heads"))
-
-
-def finish(job: Job, state: Any, history: list[dict], provenance: dict[str, Any]) -> None:
+def finish(
+    job: Job, state: Mapping[str, torch.Tensor], history: list[dict], provenance: dict[str, Any]
+) -> None:
     """Write checkpoint and history."""
     write_parquet(job.outputs["history"], table(history), provenance)
     write_checkpoint(job.outputs["model"], state, provenance)

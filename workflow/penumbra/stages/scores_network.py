@@ -1,14 +1,14 @@
 """Scores of the network: one number per test and OOD image; larger means more ID."""
 
-import pyarrow as pa
-import torch
-from torch import Tensor
+from collections.abc import Iterator
+from functools import partial
 
-from penumbra.errors import PenumbraError
+import pyarrow as pa
+
+from penumbra.evaluation.probing import autograd, probe_of, scored
 from penumbra.plugins import load
-from penumbra.stages.shared.fitting import checked, told
+from penumbra.stages.shared.fitting import report_alike, told
 from penumbra.stages.shared.job import Job, main
-from penumbra.stages.shared.probing import autograd, probe_of
 from penumbra.stages.shared.reading import (
     as_known,
     image_groups,
@@ -16,45 +16,30 @@ from penumbra.stages.shared.reading import (
     open_reader,
     roles,
 )
-from penumbra.stages.shared.scoring import require
-from penumbra.store.artifacts import write_parquet
+from penumbra.store.artifacts import read_checkpoint, write_parquet
 from penumbra.store.columns import column
 
 
 def run(job: Job) -> None:
-    """Apply the scorer to all image sets, batch by batch; NaN and wrong shapes are refused."""
+    """Apply the scorer to all image sets, batch by batch."""
     config = job.config
     reader = open_reader(job)
-    probe = probe_of(job, reader)
+    fitted = read_checkpoint(job.input("fitted")) if "fitted" in job.inputs else {}
     scorer = load("scores", config["module"])
+    score = partial(scorer.score, probe_of(reader, fitted), **config["options"])
     listed = roles(config)
     classes = known_classes(job)
 
-    def tables():
+    def tables() -> Iterator[pa.Table]:
         for group in image_groups(job, list(listed)):
             group = as_known(group, listed[group.name], classes)
             with told(job), autograd(config["needs"]):
-                scores = [
-                    _one_per_image(scorer.score(probe, x, **config["options"]), len(x), group.name)
-                    for x in reader.batches(group.images.pixels)
-                ]
-            values = torch.cat(scores).double().cpu().numpy()
-            checked(job, values, group.name)
+                values = scored(score, reader.batches(group.images.pixels), group.name)
+            report_alike(job, values, group.name)
             yield pa.table(group.identified(listed[group.name]) | {"score": column(values)})
 
     write_parquet(job.outputs["scores"], tables(), job.provenance())
     job.record(job.outputs["scores"])
-
-
-def _one_per_image(returned: object, count: int, image_set: str) -> Tensor:
-    """What a scorer returned for a batch of `count` images; it stays on the device."""
-    if not isinstance(returned, Tensor):
-        raise PenumbraError(
-            f"image set {image_set}: score() returned {type(returned).__name__}, not a tensor"
-        )
-    wrong = returned.dtype if returned.is_complex() else None
-    require(returned.shape, count, image_set, wrong)
-    return returned.detach()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Selection: the judges' P(ID) of the outliers -> which of them the filter keeps."""
 
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from penumbra.calibration.crossfit import fold_of, join
+from penumbra.calibration.crossfit import judged
 from penumbra.calibration.selection import select
 from penumbra.options.filter import Filter
 from penumbra.seeds import derive
@@ -17,11 +17,14 @@ from penumbra.store.notes import noted
 
 def run(job: Job) -> None:
     """Join what each judge says of the outliers that it may judge, then filter."""
-    config = job.config
+    config, files, q = job.config, job.inputs["scored"], None
     if config["judges"]:
-        names, q = judged(job)
+        folds = config["judges"].items()
+        each = zip(folds, map(_scored, files), strict=True)
+        names, q = judged((*judge, *scored) for judge, scored in each)
     else:
-        names, q = [n for path in job.inputs["scored"] for n in _names(path)], None
+        shards = (read_parquet(file, ["outlier"]) for file in files)
+        names = [name for rows in shards for name in rows["outlier"].to_pylist()]
     seed = derive("selection", config["outliers"], job.wildcards["seed"])
     selection = select(names, q, Filter.of(config["options"]), seed)
     note = selection.note and f"seed {job.wildcards['seed']}: {selection.note}"
@@ -35,26 +38,12 @@ def run(job: Job) -> None:
     job.record(job.outputs["selection"])
 
 
-def judged(job: Job) -> tuple[list[str], np.ndarray]:
-    """Names (N,) of all outliers and q (N,), each by the judge that did not train on its fold."""
-    parts: dict[str, tuple[list[str], np.ndarray]] = {}
-    every: list[str] = []
-    for (judge, fold), path in zip(job.config["judges"].items(), job.inputs["scored"], strict=True):
-        names, q = _scored(read_parquet(path, ["role", "outlier", "q"]))
-        every = every or names
-        own = np.ones(len(names), bool) if fold is None else fold_of(names, fold[1]) == fold[0]
-        parts[judge] = ([name for name, mine in zip(names, own, strict=True) if mine], q[own])
-    return every, join(every, parts)
-
-
-def _scored(rows: pa.Table) -> tuple[list[str], np.ndarray]:
-    outlier = np.array(rows["role"].to_pylist()) == "outlier"
+def _scored(file: Path) -> tuple[list[str], np.ndarray]:
+    """Names (N,) of the outliers that a judge scored, and q (N,)."""
+    rows = read_parquet(file, ["role", "outlier", "q"])
+    outliers = np.flatnonzero([role == "outlier" for role in rows["role"].to_pylist()])
     names = rows["outlier"].to_pylist()
-    return [names[i] for i in np.flatnonzero(outlier)], numbers(rows["q"])[outlier]
-
-
-def _names(path: Any) -> list[str]:
-    return read_parquet(path, ["outlier"])["outlier"].to_pylist()
+    return [names[i] for i in outliers], numbers(rows["q"])[outliers]
 
 
 if __name__ == "__main__":

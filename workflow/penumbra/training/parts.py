@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -9,10 +10,11 @@ from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
 from penumbra.networks.loading.states import under
-from penumbra.options.loop import Recipe
+from penumbra.options.loop import DEFAULTS, Recipe
 from penumbra.training.adamw import AdamW
 from penumbra.training.epochs import Loop
 from penumbra.training.objective import Objective
+from penumbra.training.part_data import Data
 from penumbra.training.progress import Extent, Progress
 from penumbra.training.resume import Record, Resume
 
@@ -20,6 +22,26 @@ from penumbra.training.resume import Record, Resume
 def share(recipe: Mapping[str, Any]) -> Recipe:
     """The loop's share of a part's recipe, whose other keys belong to the part itself."""
     return Recipe.of({f.name: recipe[f.name] for f in fields(Recipe) if f.name in recipe})
+
+
+def trained(
+    module: ModuleType,
+    data: Data,
+    options: Mapping[str, Any],
+    training: Mapping[str, Any],
+    seed: int,
+    resume: Resume | None,
+    report: Callable[[str], None],
+) -> tuple[Mapping[str, Tensor], list[Record]]:
+    """Tensors and records of a part that `module`, of `parts`, makes with torch's seed as it is.
+
+    Raises:
+        PenumbraError: as `fit` says.
+    """
+    recipe = {**DEFAULTS, **training}
+    objective = module.objective(data, options, recipe.pop("objective", {}))
+    history = fit(objective, recipe, seed, resume, report)
+    return objective.artifacts(), history
 
 
 def fit(

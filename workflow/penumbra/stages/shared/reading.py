@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from penumbra.errors import PenumbraError
-from penumbra.images.entries import NO_LABEL
 from penumbra.images.image_set import ImageSet, classes_of, row_group, row_group_sizes
-from penumbra.images.names import quoted
+from penumbra.images.known import check_known, relabelled
 from penumbra.networks.inference import Reader, perturbation, restore
 from penumbra.stages.shared.job import Job
 from penumbra.store.artifacts import provenance_of, read_checkpoint
@@ -70,7 +69,7 @@ def image_path(job: Job, name: str) -> Path:
 def image_groups(job: Job, names: list[str]) -> Iterator[RowGroup]:
     """The named sets group by group, so that memory is that of one group.
 
-    A job of one shard is given its run of the parts: shards hold about equally many images.
+    A job of one shard is given its run of the groups: shards hold about equally many images.
     """
     listed = [
         (name, number, size)
@@ -97,55 +96,20 @@ def known_classes(job: Job) -> list[str]:
     """Names of the classes that the job's model tells apart: those of its training images.
 
     Raises:
-        PenumbraError: an ID image set has no class of these; or the model is of this very
-            benchmark, and its held-out or test images have a class beside these.
+        PenumbraError: an ID image set does not fit them (see `check_known`).
     """
     config = job.config
     classes = classes_of(image_path(job, config["train"]))
     tested = [config[role] for role in ("heldout", "test") if config.get(role)]
-    for name in (*tested, *config["shifted"]):
-        given = classes_of(image_path(job, name))
-        _check_known(name, given, classes)
-        strange = [c for c in given if c not in classes]
-        if strange and name in tested and _is_own(job):
-            raise PenumbraError(
-                f"image set {name}: its classes {quoted(strange)} are not among those that the "
-                f"model was trained on, {quoted(classes)} (image set {config['train']}); keep "
-                f"those by image_sets.{name}.classes, or where all are meant, read them in a "
-                "benchmark with `models_of`"
-            )
+    given = {name: classes_of(image_path(job, name)) for name in (*tested, *config["shifted"])}
+    trained = provenance_of(job.input("model")).get("wildcards", {}).get("benchmark")
+    own = trained == job.wildcards["benchmark"]  # other ones say `models_of`
+    check_known(given, classes, config["train"], tested if own else ())
     return classes
 
 
-def _is_own(job: Job) -> bool:
-    """Whether the model was trained on the benchmark that it reads; other ones say `models_of`."""
-    trained = provenance_of(job.input("model")).get("wildcards", {}).get("benchmark")
-    return trained == job.wildcards["benchmark"]
-
-
-def _check_known(name: str, given: list[str], classes: list[str]) -> None:
-    if given and set(given).isdisjoint(classes):
-        raise PenumbraError(
-            f"image set {name}: none of its classes {quoted(given)} is among those that the model "
-            f"was trained on, {quoted(classes)}; classes are matched by name, so give both data "
-            "sets the same names (a Parquet file states them in its metadata `classes`, a folder "
-            "by its folders)"
-        )
-
-
 def as_known(group: RowGroup, role: str, classes: list[str]) -> RowGroup:
-    """Labels of ID images as places in the model's `classes`, matched by name.
-
-    -1 stands for a class that it never saw; OOD images keep their own labels.
-
-    Raises:
-        PenumbraError: none of the classes is known.
-    """
-    images = group.images
-    if role == "ood" or images.classes == classes:
+    """Labels of ID images as places in the model's `classes`; OOD images keep their own."""
+    if role == "ood":
         return group
-    _check_known(group.name, images.classes, classes)
-    indices = [classes.index(c) if c in classes else NO_LABEL for c in images.classes]
-    places = np.array([*indices, NO_LABEL])  # an image without a label, -1, keeps none
-    known = dataclasses.replace(images, labels=places[images.labels])
-    return dataclasses.replace(group, images=known)
+    return dataclasses.replace(group, images=relabelled(group.images, classes, group.name))

@@ -1,26 +1,40 @@
-"""What the two stages share that score images: a scorer gives one real number per image."""
+"""What a scorer may give: a finite fit, and one real number per image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from penumbra.errors import PenumbraError
+from penumbra.evaluation.finite import check
 
 REAL = "fiub"  # kinds of dtype: floating point, whole numbers, and true or false
 
 
-def one_per_image(values: object, count: int, image_set: str) -> np.ndarray:
+def refuse_infinite(fitted: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Refuse arrays by name that would give no finite score.
+
+    Raises:
+        PenumbraError: one holds NaN or an infinity.
+    """
+    for name, value in fitted:
+        if not np.isfinite(value).all():
+            raise PenumbraError(f"{name} of its fit is not finite")
+
+
+def one_per_image(returned: object, count: int, image_set: str) -> np.ndarray:
     """What a scorer of arrays returned for `count` images, as float64 of shape (count,).
 
     Raises:
-        PenumbraError: it is of another shape, or holds no real numbers.
+        PenumbraError: it is of another shape, or holds no real numbers, or NaN.
     """
     try:
-        scores = np.asarray(values)
+        scores = np.asarray(returned)
     except ValueError:  # lists of unequal lengths
-        scores = np.asarray(values, object)
+        scores = np.asarray(returned, object)
     require(scores.shape, count, image_set, None if scores.dtype.kind in REAL else scores.dtype)
-    return scores.astype(np.float64, copy=False)
+    scores = scores.astype(np.float64, copy=False)
+    check(scores, f"image set {image_set}")
+    return scores
 
 
 def require(shape: Sequence[int], count: int, image_set: str, wrong: object | None) -> None:
