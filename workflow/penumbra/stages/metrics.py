@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from penumbra.evaluation.metrics import Compared, measured, metrics
+from penumbra.evaluation.metrics import Compared, bounds, measured, metrics
 from penumbra.evaluation.resampling import image_draws
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import read_parquet, write_parquet
@@ -26,7 +26,7 @@ def run(job: Job) -> None:
 
 
 def of_scorer(file: Path) -> Iterator[tuple[Row, Row]]:
-    """By OOD image set: metrics of the scorer that the file is named after, and their draws.
+    """By OOD image set: metrics of the scorer that the file is named after, bounds, and draws.
 
     Draws are the same metrics, each (DRAWS,), of resampled images.
     """
@@ -41,6 +41,7 @@ def of_scorer(file: Path) -> Iterator[tuple[Row, Row]]:
         named = {"scorer": file.stem, "image_set": ood}
         counts = {"n_id": len(scores[test]), "n_ood": len(scores[ood])}
         row = {**named, **counts, **metrics(scores[test], scores[ood], where, moved)}
+        row |= bounds(scores[test], scores[ood])
         yield row, {**named, **_draws(scores, test, shifted, ood)}
 
 

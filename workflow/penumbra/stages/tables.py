@@ -24,6 +24,8 @@ SCHEMA = pa.schema(
         ("std", pa.float64()),
         ("low", pa.float64()),
         ("high", pa.float64()),
+        ("conformal_low", pa.float64()),
+        ("conformal_high", pa.float64()),
         ("equal", pa.float64()),
         ("rank", pa.int32()),
         ("missing", pa.string()),
