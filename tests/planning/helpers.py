@@ -1,15 +1,26 @@
 """Worlds as a call makes them: read, checked, and held against what is there."""
 
+from penumbra.images.layout import candidates
 from penumbra.planning.checks import check
 from penumbra.planning.requirements import require
 from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
+from penumbra.planning.yaml_files import load_yaml
 
 
 def checked(config, folder, files):
     made = World(config, folder, files)
     check(made)
     return made
+
+
+def lay_data(folder, there):
+    """Empty folders where every stored data set of the catalogue would lie below `there`."""
+    for name, entry in load_yaml(folder / "datasets.yaml").items():
+        for split in entry["splits"]:
+            if entry["reader"] == "stored":
+                place = dict(candidates(name, entry, split, there))["folder"]
+                place.mkdir(parents=True, exist_ok=True)
 
 
 def required(world):

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from snakemake.exceptions import WorkflowError
 
 from penumbra.errors import PenumbraError
-from penumbra.images.layout import candidates
 from penumbra.planning.checks import check
 from penumbra.planning.config import merge
 from penumbra.planning.figures import Figures
@@ -27,6 +26,7 @@ from penumbra.planning.scores import Scores
 from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
 from penumbra.planning.yaml_files import load_yaml
+from tests.planning.helpers import lay_data
 from tests.planning.mutations import mutated
 
 EXAMPLES = int(os.environ.get("PENUMBRA_EXAMPLES", "60"))
@@ -58,11 +58,7 @@ def folder(root):
 def world(folder, tmp_path_factory):
     """Each world's config, with data and weights that lie there by name."""
     there = tmp_path_factory.mktemp("there")
-    for name, entry in load_yaml(folder / "datasets.yaml").items():
-        for split in entry["splits"]:
-            if entry["reader"] == "stored":
-                place = dict(candidates(name, entry, split, there))["folder"]
-                place.mkdir(parents=True, exist_ok=True)
+    lay_data(folder, there)
 
     def make(name):
         config = load_yaml(folder / "config.yaml")

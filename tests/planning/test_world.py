@@ -211,7 +211,8 @@ def test_missing_ood_set_may_be_left_out_and_is_said(world, config, tmp_path):
     labels = {cell.column_label for cell in Tables(made).of("uat_table01")}
     assert "Textures" not in labels
     assert "Faces" in labels
-    assert made.absent("digits") == ["Textures"]
+    assert made.absent("digits", ["far"]) == ["Textures"]
+    assert made.absent("digits", ["near"]) == []
 
 
 def test_recipe_takes_what_it_extends_and_its_backbones_changes(config):

@@ -5,6 +5,8 @@ import re
 import pytest
 import yaml
 
+from penumbra.planning.tables import Tables
+from penumbra.planning.titles import title
 from penumbra.planning.world import World
 
 
@@ -30,8 +32,9 @@ def test_how_many_tables_and_figures_there_are(readme, world):
     assert f"the {len(world.config['figures'])} figures" in readme
 
 
-def test_the_table_shown_has_the_title_of_its_file(readme, world):
-    assert f"\n**{world.table('uat_table05')['title']}**\n" in readme
+def test_the_table_shown_has_its_title(readme, world):
+    shown = title(world, world.table("uat_table05"), Tables(world).of("uat_table05"))
+    assert f"\n**{shown}**\n" in readme
 
 
 def test_the_calls_of_show_exist(readme):

@@ -95,6 +95,7 @@ def test_one_cell_by_number_or_label(table, shown, row, column):
     assert "mean       75.00  (0.75)\ndeviation  0.00  over 2 seeds" in text
     for seed in (0, 4):
         assert f"seed {seed}     75.00  (0.75)  {table.parent}/MSP-{seed}.parquet" in text
+    assert "conformal  55.00 to 95.00  at 95 %, over ID test images alone" in text
     assert "equal" not in text
 
 

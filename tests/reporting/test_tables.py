@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from penumbra.evaluation.metrics import bound_names
 from penumbra.evaluation.resampling import DRAWS, draws_of
 from penumbra.reporting.tables import values
 from penumbra.reporting.tables.marks import told
@@ -15,7 +16,7 @@ from penumbra.reporting.tables.render import arrange, to_csv, to_html, to_latex,
 from penumbra.store.artifacts import write_parquet
 from penumbra.store.columns import vectors
 
-KINDS = ("mean", "std", "low", "high", "reported")
+KINDS = ("mean", "std", "low", "high", "conformal low", "conformal high", "reported")
 PRINTED = [
     {"method": "A", "ood_dataset": "average", "metric": "fpr95", "value": "12.21", "std": "1.3"},
     {"method": "A", "ood_dataset": "average", "metric": "auroc", "value": "97.80", "std": ""},
@@ -28,8 +29,13 @@ def metrics_file(folder, name, **by_set):
 
 
 def metrics_of(file, rows, spread=0.001):
-    """Metrics, and draws that scatter little around them, each file's by itself."""
-    write_parquet(file, pa.Table.from_pylist(rows), {})
+    """Metrics, bounds 0.2 around them, and draws that scatter little, each file's by itself."""
+    bounded = [dict(row) for row in rows]
+    for row in bounded:
+        for metric in {"auroc", "fpr95"} & row.keys():
+            low, high = bound_names(metric)
+            row |= {low: row[metric] - 0.2, high: row[metric] + 0.2}
+    write_parquet(file, pa.Table.from_pylist(bounded), {})
     rng = np.random.default_rng(list(file.name.encode()))
     columns = {key: [row[key] for row in rows] for key in ("scorer", "image_set")}
     for key in (key for key in rows[0] if key not in columns):
@@ -107,10 +113,10 @@ def test_markdown(table):
 
 def test_csv(table):
     header, first, *_, last = csv.reader(io.StringIO(to_csv(table)))
-    assert header[1:6] == [f"Average FPR95 ↓ {kind}" for kind in KINDS]
+    assert header[1:8] == [f"Average FPR95 ↓ {kind}" for kind in KINDS]
     assert first[:3] == ["A & B", "25.00", "7.07"]
     assert float(first[3]) < 25 < float(first[4])
-    assert first[5] == "12.21 ± 1.3"
+    assert first[5:8] == ["5.00", "45.00", "12.21 ± 1.3"]
     assert header[-2:] == ["all scores equal in", "not computed because"]
     assert last[-1] == "no code was released"
 
@@ -127,6 +133,8 @@ def test_html_is_escaped_and_marked(table):
     assert "A &amp; B" in text
     assert '<span class="best">25.00</span>' in text
     assert "printed 12.21 ± 1.3" in text
+    assert '<span class="small">conformal 5.00 to 45.00</span>' in text
+    assert "below it conformal bounds at 95 %" in text
     assert "not computed: no code was released" in text
 
 

@@ -98,9 +98,10 @@ def test_every_figure_names_benchmarks_and_seeds(files, tmp_path):
     assert "benchmarks birds, pets; seeds 0, 1" in (tmp_path / "f.svg").read_text()
 
 
-def test_every_figure_has_inputs_of_a_model_or_a_seed_of_its_own(root):
+def test_every_figure_has_inputs_of_a_model_or_table_or_a_seed_of_its_own(root):
     world = World(yaml.safe_load((root / "config/config.yaml").read_text()), root / "config", [])
     for name in world.config["figures"]:
         config = json.loads(Figures(world).spec({"figure": name}))["config"]
-        seeded = any("/seed" in file for found in config["inputs"].values() for file in found)
+        files = [file for found in config["inputs"].values() for file in found]
+        seeded = any("/seed" in file or "/tables/" in file for file in files)
         assert seeded or "seed" in config["options"], name

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from penumbra.evaluation.metrics import Compared, measured, metrics
+from penumbra.evaluation.metrics import Compared, bounds, measured, metrics
 from penumbra.evaluation.resampling import image_draws
 
 Row = dict[str, Any]
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 def detection(
     scorer: str, scores: Mapping[str, np.ndarray], roles: Mapping[str, str]
 ) -> Iterator[tuple[Row, Row]]:
-    """By OOD image set: metrics of the scorer, and the same of resampled images, each (DRAWS,).
+    """By OOD image set: metrics of the scorer with bounds, and those of resamples, each (DRAWS,).
 
     `scores` (n,) and `roles` (one test, shifted, ood) are by image set.
 
@@ -28,6 +28,7 @@ def detection(
         named = {"scorer": scorer, "image_set": ood}
         counts = {"n_id": len(scores[test]), "n_ood": len(scores[ood])}
         measures = metrics(scores[test], scores[ood], f"{scorer} on {ood}", moved)
+        measures |= bounds(scores[test], scores[ood])
         yield {**named, **counts, **measures}, {**named, **_draws(scores, test, shifted, ood)}
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from penumbra.evaluation import conformal
 from penumbra.evaluation.finite import check
 
 RECALL = 0.95
@@ -131,7 +132,8 @@ class Metric:
     share in [0, 1], else a format of Python. `better` is the side that ranks first, or empty for a
     number that is neither good nor bad. `printed` is what the papers' transcribed tables call it.
     `of` computes it from scores, along the last axis, where the artifact is `metrics`; `is_full`
-    adds covariate-shifted ID images to the ID side (full spectrum, OpenOOD v1.5).
+    adds covariate-shifted ID images to the ID side (full spectrum, OpenOOD v1.5). `bounds` are its
+    conformal ones, of ID scores (n,) and OOD scores (m,), where it has any.
     """
 
     head: str
@@ -141,6 +143,7 @@ class Metric:
     printed: tuple[str, ...] = ()
     of: Callable[[Compared], np.ndarray] | None = None
     is_full: bool = False
+    bounds: Callable[[np.ndarray, np.ndarray], conformal.Bounds] | None = None
 
     @property
     def is_of_scores(self) -> bool:
@@ -158,7 +161,9 @@ FULL = "full spectrum"
 
 # One entry a metric; those of scores stand in the order of the columns of `metrics` artifacts.
 METRICS: dict[str, Metric] = {
-    "auroc": Metric("AUROC", "metrics", "high", PERCENT, ("auroc",), _auroc),
+    "auroc": Metric(
+        "AUROC", "metrics", "high", PERCENT, ("auroc",), _auroc, bounds=conformal.auroc
+    ),
     "aupr_id": Metric(
         "AUPR-ID", "metrics", "high", of=lambda scores: _average_precision(scores.accepted)
     ),
@@ -167,9 +172,16 @@ METRICS: dict[str, Metric] = {
         *("AUPR-OOD", "metrics", "high", PERCENT, ("aupr",)),
         of=lambda scores: _average_precision(scores.flagged),
     ),
-    "fpr95": Metric("FPR95", "metrics", "low", PERCENT, ("fpr95",), _fpr_nearest),
+    "fpr95": Metric(
+        *("FPR95", "metrics", "low", PERCENT, ("fpr95",), _fpr_nearest),
+        bounds=functools.partial(conformal.fpr, recall=RECALL),
+    ),
     # OpenOOD's convention: the ID share flagged when 95 % of OOD is caught.
-    "fpr95_ood_positive": Metric("FPR95 (OOD positive)", "metrics", "low", of=_fpr_first),
+    "fpr95_ood_positive": Metric(
+        *("FPR95 (OOD positive)", "metrics", "low"),
+        of=_fpr_first,
+        bounds=functools.partial(conformal.fpr_ood_positive, recall=RECALL),
+    ),
     "full_fpr95": Metric(
         f"FPR95, {FULL}", "metrics", "low", PERCENT, ("fpr95",), _fpr_nearest, is_full=True
     ),
@@ -222,6 +234,21 @@ def metrics(
     if shifted is not None:
         full = Compared(np.concatenate([id_scores, shifted]), ood_scores, what)
     return {name: float(value) for name, value in measured(plain, full).items()}
+
+
+def bounds(id_scores: np.ndarray, ood_scores: np.ndarray) -> dict[str, float]:
+    """Both conformal bounds of the metrics that have any, under their names in `bound_names`."""
+    found: dict[str, float] = {}
+    for name, metric in METRICS.items():
+        if metric.bounds is not None:
+            ends = metric.bounds(id_scores, ood_scores)
+            found |= dict(zip(bound_names(name), ends, strict=True))
+    return found
+
+
+def bound_names(metric: str) -> tuple[str, str]:
+    """What `metrics` artifacts call the conformal bounds of a metric."""
+    return f"{metric}_conformal_low", f"{metric}_conformal_high"
 
 
 def measured(plain: Compared, full: Compared) -> dict[str, np.ndarray]:

@@ -19,7 +19,8 @@ AVERAGE = "average"
 class Cell:
     """One cell of a table: where it stands and, per seed, which file its value is read from.
 
-    `model` are benchmark, backbone and recipe behind it. `sets` are the OOD image sets whose mean
+    `model` are benchmark, backbone and recipe behind it, and `role` is what the table calls the
+    benchmark. `sets` are the OOD image sets whose mean
     is taken within a seed; empty for a metric of a model alone. `scorer` and `input` are those of a
     metric of scores. `outliers` are those that a count is about. `missing` says why a cell cannot
     be computed.
@@ -36,13 +37,15 @@ class Cell:
     reported: Mapping[str, str] | None
     outliers: str | None
     benchmark: str
+    role: str
     model: Mapping[str, str] | None
     scorer: str | None
     input: str | None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for a rule's param: what decides the cell's value, place and rank."""
-        plain = {k: v for k, v in vars(self).items() if k not in ("benchmark", "model", "input")}
+        apart = ("benchmark", "role", "model", "input")
+        plain = {k: v for k, v in vars(self).items() if k not in apart}
         return {**plain, "backbone": self.model and self.model["backbone"]}
 
 
@@ -68,6 +71,7 @@ def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
                         _reported(table, row, cell, column, sets, world),
                         cell.get("outliers"),
                         world.benchmark_of(cell),
+                        cell.get("benchmark", "main"),
                         world.model(cell) if files and "recipe" in cell else None,
                         *_scored(cell, metric, files, world),
                     )

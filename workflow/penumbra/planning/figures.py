@@ -94,6 +94,8 @@ class Figures:
     def _artifacts(self, entry: dict[str, Any]) -> list[str]:
         """The files of one input of a figure: one, or all shards, or one a seed."""
         world, kind = self._world, entry["kind"]
+        if kind == "tables":
+            return [path(world.name, kind, table=entry["table"])]
         benchmark = world.benchmark_of(entry)
         if kind == "images":
             return world.images([self._image_set(benchmark, entry)])

@@ -30,6 +30,7 @@ OF_INPUTS = {
     "blocks": (*MODEL, "block"),
     "calibrations": (*MODEL, "calibration"),
     **dict.fromkeys(("representations", "embeddings", "outliers"), ("outliers",)),
+    "tables": ("table",),
 }
 
 

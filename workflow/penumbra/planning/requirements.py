@@ -53,13 +53,21 @@ def _check_names(world: World) -> None:
 
 
 def require_figure(world: World, name: str) -> None:
-    """Refuse a figure whose data are not there.
+    """Refuse a figure whose data are not there, or that shows a table which the world has not.
 
     Raises:
         PenumbraError: all that is missing.
     """
     check_figure(world, name)
-    _require(world, Asked([], world.figure_entries(name)))
+    entries = world.figure_entries(name)
+    shown = [entry["table"] for entry in entries if entry["kind"] == "tables"]
+    tell(
+        f"{world.where('tables')}: {name} shows {table}, which is not among them; add it, or leave "
+        "the figure out"
+        for table in shown
+        if table not in world.config["tables"]
+    )
+    _require(world, Asked([], [entry for entry in entries if entry["kind"] != "tables"]))
 
 
 def _require(world: World, asked: Asked) -> None:

@@ -14,6 +14,7 @@ from penumbra.planning.detectors import detector, trained
 from penumbra.planning.paths import path
 from penumbra.planning.report_checks import check_table
 from penumbra.planning.spec import spec
+from penumbra.planning.titles import title
 from penumbra.planning.world import World
 
 ROLES = ("train", "test", "shifted", "ood")
@@ -69,7 +70,7 @@ class Tables:
 
     def images(self, names: Mapping[str, str]) -> list[str]:
         """The image sets whose sizes a table's caption states."""
-        described = map(self._described, self._benchmarks(names["table"]))
+        described = self._described(names["table"]).values()
         return _each_once(file for d in described for role in ROLES for _, file in d[role])
 
     def selections(self, names: Mapping[str, str]) -> list[str]:
@@ -79,42 +80,48 @@ class Tables:
 
     def reported(self, names: Mapping[str, str]) -> list[str]:
         """The paper's printed numbers for a table, if the paper has that table."""
-        file = self._world.folder / "reported" / f"{names['table']}.csv"
-        return [os.path.relpath(file)] if file.is_file() else []
+        file = self._world.reported(names["table"])
+        return [] if file is None else [os.path.relpath(file)]
 
     def spec(self, names: Mapping[str, str]) -> str:
         """Reads: the table's cells, seeds, and the words of its caption."""
         world, name = self._world, names["table"]
         table = world.table(name)
         config = {
-            "title": table["title"],
+            "title": title(world, table, self.of(name)),
             "notes": table.get("notes", []),
             "cells": [cell.as_dict() for cell in self.of(name)],
             "selections": self._selections(name),
             "world": world.name,
             "confidence": world.config["confidence"],
             "seeds": world.config["seeds"],
-            "benchmarks": {used: self._described(used) for used in self._benchmarks(name)},
+            "benchmarks": self._described(name),
         }
         return spec("tables", config, [], {"table": name})
 
-    def _benchmarks(self, name: str) -> list[str]:
-        return sorted({cell.benchmark for cell in self.of(name) if cell.files})
-
-    def _described(self, benchmark: str) -> dict[str, Any]:
+    def _described(self, name: str) -> dict[str, dict[str, Any]]:
+        """By benchmark of a table: the image sets that its cells are of, with labels and files."""
         world = self._world
-        entry = world.config["benchmarks"][benchmark]
+        groups = [column["group"] for column in world.table(name)["columns"] if "group" in column]
+        sets: dict[str, list[str]] = {}
+        for cell in self.of(name):
+            if cell.files:
+                sets.setdefault(cell.benchmark, []).extend(cell.sets)
 
-        def listed(names: list[str]) -> list[list[str]]:
+        def listed(names: Iterable[str]) -> list[list[str]]:
             return [[world.label(s), *world.images([s])] for s in names]
 
+        entries = {used: world.config["benchmarks"][used] for used in sorted(sets)}
         return {
-            "label": entry["label"],
-            "train": listed([entry["train"]]),
-            "test": listed([entry["test"]]),
-            "shifted": listed(entry.get("shifted", [])),
-            "ood": listed(world.all_ood(benchmark)),
-            "absent": world.absent(benchmark),
+            used: {
+                "label": entry["label"],
+                "train": listed([entry["train"]]),
+                "test": listed([entry["test"]]),
+                "shifted": listed(entry.get("shifted", [])),
+                "ood": listed(dict.fromkeys(sets[used])),
+                "absent": world.absent(used, groups),
+            }
+            for used, entry in entries.items()
         }
 
     def _selections(self, name: str) -> dict[str, list[str]]:

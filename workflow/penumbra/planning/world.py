@@ -151,6 +151,15 @@ class World:
             )
         return benchmark
 
+    def stands_for(self, role: str) -> str:
+        """The ID data that the papers have where this world has the benchmark of a role."""
+        return self.schema("config")["properties"]["roles"]["properties"][role]["x-stands-for"]
+
+    def reported(self, table: str) -> Path | None:
+        """The paper's printed numbers for a table, if the paper has that table."""
+        file = self.folder / "reported" / f"{table}.csv"
+        return file if file.is_file() else None
+
     def trained_on(self, benchmark: str) -> str:
         """The benchmark whose models are read on `benchmark`: itself, or its `models_of`."""
         return self.config["benchmarks"][benchmark].get("models_of", benchmark)
@@ -211,10 +220,10 @@ class World:
         groups = self.config["benchmarks"][benchmark]["ood"]
         return list(dict.fromkeys(name for group in groups for name in self.ood(benchmark, group)))
 
-    def absent(self, benchmark: str) -> list[str]:
-        """Labels of the OOD image sets that the benchmark lists and that are missing."""
-        groups = self.config["benchmarks"][benchmark]["ood"].values()
-        names = dict.fromkeys(name for group in groups for name in group)
+    def absent(self, benchmark: str, groups: Iterable[str]) -> list[str]:
+        """Labels of the OOD image sets of some groups of a benchmark that are missing."""
+        listed = self.config["benchmarks"][benchmark]["ood"]
+        names = dict.fromkeys(name for group in groups for name in listed.get(group, []))
         return [self.label(name) for name in names if not self.is_there(name)]
 
     def figure_entries(self, name: str) -> list[dict[str, Any]]:

@@ -12,14 +12,22 @@ from penumbra.store.artifacts import provenance_of
 def origin(files: Mapping[str, Sequence[Path]], options: Mapping[str, Any]) -> str:
     """Benchmarks and training seeds of a figure's files, from what is written inside them.
 
-    A figure without files has points of its own, drawn with the seed of its options.
+    A table was made for several of both. A figure without files has points of its own, drawn with
+    the seed of its options.
     """
     if not files:
         return f"points in the plane, of no benchmark; seed {options['seed']}"
-    made = [provenance_of(file)["wildcards"] for paths in files.values() for file in paths]
-    benchmarks = sorted({names["benchmark"] for names in made if "benchmark" in names})
-    seeds = sorted({int(names["seed"]) for names in made if "seed" in names})
+    made = [provenance_of(file) for paths in files.values() for file in paths]
+    benchmarks = sorted({name for each in made for name in _named(each, "benchmark")})
+    seeds = sorted({int(seed) for each in made for seed in _named(each, "seed")})
     return "; ".join(_listed(*pair) for pair in (("benchmark", benchmarks), ("seed", seeds)))
+
+
+def _named(made: Mapping[str, Any], kind: str) -> list[Any]:
+    """Benchmarks, or seeds, of one file."""
+    if made.get("rule") == "tables":
+        return list(made["config"][f"{kind}s"])
+    return [made["wildcards"][kind]] if kind in made["wildcards"] else []
 
 
 def _listed(word: str, values: Sequence[object]) -> str:

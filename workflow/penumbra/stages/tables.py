@@ -24,6 +24,8 @@ SCHEMA = pa.schema(
         ("std", pa.float64()),
         ("low", pa.float64()),
         ("high", pa.float64()),
+        ("conformal_low", pa.float64()),
+        ("conformal_high", pa.float64()),
         ("equal", pa.float64()),
         ("rank", pa.int32()),
         ("missing", pa.string()),
@@ -59,10 +61,10 @@ def caption(config: dict) -> list[str]:
     for benchmark in config["benchmarks"].values():
         roles = ("train", "test", "shifted", "ood")
         sizes = {role: _sizes(benchmark[role]) for role in roles}
-        shifted = f"; shifted {sizes['shifted']}" if sizes["shifted"] else ""
+        others = {"shifted": "shifted", "ood": "OOD"}
+        more = "".join(f"; {word} {sizes[role]}" for role, word in others.items() if sizes[role])
         lines.append(
-            f"{benchmark['label']}: train {sizes['train']}, test {sizes['test']} images{shifted}; "
-            f"OOD {sizes['ood'] or 'none'}."
+            f"{benchmark['label']}: train {sizes['train']}, test {sizes['test']} images{more}."
         )
         if benchmark["absent"]:
             lines.append(f"Missing here: {', '.join(benchmark['absent'])}.")

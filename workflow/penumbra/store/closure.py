@@ -94,6 +94,7 @@ def module_digest(module: str) -> str:
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "skimage": "scikit-image",
+    "scikit_posthocs": "scikit-posthocs",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }

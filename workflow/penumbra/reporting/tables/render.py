@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment
 
+from penumbra.evaluation.conformal import LEVEL
 from penumbra.evaluation.metrics import METRICS, PERCENT
 from penumbra.reporting.tables.escapes import markdown, tex
 from penumbra.reporting.tables.marks import sign
@@ -30,7 +31,9 @@ td.small { text-align: left; }
 </style></head><body><div class="scroll"><table>
 <caption><strong>{{ table.title }}</strong>
 {%- for line in table.notes %}<br>{{ line }}{% endfor %}
-<br>Small below a number: its interval. Printed numbers are the paper's, on its own data.</caption>
+<br>Small below a number: its interval
+{%- if table.is_bounded %}; below it conformal bounds at {{ level }} %, mean over seeds{% endif %}.
+Printed numbers are the paper's, on its own data.</caption>
 <thead><tr><th></th>
 {%- for label, span in table.groups %}
 <th colspan="{{ span }}" scope="colgroup">{{ label }}</th>{% endfor %}</tr>
@@ -46,6 +49,8 @@ td.small { text-align: left; }
 {%- if cell.std %} <span class="small">± {{ cell.std }}</span>{% endif %}
 {%- if cell.interval[0] %}
 <br><span class="small">{{ cell.interval | join(" to ") }}</span>{% endif %}
+{%- if cell.conformal[0] %}
+<br><span class="small">conformal {{ cell.conformal | join(" to ") }}</span>{% endif %}
 {%- if cell.reported %}<br><span class="small">printed {{ cell.reported }}</span>{% endif %}</td>
 {%- endfor %}{% endif %}</tr>
 {%- endfor %}
@@ -58,7 +63,7 @@ class Shown:
     """One cell as text.
 
     `mark` is best (or not told from it), second or empty; `interval` its two ends; `sign` one of
-    `marks.MARKS`, where all its scores are equal, or empty.
+    `marks.MARKS`, where all its scores are equal, or empty; `conformal` the two conformal bounds.
     """
 
     text: str
@@ -66,6 +71,7 @@ class Shown:
     mark: str
     sign: str
     interval: tuple[str, str]
+    conformal: tuple[str, str]
     reported: str
 
 
@@ -78,6 +84,11 @@ class Table:
     groups: list[tuple[str, int]]
     heads: list[str]
     rows: list[tuple[str, str | None, list[Shown]]]
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether some cell has conformal bounds."""
+        return any(cell.conformal[0] for _, _, cells in self.rows for cell in cells)
 
 
 def arrange(title: str, notes: list[str], cells: list[dict[str, Any]]) -> Table:
@@ -107,13 +118,23 @@ def _show(cell: dict[str, Any]) -> Shown:
     if printed and cell["reported_std"]:
         printed += f" ± {cell['reported_std']}"
     if cell["mean"] is None:
-        return Shown("", "", "", "", ("", ""), printed)
+        return Shown("", "", "", "", ("", ""), ("", ""), printed)
     mark = {1: "best", 2: "second"}.get(cell["rank"], "")
     std = "" if cell["std"] is None else number(cell["std"], cell["metric"])
-    ends = (cell.get("low"), cell.get("high"))  # tables of an older version have none
-    low, high = ("" if end is None else number(end, cell["metric"]) for end in ends)
     mean = number(cell["mean"], cell["metric"])
-    return Shown(mean, std, mark, sign(cell["equal"]), (low, high), printed)
+    return Shown(
+        *(mean, std, mark, sign(cell["equal"])),
+        *(_ends(cell, ""), _ends(cell, "conformal_")),
+        printed,
+    )
+
+
+def _ends(cell: dict[str, Any], kind: str) -> tuple[str, str]:
+    """Both ends of an interval; tables of an older version have none."""
+    low, high = (cell.get(f"{kind}{end}") for end in ("low", "high"))
+    if low is None or high is None:
+        return "", ""
+    return number(low, cell["metric"]), number(high, cell["metric"])
 
 
 def number(value: float, metric: str) -> str:
@@ -123,7 +144,7 @@ def number(value: float, metric: str) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Mean, deviation, interval and printed number in columns of their own, without marks.
+    """Mean, deviation, interval, bounds and printed number in columns of their own, without marks.
 
     The last but one column names the columns whose scores tell nothing apart, with their marks.
     """
@@ -131,11 +152,15 @@ def to_csv(table: Table) -> str:
     writer = csv.writer(text, lineterminator="\n")
     names = [label for label, span in table.groups for _ in range(span)]
     columns = [f"{name} {head}".strip() for name, head in zip(names, table.heads, strict=True)]
-    kinds = ("mean", "std", "low", "high", "reported")
+    kinds = ("mean", "std", "low", "high", "conformal low", "conformal high", "reported")
     told = ("all scores equal in", "not computed because")
     writer.writerow(["row", *(f"{c} {k}" for c in columns for k in kinds), *told])
     for label, reason, cells in table.rows:
-        values = [v for cell in cells for v in (cell.text, cell.std, *cell.interval, cell.reported)]
+        values = [
+            value
+            for cell in cells
+            for value in (cell.text, cell.std, *cell.interval, *cell.conformal, cell.reported)
+        ]
         equal = [f"{c} {cell.sign}" for c, cell in zip(columns, cells, strict=True) if cell.sign]
         writer.writerow([label, *values, "; ".join(equal), reason or ""])
     return text.getvalue()
@@ -191,7 +216,7 @@ def to_latex(table: Table) -> str:
 def to_html(table: Table) -> str:
     """A page of its own, with the printed numbers under the computed ones."""
     page = Environment(autoescape=True).from_string(HTML)
-    return page.render(table=table)
+    return page.render(table=table, level=f"{100 * LEVEL:g}")
 
 
 def _tex_cell(cell: Shown) -> str:

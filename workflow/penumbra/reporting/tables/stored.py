@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from penumbra.errors import PenumbraError, unknown
+from penumbra.evaluation.conformal import LEVEL
 from penumbra.evaluation.metrics import METRICS
 from penumbra.reporting.tables.render import arrange, number, to_markdown
 from penumbra.store.artifacts import provenance_of
@@ -106,6 +107,9 @@ def _numbers(cell: dict[str, Any], files: list[str], config: dict[str, Any]) -> 
     if cell.get("low") is not None:  # tables of an older version have no interval
         low, high = (number(cell[end], metric) for end in ("low", "high"))
         lines.append(f"interval   {low} to {high}  at {100 * config['confidence']:g} %")
+    if cell.get("conformal_low") is not None:
+        low, high = (number(cell[f"conformal_{end}"], metric) for end in ("low", "high"))
+        lines.append(f"conformal  {low} to {high}  at {100 * LEVEL:g} %, over ID test images alone")
     if cell.get("equal"):  # tables of an older version do not say
         lines.append(
             f"equal      all scores are equal in {cell['equal']:.0%} of seeds × image sets"

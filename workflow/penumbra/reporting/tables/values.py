@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from penumbra.evaluation.intervals import Sample, interval
-from penumbra.evaluation.metrics import METRICS, PERCENT
+from penumbra.evaluation.metrics import METRICS, PERCENT, bound_names
 from penumbra.evaluation.resampling import DRAWS, draws_of
 from penumbra.reporting.tables.marks import NOT_FINITE, equal_share, rank
 from penumbra.store.artifacts import read_parquet
@@ -101,9 +101,10 @@ def evaluate(
 ) -> list[dict[str, Any]]:
     """One row a cell: values by seed, mean, sample deviation (two seeds or more), rank, reported.
 
-    `low` and `high` bound the mean of a metric of scores at the level `confidence`. `equal` is the
-    share of seeds and image sets whose scores tell nothing apart (see `marks`). A cell with a value
-    that is not finite has no mean and says so in `missing`.
+    `low` and `high` bound the mean of a metric of scores at the level `confidence`; conformal
+    bounds are the mean of those of each seed, at a level of their own. `equal` is the share of
+    seeds and image sets whose scores tell nothing apart (see `marks`). A cell with a value that is
+    not finite has no mean and says so in `missing`.
     """
     samples = [_sample(cell) for cell in cells]
     rows = [
@@ -133,6 +134,7 @@ def _evaluated(
         "std": statistics.stdev(values) if len(values) > 1 and finite else None,
         "low": low,
         "high": high,
+        **_conformal(cell),
         "equal": _equal(cell),
         "rank": None,
         "missing": cell["missing"] if finite else NOT_FINITE,
@@ -172,6 +174,19 @@ def _values(cell: Mapping[str, Any]) -> list[float]:
     if artifact == "outliers":
         return [_per_hundred(files)] if files else []
     return [READERS[artifact](cell, file) for file in files]
+
+
+def _conformal(cell: Mapping[str, Any]) -> dict[str, float | None]:
+    """Mean conformal bounds over sets and seeds; one set of ID scores bounds all sets of a seed."""
+    ends = ("conformal_low", "conformal_high")
+    if METRICS[cell["metric"]].bounds is None or not cell["files"]:
+        return dict.fromkeys(ends)
+    rows = [row for file in cell["files"] for row in _shown(cell, file)]
+    names = bound_names(cell["metric"])
+    return {
+        end: statistics.fmean(row[name] for row in rows)
+        for end, name in zip(ends, names, strict=True)
+    }
 
 
 def _equal(cell: Mapping[str, Any]) -> float | None:
