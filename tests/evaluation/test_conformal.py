@@ -4,7 +4,6 @@ import math
 from itertools import pairwise
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,10 +11,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import norm
 
 from penumbra.evaluation import conformal
+from penumbra.evaluation.detection import detection
 from penumbra.evaluation.metrics import METRICS, bounds, metrics
-from penumbra.stages.metrics import of_scorer
-from penumbra.store.artifacts import write_parquet
-from penumbra.store.columns import column
 
 VALUES = st.integers(-4, 4).map(float)  # few distinct values make ties
 SCORES = arrays(np.float64, st.integers(1, 60), elements=VALUES)
@@ -115,16 +112,11 @@ def test_more_images_narrow_the_bounds():
         assert ends[-1][1] - ends[-1][0] < 0.2 * (ends[0][1] - ends[0][0])
 
 
-def test_metrics_keep_them_beside_the_value(tmp_path):
+def test_metrics_keep_them_beside_the_value():
     rng = np.random.default_rng(1)
     inliers, outliers = rng.normal(1, 1, 30), rng.normal(0, 1, 20)
-    scores = {
-        "image_set": column(["digits"] * 30 + ["faces"] * 20),
-        "role": column(["test"] * 30 + ["ood"] * 20),
-        "score": column(np.r_[inliers, outliers]),
-    }
-    write_parquet(tmp_path / "msp.parquet", pa.table(scores), {})
-    ((row, draws),) = of_scorer(tmp_path / "msp.parquet")
+    scores = {"digits": inliers, "faces": outliers}
+    ((row, draws),) = detection("msp", scores, {"digits": "test", "faces": "ood"})
     found = bounds(inliers, outliers)
     assert {name: row[name] for name in found} == found
     assert not found.keys() & draws.keys()

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from penumbra.evaluation.intervals import Interval, Sample, interval, told_apart
+from penumbra.evaluation.comparisons import Group
+from penumbra.evaluation.intervals import Interval, Sample, interval
 from penumbra.evaluation.metrics import Compared, measured, metrics
+from penumbra.evaluation.moderation import NONE, prior
 from penumbra.evaluation.resampling import DRAWS, image_draws
 
 
@@ -76,21 +78,61 @@ def test_what_rows_share_cancels_in_their_difference():
 
 def test_several_comparisons_are_held_together():
     """Of four rows six pairs could be compared, as each of the four could be the best."""
-    assert told_apart([0.01, 0.001, 0.03], 0.95) == [True, True, False]
-    assert told_apart([0.02, 0.01, 0.03], 0.95) == [False, False, False]
-    assert told_apart([], 0.95) == []
+    group = Group([Sample(np.full(1, v), np.full((1, DRAWS), v)) for v in (0.9, 0.8, 0.7, 0.6)])
+    with_best = [(0, 1), (0, 2), (0, 3)]
+    for p_values, wanted in (
+        ([0.01, 0.001, 0.03], [True, True, False]),
+        ([0.02, 0.01, 0.03], [False, False, False]),
+    ):
+        group.p_value = lambda _, other, p_values=p_values: p_values[other - 1]
+        assert group.apart(with_best, 0.95) == wanted
+    assert group.apart([], 0.95) == []
 
 
-@pytest.mark.parametrize("rows", [2, 5, 20])
-def test_rows_that_are_equal_are_rarely_told_apart(rows):
-    """Three seeds, rows of one true value: in at most one of twenty tables some row falls."""
+@pytest.mark.parametrize("spread", [0.0, 0.6])
+@pytest.mark.parametrize("rows", [2, 4, 5, 20])
+def test_rows_that_are_equal_are_rarely_told_apart(rows, spread):
+    """Three seeds, rows of one true value: in at most one of twenty tables some pair falls.
+
+    Rows scatter alike, or by factors of each other.
+    """
     rng = np.random.default_rng(rows)
     wrong = 0
-    for _ in range(300):
-        values = 0.8 + rng.normal(0, 0.02, (rows, 3)) + rng.normal(0, 0.02, (rows, 1))
-        draws = values[:, :, None] + rng.normal(0, 0.02, (rows, 1, DRAWS))
-        samples = [Sample(*pair) for pair in zip(values, draws, strict=True)]
-        best = max(samples, key=lambda sample: sample.values.mean())
-        others = [sample for sample in samples if sample is not best]
-        wrong += any(told_apart([interval(best.less(o)).p_value() for o in others], 0.95))
-    assert wrong / 300 < 0.08
+    for _ in range(200):
+        own = 0.02 * np.exp(spread * rng.standard_normal((rows, 1)))
+        values = 0.8 + own * rng.standard_normal((rows, 3)) + rng.normal(0, 0.02, (1, 3))
+        draws = values[:, :, None] + rng.normal(0, 0.002, (rows, 1, DRAWS))
+        group = Group([Sample(*pair) for pair in zip(values, draws, strict=True)])
+        wrong += any(group.apart(group.pairs, 0.95))
+    assert wrong / 200 < 0.1
+
+
+def test_moderation_tells_apart_what_three_seeds_alone_do_not():
+    rng = np.random.default_rng(5)
+    truth = np.array([0.5, 0.5, 0.6, 0.7, 0.7, 0.7])
+    values = truth[:, None] + rng.normal(0, 0.02, (6, 3))
+    samples = [Sample(v, v[:, None] + np.zeros((3, DRAWS))) for v in values]
+    group = Group(samples)
+    apart = {
+        pair for pair, told in zip(group.pairs, group.apart(group.pairs, 0.95), strict=True) if told
+    }
+    assert {(i, j) for i in (0, 1) for j in (3, 4, 5)} <= apart
+    assert not apart & {(0, 1), (3, 4), (3, 5), (4, 5)}
+    group.prior = NONE
+    assert sum(group.apart(group.pairs, 0.95)) < len(apart) / 2
+
+
+def test_a_prior_is_that_of_the_variances():
+    """Variances drawn as Smyth has them give back his two numbers."""
+    rng = np.random.default_rng(6)
+    d0, s0, d = 8.0, 0.3, 2
+    true = s0 * d0 / rng.chisquare(d0, 20_000)
+    found = prior(true * rng.chisquare(d, 20_000) / d, d, 100.0)
+    assert found.freedom == pytest.approx(d0, rel=0.15)
+    assert found.variance == pytest.approx(s0, rel=0.05)
+    assert found.moderated(0.0, 2) == pytest.approx(
+        (found.freedom * found.variance / (found.freedom + 2), found.freedom + 2)
+    )
+    alike = prior(s0 * rng.chisquare(d, 20) / d, d, 5.0)
+    assert alike.freedom <= 5
+    assert prior(np.array([0.1, 0.2, 0.0, 0.0, 0.0, 0.0]), 2, 5.0) == NONE

@@ -136,7 +136,7 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         ("scorers/scale/fit/percentile", 70.0, "module scale fits nothing"),
         ("scorers/nac/fit/layers/level1", {"full": 1, "alpha": 1}, "no bins; there is no default"),
         (MOCO + "options/heads", 7, "width 48 is no multiple of 7 heads"),
-        (MOCO + "options/patch", 5, "image_size 32 is no multiple of 5 patch"),
+        (MOCO + "options/patch", 5, "image_size 16 is no multiple of 5 patch"),
         (MOCO + "training/objective/views/blur", NAN, "nan is no finite number"),
         (MOCO + "training/objective/momentum_schedule", "linear", "unknown momentum_schedule"),
         (

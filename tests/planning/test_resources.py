@@ -170,6 +170,7 @@ def test_every_job_states_memory_and_time(planned):
 def test_only_jobs_with_a_network_ask_for_a_gpu(planned):
     with_gpu = {
         *("models", "parts", "representations", "embeddings", "outliers", "categories", "energies"),
+        "reconstructions",
         *("outputs", "statistics", "latency", "fits_network", "scores_network"),
     }
     for rule, asked in planned["gpu"].items():

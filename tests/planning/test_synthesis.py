@@ -20,6 +20,17 @@ def detector_inputs(world, names):
 MODEL = {"benchmark": "digits", "backbone": "resnet34", "seed": "0"}
 
 
+# A generator without a tokenizer, and outliers of it.
+DIT = {
+    "kind": "dit", "encoder": "moco-l", "weights": "dit.pt", "options": {"autoencoder": "sd-vae"},
+}  # fmt: skip
+PLAIN = {
+    "rdm": "rdm-l", "generator": "dit", "per_class": None, "cycle": False, "shards": 1, "seed": 0,
+    "grey": False, "guidance": {"precision": "float32", "scales": [0.1], "start": 300, "grid": 250},
+    "decoding": {"steps": 2},
+}  # fmt: skip
+
+
 def names(recipe):
     return {**MODEL, "recipe": recipe}
 
@@ -51,9 +62,9 @@ def names(recipe):
         ),
         (
             {
-                "parts": {"dit": {"kind": "dit", "encoder": "moco-l", "weights": "dit.pt"}},
-                "outliers": {"mixed": {"generator": "dit", "decoding": {"steps": 2}}},
-                "recipes": {"detector": {"outliers": {"reconstruct_id": True}}},
+                "parts": {"dit": DIT},
+                "outliers": {"plain": PLAIN},
+                "recipes": {"detector": {"outliers": {"set": "plain", "reconstruct_id": True}}},
             },
             "reconstruct_id: dit has no tokenizer",
         ),

@@ -39,7 +39,7 @@ NAMES = ["01", "02", "03", "04a", "04b", "05", "06", "07", "08", "09", "10", "11
 def world(root):
     config = yaml.safe_load((root / "config/config.yaml").read_text())
     shards = {name: {"shards": count} for name, count in chain.SHARDS.items()}
-    return World(merge(config, {"outliers": shards}), root / "config", [])
+    return World(merge(config, {"seeds": [0, 1], "outliers": shards}), root / "config", [])
 
 
 @pytest.fixture(scope="module")

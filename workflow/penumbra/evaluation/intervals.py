@@ -16,6 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from penumbra.evaluation.moderation import NONE, Prior
+
 
 class Sample(NamedTuple):
     """A number's values (S,) under each seed, and (S, DRAWS) of the same resampled images."""
@@ -55,35 +57,23 @@ class Interval(NamedTuple):
         return float(2 * stdtr(self.freedom, -abs(self.mean) / self.error))
 
 
-def interval(sample: Sample) -> Interval | None:
+def interval(sample: Sample, prior: Prior = NONE) -> Interval | None:
     """What a sample says of the number that all seeds and images of the kind would give.
 
-    One seed says nothing of other seeds: the interval is then of the images alone. None where a
-    number is not finite.
+    `prior` moderates the variance of the seeds. One seed says nothing of other seeds: the interval
+    is then of the images alone. None where a number is not finite.
     """
     values, draws = sample
     if not (np.isfinite(values).all() and np.isfinite(draws).all()):
         return None
     seeds = len(values)
     images = float(draws.mean(0).var(ddof=1))
-    between = float(values.var(ddof=1)) / seeds if seeds > 1 else 0.0
+    between, freedom = 0.0, 1.0
+    if seeds > 1:
+        variance, freedom = prior.moderated(float(values.var(ddof=1)), seeds - 1)
+        between = variance / seeds
     total = images + between
     if total == 0:
         return Interval(float(values.mean()), 0.0, np.inf)
-    terms = images**2 / (draws.shape[1] - 1) + (between**2 / (seeds - 1) if seeds > 1 else 0)
+    terms = images**2 / (draws.shape[1] - 1) + between**2 / freedom
     return Interval(float(values.mean()), total**0.5, total**2 / terms)
-
-
-def told_apart(p_values: list[float], level: float) -> list[bool]:
-    """Which rows differ from the best of their group, all of that by chance at most 1 - `level`.
-
-    Holm's procedure for all pairs of the group: the best is itself chosen from these numbers, so
-    that its comparisons stand for all K · (K - 1) / 2 that could have been made.
-    """
-    pairs = len(p_values) * (len(p_values) + 1) // 2
-    apart = [False] * len(p_values)
-    for place, number in enumerate(np.argsort(p_values)):
-        if p_values[number] > (1 - level) / (pairs - place):
-            break
-        apart[number] = True
-    return apart

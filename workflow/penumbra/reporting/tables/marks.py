@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from penumbra.evaluation.intervals import Sample, interval, told_apart
+from penumbra.evaluation.comparisons import Group
+from penumbra.evaluation.intervals import Sample
 from penumbra.evaluation.metrics import METRICS, PERCENT
 
 MARKS = {
@@ -66,10 +67,10 @@ def rank(
     """Set the rank of cells: 1 for the best of a column and all that cannot be told from it.
 
     2 is the best of those that are told from it. Compared are the cells of one column, metric and
-    backbone, each with the best, by paired resamples, at the level `confidence` for all pairs of
-    them together (Holm). Without rank stay: cells alone in their group, groups whose means are all
-    the same or of which nothing says how they scatter, scores that are all equal, numbers that
-    print as the worst there is, and those that are not finite under some resample.
+    backbone, each with the best, as `comparisons` says, at the level `confidence`. Without rank
+    stay: cells alone in their group, groups whose means are all the same or of which nothing says
+    how they scatter, scores that are all equal, numbers that print as the worst there is, and those
+    that are not finite under some resample.
     """
     groups: dict[tuple[Any, ...], list[int]] = {}
     for place, (row, backbone) in enumerate(zip(rows, backbones, strict=True)):
@@ -90,23 +91,15 @@ def _rank_group(
     """Rank cells that are in order, the best first."""
     if not places:
         return
-    best, *others = places
-    p_values = [_p_value(samples[best], samples[place]) for place in others]
-    apart = [
-        p for p, is_apart in zip(others, told_apart(p_values, confidence), strict=True) if is_apart
-    ]
+    group = Group([samples[place] for place in places])
+    with_best = [(0, other) for other in range(1, len(places))]
+    told = zip(places[1:], group.apart(with_best, confidence), strict=True)
+    apart = [place for place, is_apart in told if is_apart]
     for place in {*places} - {*apart}:
         rows[place]["rank"] = 1
     for place in apart:
         if rows[place]["mean"] == rows[apart[0]]["mean"]:
             rows[place]["rank"] = 2
-
-
-def _p_value(best: Sample, other: Sample) -> float:
-    """How likely two numbers differ so much by chance."""
-    difference = interval(best.less(other))
-    assert difference is not None  # both are finite
-    return difference.p_value()
 
 
 def _rankable(row: Mapping[str, Any]) -> bool:
