@@ -10,9 +10,12 @@ FIT = ("train" or "heldout", …)          images that fit() sees, and what of t
 import ast
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from penumbra.errors import PenumbraError, unknown
+from penumbra.options.check import Statement
+from penumbra.options.offered import function
+from penumbra.options.signatures import Function
 from penumbra.store.closure import PACKAGE
 
 OUTPUTS = ("logits", "features", "head")
@@ -55,6 +58,23 @@ def declared(module: str) -> Declared:
     if fit is not None and fit[0] not in ROLES:
         raise unknown("images to fit on", fit[0], ROLES, str(file))
     return Declared(constants["NEEDS"], fit)
+
+
+def functions(module: str) -> tuple[Function, Function | None]:
+    """A scorer's score(), and its fit(), if it has one.
+
+    The option on which it hangs what score() reads has the values that NEEDS lists.
+
+    Raises:
+        PenumbraError: as `declared`, or it has FIT and no fit().
+    """
+    wanted, fit = declared(module)
+    score = function("scorer module", module, "score")
+    if isinstance(wanted, Mapping):
+        ((option, choices),) = wanted.items()
+        stated = Statement(Literal[tuple(choices)], next(iter(choices)))
+        score = score._replace(options={**score.options, option: stated})
+    return score, None if fit is None else function("scorer module", module, "fit")
 
 
 def needs(scorer: Mapping[str, Any]) -> tuple[str, ...]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any, Literal
+from typing import Any
 
 from penumbra.errors import PenumbraError, unknown
-from penumbra.options.check import Problem, Statement, examine, parameters
+from penumbra.options.check import Problem, examine
 from penumbra.options.head import Head
-from penumbra.options.offered import function, is_offered, offered, rules
+from penumbra.options.offered import function, is_offered, offered
 from penumbra.options.recipe import Outliers, Recipe
 from penumbra.planning import needs
 from penumbra.planning.layers import Layer, Placed, entries, laid, mapping, placed, together
@@ -24,9 +24,8 @@ def backbones(config: Any) -> Iterator[Placed]:
         if "network" in entry:
             yield from placed(layers, named("network", entry["network"]), "network")
         if is_offered("network", entry.get("network")):
-            given = entry.get("options", {})
-            problems = arguments("network", entry["network"], "build", given)
-            yield from placed(layers, problems, "options")
+            build = function("network", entry["network"], "build")
+            yield from placed(layers, build.problems(entry.get("options", {})), "options")
         if "head" in entry:
             yield from placed(layers, examine(Head, entry["head"]), "head")
 
@@ -36,16 +35,6 @@ def named(kind: str, name: Any) -> Iterator[Problem]:
     if not is_offered(kind, name):
         text = str(unknown(kind, name, offered(kind), "config")).removeprefix("config: ")
         yield Problem("together", (), name, text)
-
-
-def arguments(kind: str, module: str, name: str, given: Any) -> Iterator[Problem]:
-    """What is wrong with arguments of a function of a plugin."""
-    taken = function(kind, module, name)
-    if taken is None:
-        return
-    for problem in parameters(taken.options, given, rules=rules(kind, module)):
-        if problem.kind != "name" or not taken.takes_any:
-            yield problem
 
 
 def recipes(config: Any) -> Iterator[Placed]:
@@ -117,29 +106,18 @@ def _scorer(name: str, layers: list[Layer]) -> Iterator[Placed]:
     entry = together(layers)
     module = entry["module"]
     try:
-        declared = needs.declared(module)
+        score, fit = needs.functions(module)
     except PenumbraError as error:
         yield from placed(layers, [Problem("together", (), module, str(error))], "module")
         return
-    if "fit" in entry and declared.fit is None:
+    if fit is not None and isinstance(entry.get("fit", {}), Mapping):
+        problems = fit.problems(fit_options(entry))
+        yield from placed(layers, _told(problems, "fit", f"scorer {name}, fit()", CHOICE), "fit")
+    elif fit is None and "fit" in entry:
         text = f"scorer {name}: module {module} fits nothing; drop its `fit`"
         yield from placed(layers, [Problem("together", ("fit",), None, text)])
-    elif isinstance(entry.get("fit", {}), Mapping):
-        problems = arguments("scorer module", module, "fit", fit_options(entry))
-        yield from placed(layers, _told(problems, "fit", f"scorer {name}, fit()", CHOICE), "fit")
-    options = entry.get("options", {})
-    chosen = list(_chosen(declared.needs, options))
-    problems = iter(chosen) if chosen else arguments("scorer module", module, "score", options)
+    problems = score.problems(entry.get("options", {}))
     yield from placed(layers, _told(problems, "option", f"scorer {name}, score()"), "options")
-
-
-def _chosen(wanted: Any, options: Any) -> Iterator[Problem]:
-    """The option that decides what a scorer reads has the values that NEEDS lists."""
-    if isinstance(wanted, Mapping) and isinstance(options, Mapping):
-        for option, choices in wanted.items():
-            hint = Statement(Literal[tuple(choices)], None)
-            given = {option: options[option]} if option in options else {}
-            yield from parameters({option: hint}, given)
 
 
 def _told(problems: Any, kind: str, where: str, also: tuple[str, ...] = ()) -> Iterator[Problem]:

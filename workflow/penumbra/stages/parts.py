@@ -7,7 +7,6 @@ import torch
 from penumbra.images.image_set import from_table
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.generative.vqgan import Tokenizer
-from penumbra.options.loop import DEFAULTS
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.stages.shared.job import Job, main, seeded
@@ -39,7 +38,7 @@ def run(job: Job) -> None:
     device = pick_device(config["device"])
     seed = derive("part", job.wildcards["part"])
     torch.manual_seed(derive(seed, "init"))
-    training = {**DEFAULTS, **config["training"]}
+    training = dict(config["training"])
     data = make_data(job, encoder, training, device)
     objective = module.objective(data, config["options"], training.pop("objective", {}))
     provenance = {**seeded(job.provenance(), seed), "classes": data.classes}
