@@ -44,6 +44,7 @@ def test_every_world_fits_alone_and_laid_over_the_embedded_one(wrong, world):
     ("keys", "value"),
     [
         ("confidense", 0.9),
+        ("compute.demands.modles", {"seconds": 1}),
         ("recipes.uat.lrr", 0.1),
         ("recipes.uat.lr", "5e-4"),
         ("recipes.uat.lr", 0),

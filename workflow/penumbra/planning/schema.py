@@ -14,19 +14,13 @@ from penumbra.options.check import stated
 from penumbra.options.json_schema import Schema, of_hint, of_statements, paragraph
 from penumbra.options.offered import function, offered
 from penumbra.options.signatures import Function
-from penumbra.planning.needs import CHOICE, functions
+from penumbra.planning.answers import rules
+from penumbra.planning.needs import functions
+from penumbra.planning.options_of_models import CHOOSER
 from penumbra.planning.options_of_synthesis import calibration, decoding_of
 from penumbra.planning.yaml_files import load_yaml
 
 FOLDER = plugins.HERE.parents[1] / "config"
-# The key of an entry by which it names a module of each kind.
-CHOOSER = {
-    "network": "network",
-    "scorer module": "module",
-    "calibration module": "module",
-    "kind": "kind",
-    "method": "method",
-}
 
 
 def for_editors() -> Schema:
@@ -35,7 +29,9 @@ def for_editors() -> Schema:
     Nothing is required, as a file says only what differs from those that it is laid over.
     """
     schema = _filled(structure(FOLDER, "config"), _taken)
-    schema["properties"]["datasets"] |= structure(FOLDER, "datasets")
+    properties = schema["properties"]
+    properties["datasets"] |= structure(FOLDER, "datasets")
+    properties["compute"]["properties"]["demands"]["propertyNames"] |= {"enum": rules()}
     return _optional(schema)
 
 
@@ -108,7 +104,6 @@ def _of_scorer(module: str) -> Schema:
     own = {"options": _arguments(score), "fit": {"enum": []}}
     if fit is not None:
         own["fit"] = _arguments(fit)
-        own["fit"]["properties"] |= {key: {} for key in CHOICE}
     changes = {"additionalProperties": {"properties": own}}
     return {**own, "benchmarks": changes, "backbones": changes}
 
