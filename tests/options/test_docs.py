@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from penumbra.options.check import parameters
 from penumbra.options.signatures import plugin
 
 
@@ -24,7 +23,7 @@ def test_ranges_choices_and_what_goes_together(root, tmp_path, given, keys):
     file = tmp_path / "own.py"
     file.write_text(text)
     found = plugin(file)
-    problems = parameters(found.functions["score"].options, given, rules=found.rules)
+    problems = found.functions["score"].problems(given)
     assert [".".join(p.keys) for p in problems] == keys
 
 
@@ -36,4 +35,4 @@ def test_the_whole_scorer_is_checked_by_its_plain_annotation(root, tmp_path):
     assert [*found["score"].options] == ["p"]
     assert found["fit"].options == {}
     for given, count in (({"p": 3}, 0), ({"p": "3"}, 1), ({"q": 3}, 1)):
-        assert len([*parameters(found["score"].options, given)]) == count
+        assert len([*found["score"].problems(given)]) == count

@@ -10,7 +10,6 @@ from penumbra.networks.generative import moco
 from penumbra.networks.generative.mage import Mage
 from penumbra.networks.generative.rdm import Rdm
 from penumbra.networks.generative.vqgan import Tokenizer
-from penumbra.options.loop import DEFAULTS
 from penumbra.parts import encoder, mage, rdm, tokenizer
 from penumbra.training.part_data import Data
 from penumbra.training.parts import fit
@@ -80,7 +79,7 @@ def test_what_is_trained_here_has_the_names_that_are_published():
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (12, 3, 16, 16), generator=generator, dtype=torch.uint8)
     labels = torch.arange(12) % 3
-    how = {**DEFAULTS, "epochs": 1, "batch_size": 4, "lr": 1e-3}
+    how = {"epochs": 1, "batch_size": 4, "lr": 1e-3}
 
     def trained(module, options, settings=None, **uses):
         given = {"representations": None, "encoder": None, "tokenizer": None} | uses

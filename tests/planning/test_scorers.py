@@ -145,14 +145,23 @@ def test_an_option_of_score_does_not_change_the_fit(world):
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"knn": {"options": {"kk": 5}}}, r"scorer knn, score.*: unknown option 'kk'; .*'k'"),
-        ({"react": {"options": {"percentile": 5.0}}}, "unknown option 'percentile'"),
+        (
+            {"knn": {"options": {"kk": 5}}},
+            r"unknown key 'scorers\.knn\.options\.kk'; .*options\.k'",
+        ),
+        (
+            {"react": {"options": {"percentile": 5.0}}},
+            r"react\.options\.percentile: nothing may be chosen",
+        ),
         (
             {"dice": {"fit": {"percentil": 5.0}}},
-            r"unknown fit 'percentil'; .*'percentile'",
+            r"unknown key 'scorers\.dice\.fit\.percentil'; .*fit\.percentile'",
         ),
         ({"scale": {"fit": {"percentile": 70.0}}}, "scorer scale: module scale fits nothing"),
-        ({"knn": {"benchmarks": {"digits": {"options": {"kk": 5}}}}}, "unknown option 'kk'"),
+        (
+            {"knn": {"benchmarks": {"digits": {"options": {"kk": 5}}}}},
+            r"unknown key .*digits\.options\.kk'; .*options\.k'",
+        ),
     ],
 )
 def test_an_argument_that_a_scorer_does_not_take(world, entry, message):

@@ -65,7 +65,7 @@ def test_closure_is_transitive_and_exact():
     ("edit", "changes"),
     [
         ("# a comment\nx = 1\n", False),
-        ('"""Another docstring."""\n\nx = 1\n', False),
+        ('"""Another docstring."""\n\nx = 1\n"""What x is."""\n', False),
         ("x = (1)\n", False),
         ("x = 2\n", True),
     ],

@@ -211,8 +211,8 @@ def test_a_bad_recipe_is_refused(changes, message):
 
 
 def test_a_missing_key_is_named():
-    lean = {key: value for key, value in RECIPE.items() if key not in ("clip", "betas")}
-    with pytest.raises(PenumbraError, match="no betas, clip; there is no default"):
+    lean = {key: value for key, value in RECIPE.items() if key not in ("lr", "epochs")}
+    with pytest.raises(PenumbraError, match="no epochs, lr; there is no default"):
         fit(objective(), lean, 0, None, lambda _: None)
 
 

@@ -32,24 +32,6 @@ def test_rules_call_stages_by_module_and_log(root):
             assert (root / f"workflow/penumbra/stages/{rule}.py").is_file()
 
 
-def test_every_config_key_is_described(root):
-    def check(node, place):
-        if isinstance(node, dict):
-            for name, entry in node.get("properties", {}).items():
-                described = "description" in entry or "$ref" in entry
-                assert described, f"{place}: {name}"
-            for key, value in node.items():
-                check(value, f"{place}.{key}")
-        elif isinstance(node, list):
-            for value in node:
-                check(value, place)
-
-    schemas = list((root / "config/schemas").glob("*.yaml"))
-    assert len(schemas) == 4
-    for file in schemas:
-        check(yaml.safe_load(file.read_text()), file.name)
-
-
 def test_the_default_profile_says_only_how_results_are_kept(root):
     """It beats --profile key by key, so that what a site or a user decides must not stand in it."""
     profile = yaml.safe_load((root / "profiles/default/config.yaml").read_text())

@@ -1,4 +1,4 @@
-"""`python -m penumbra show FILE`: what a file holds and what made it; `verify`: all are whole."""
+"""`python -m penumbra show FILE`: what it holds, and what made it; `verify`; `schema`."""
 
 import argparse
 import json
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from penumbra.audit.verification import verify
 from penumbra.errors import PenumbraError
+from penumbra.planning.schema import for_editors
 from penumbra.reporting.tables.stored import as_markdown, is_table, one_cell
 from penumbra.store.artifacts import provenance_of
 
@@ -116,12 +117,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="decode every image set anew from the data sets in DIR, and compare",
     )
+    commands.add_parser("schema", help="the JSON schema of config files, for an editor of YAML")
     return parser
 
 
 def _answer(arguments: argparse.Namespace) -> str:
     if arguments.command == "verify":
         return verify(arguments.folder, arguments.data is not None, arguments.data)
+    if arguments.command == "schema":
+        return json.dumps(for_editors(), indent=2, ensure_ascii=False)
     if arguments.cell:
         return one_cell(arguments.file, *arguments.cell)
     if arguments.reported:

@@ -14,17 +14,16 @@ CropScale = Annotated[tuple[AreaShare, AreaShare], Rising()]
 
 @dataclass(frozen=True, kw_only=True)
 class Augment(check.Options):
-    """A flip with probability one half, and one of two random crops.
-
-    `crop_padding` pixels of zeros stand around the image of which a window is cut; a window of a
-    share of the area between `crop_scale` is enlarged to the whole size.
-    """
+    """A flip, and one of two random crops."""
 
     OWNER = "augment"
 
     flip: bool
+    """Horizontal flip with probability one half."""
     crop_padding: Annotated[int, at_least(0)]
+    """Zero padding in pixels, of which a window of the image's size is cut at random."""
     crop_scale: CropScale | None = None
+    """Random resized crop in the padded crop's place: least and largest share of the area."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """One kind of crop."""

@@ -125,9 +125,14 @@ def stated(cls: type) -> dict[str, Statement]:
     return {field.name: Statement(hints[field.name], field.default) for field in fields(cls)}
 
 
-def examine(cls: type, given: Any, whole: bool = True) -> Iterator[Problem]:
-    """What is wrong with options of a class; `whole`: none may be missing, and they go together."""
-    problems = list(parameters(stated(cls), given, whole))
+def examine(
+    cls: type, given: Any, whole: bool = True, beside: Mapping[str, Statement] | None = None
+) -> Iterator[Problem]:
+    """What is wrong with options of a class, and with what else stands `beside` them.
+
+    `whole`: none may be missing, and they go together.
+    """
+    problems = list(parameters({**stated(cls), **(beside or {})}, given, whole))
     yield from problems
     if whole and not problems and issubclass(cls, Options):
         made = object.__new__(cls)

@@ -13,22 +13,24 @@ Part = Annotated[float, Bound(0, 1, open_low=True)]
 
 @dataclass(frozen=True)
 class Filter(check.Options):
-    """How outliers are chosen.
-
-    `band` keeps low ≤ q ≤ high; `quantile` the central share `keep` of the outliers in the order
-    of q; `random` `count` of them, or the share `keep`, whatever their q. A band that holds less
-    than the share `least` is an error, or with `empty: quantile` gives way to that mode.
-    """
+    """How outliers are chosen."""
 
     OWNER = "filter"
 
     mode: Literal["band", "quantile", "random"]
+    """Between two values of P(ID), the central share by P(ID), or a random share."""
     low: Share = 0.3
+    """band: least P(ID)."""
     high: Share = 0.5
+    """band: largest P(ID)."""
     keep: Part = REPORTED_SHARE
+    """quantile, random, and band's fall-back: share that is kept."""
     count: Count | None = None
+    """random: how many are kept, in keep's place."""
     least: Part = 0.02
+    """band: a smaller share is nearly empty."""
     empty: Literal["error", "quantile"] = "error"
+    """band: what to do where it is nearly empty: stop, or keep the central quantile and say so."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """A band has a width."""

@@ -1,8 +1,8 @@
 """How outlier embeddings are sampled around anchors (Bad-OOD, section 3.2)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, make_dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from penumbra.options import check
 from penumbra.options.ranges import Bound, Count, Distinct, NotNegative, Precision
@@ -23,32 +23,41 @@ def lies_in(count: int, total: int) -> bool:
     return 0 < count <= total and range(1, total + 1, total // count)[-1] < total
 
 
-@dataclass(frozen=True)
-class Guidance(check.Options):
-    """How outlier embeddings are sampled: the keys of an outlier set's `guidance`.
+@dataclass(frozen=True, kw_only=True)
+class Sampling(check.Options):
+    """What all guidance scales share.
 
-    An anchor is noised to index `start`, or the grid's nearest, and denoised by DDIM on a grid of
-    `grid` steps; every `every`-th grid step also moves the state by `scale` along the direction:
-    the minority gradient, or Gaussian noise of the same maximum (Bad-OOD, Table 6). `update` scales
-    the move by nothing (fixed) or the step's posterior variance (var), or shifts the noise estimate
-    instead (score). `oneshot` moves once, at `start` itself, and ends with the estimate there.
+    An anchor is noised, and denoised by DDIM; steps of its grid also move the state by the scale
+    along the direction.
     """
 
     OWNER = "guidance"
 
-    scale: NotNegative
     direction: Literal["minority", "gaussian", "none"] = "minority"
+    """Minority gradient, Gaussian noise of the same maximum (Table 6), or no guidance."""
     mode: Literal["trajectory", "oneshot"] = "trajectory"
+    """Denoise down from start, or move once, at start itself, and take the estimate there."""
     start: Index = 300
+    """Index that anchors are noised to, or the grid's nearest (t; Table 4)."""
     grid: Count = 250
+    """Steps of the whole DDIM grid, of which those below start are taken."""
     eta: Eta = 0.0
+    """DDIM's own noise."""
     update: Literal["fixed", "var", "score"] = "fixed"
+    """The move is scaled by nothing, by the step's posterior variance, or shifts the noise
+    estimate."""
     normalise: Literal["inf", "raw"] = "inf"
+    """Divide each gradient by its largest entry, or not."""
     every: Count = 1
+    """Steps of the grid between moves."""
     perturb: Index = 125
+    """Index that estimates are noised to for the minority score (s)."""
     samples: Count = 1
+    """Monte-Carlo samples of the minority score."""
     distance: Literal["l1", "l2", "sql2"] = "l2"
+    """Distance of the minority score."""
     stop_gradient: bool = True
+    """The second estimate is a constant, as in the code of Um and Ye."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """One move has no steps; the steps of a trajectory lie in the schedule."""
@@ -62,6 +71,24 @@ class Guidance(check.Options):
             yield "grid", no_grid(self.grid, STEPS)
 
 
+@dataclass(frozen=True)
+class Guidance(Sampling):
+    """How outlier embeddings are sampled at one scale."""
+
+    scale: NotNegative
+    """Length of a move."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block(Sampling):
+    """How outlier embeddings are sampled around anchors (Bad-OOD, section 3.2)."""
+
+    scales: Annotated[list[NotNegative], Distinct()]
+    """Guidance scales; every class's anchors are shared among them evenly."""
+    precision: Precision
+    """Of the RDM; states and steps stay float32."""
+
+
 def no_grid(count: int, total: int) -> str:
     """What to say of a grid that leaves its schedule."""
     fitting = [str(n) for n in range(1, total // 2 + 1) if total % n == 0]
@@ -69,17 +96,3 @@ def no_grid(count: int, total: int) -> str:
         f"no DDIM grid of {count} steps fits a schedule of {total}: the published one is "
         f"shifted by one and would leave it; take one of {', '.join(fitting)}"
     )
-
-
-# An outlier set's `guidance`: what each of its scales shares, and the precision of the RDM.
-Block: Any = make_dataclass(
-    "Block",
-    [
-        ("scales", Annotated[list[NotNegative], Distinct()]),
-        ("precision", Precision),
-        *((f.name, f.type, f) for f in fields(Guidance) if f.name != "scale"),
-    ],
-    bases=(check.Options,),
-    namespace={"OWNER": "guidance", "together": Guidance.together},
-    frozen=True,
-)

@@ -10,8 +10,9 @@ Similarity = Literal["cosine", "inner", "euclid"]
 
 @dataclass(frozen=True, kw_only=True)
 class Head(check.Options):
-    """What the numerator of Generalised ODIN's head compares features and class weights by."""
+    """Generalised ODIN's head in place of the linear last layer."""
 
     OWNER = "the backbone's head"
 
     similarity: Similarity = "cosine"
+    """What the numerator compares features and class weights by."""

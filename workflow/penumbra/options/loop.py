@@ -1,44 +1,40 @@
 """How a generative part is trained: the loop that all kinds share."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from penumbra.options import check
 from penumbra.options.ranges import Bound, Count, NotNegative, Positive, Precision, at_least
 
 Beta = Annotated[float, Bound(0, 1, open_high=True)]
-# AdamW without warm-up at a constant rate, as RCG trains its RDM.
-DEFAULTS: Mapping[str, Any] = {
-    "weight_decay": 0.01,
-    "betas": [0.9, 0.999],
-    "warmup_epochs": 0,
-    "schedule": "constant",
-    "clip": None,
-    "precision": "float32",
-}
 
 
 @dataclass(frozen=True)
 class Recipe(check.Options):
-    """How a part is trained; the keys of its recipe.
-
-    lr rises linearly over `warmup_epochs`, then stays or falls as half a cosine to zero, step by
-    step. `clip` bounds the gradient's norm; None leaves it.
-    """
+    """How a part is trained, with AdamW; the defaults are how RCG trains its RDM."""
 
     OWNER = "recipe of a part"
 
     epochs: Count
+    """Passes over the images."""
     batch_size: Annotated[int, at_least(2)]
+    """Images a step."""
     lr: Positive
-    weight_decay: NotNegative
-    betas: tuple[Beta, Beta]
-    warmup_epochs: NotNegative
-    schedule: Literal["constant", "cosine"]
-    clip: Positive | None
-    precision: Precision
+    """Learning rate."""
+    weight_decay: NotNegative = 0.01
+    """Decoupled weight decay."""
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    """AdamW's betas."""
+    warmup_epochs: NotNegative = 0
+    """Linear warm-up, step by step."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """After the warm-up: constant, or half a cosine to zero, step by step."""
+    clip: Positive | None = None
+    """Largest gradient norm; null leaves it."""
+    precision: Precision = "float32"
+    """bfloat16 is autocast of forward and backward."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """The warm-up ends before the training does."""

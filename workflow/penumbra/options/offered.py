@@ -7,6 +7,7 @@ A backbone has `build(classes, …)`, a scorer `score()` and NEEDS, a calibratio
 from collections.abc import Mapping
 
 from penumbra import plugins
+from penumbra.errors import PenumbraError
 from penumbra.options.signatures import Function, Plugin, plugin
 
 PACKAGES = {
@@ -48,22 +49,19 @@ def is_offered(kind: str, name: object) -> bool:
     )
 
 
-def function(kind: str, module: str, name: str) -> Function | None:
-    """A function of an offered module, its own or one that it imports from a sibling."""
+def function(kind: str, module: str, name: str) -> Function:
+    """A function of an offered module, its own or one that it imports from a sibling.
+
+    Raises:
+        PenumbraError: it has none of that name.
+    """
     declared = _of(kind, module)
-    assert declared is not None
-    if name in declared.functions:
+    if declared is not None and name in declared.functions:
         return declared.functions[name]
-    package, _, sibling = declared.imported.get(name, "").rpartition(".")
+    package, _, sibling = (declared.imported.get(name, "") if declared else "").rpartition(".")
     if package != f"penumbra.{PACKAGES[kind]}":
-        return None
+        raise PenumbraError(f"{kind} {module}: it has no function {name}(); write one")
     return function(kind, sibling, name)
-
-
-def rules(kind: str, module: str) -> tuple:
-    """What goes together, as an offered module says."""
-    declared = _of(kind, module)
-    return () if declared is None else declared.rules
 
 
 def _of(kind: str, name: str) -> Plugin | None:

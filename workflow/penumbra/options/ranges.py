@@ -1,13 +1,15 @@
 """What an option may be, beside its type: bounds, order, and what goes together.
 
 They stand in `typing.Annotated` where the option is taken, `k: Annotated[int, at_least(1)] = 50`.
+`keywords` are the same in JSON Schema, as far as that has words for it.
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from penumbra.errors import unknown
 
@@ -36,6 +38,14 @@ class Bound:
             return f"not {'below' if self.open_high else 'at most'} {self.high:g}"
         start, end = "(" if self.open_low else "[", ")" if self.open_high else "]"
         return f"not in {start}{self.low:g}, {self.high:g}{end}"
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """Of each end that there is."""
+        low = "exclusiveMinimum" if self.open_low else "minimum"
+        high = "exclusiveMaximum" if self.open_high else "maximum"
+        ends = {low: self.low, high: self.high}
+        return {word: end for word, end in ends.items() if math.isfinite(end)}
 
 
 def at_least(low: float) -> Bound:
@@ -72,6 +82,11 @@ class Multiple:
     def __str__(self) -> str:
         return f"not a multiple of {self.of}" + (f" plus {self.plus}" if self.plus else "")
 
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """None where another number is added."""
+        return {} if self.plus else {"multipleOf": self.of}
+
 
 @dataclass(frozen=True)
 class Rising:
@@ -79,6 +94,7 @@ class Rising:
 
     strict: bool = False
     text: str = "not in rising order"
+    keywords: ClassVar[Mapping[str, Any]] = {}
 
     def holds(self, values: Sequence[Any]) -> bool:
         """Whether they do."""
@@ -92,6 +108,8 @@ class Rising:
 class Distinct:
     """Lists of one entry or more, none of them twice."""
 
+    keywords: ClassVar[Mapping[str, Any]] = {"minItems": 1, "uniqueItems": True}
+
     def holds(self, values: Sequence[Any]) -> bool:
         """Whether it is one."""
         return len(values) == len({*values}) > 0
@@ -102,7 +120,9 @@ class Distinct:
 
 @dataclass(frozen=True)
 class Filled:
-    """Lists of one entry or more."""
+    """Lists or mappings of one entry or more."""
+
+    keywords: ClassVar[Mapping[str, Any]] = {"minItems": 1, "minProperties": 1}
 
     def holds(self, values: Sequence[Any]) -> bool:
         """Whether it is one."""
@@ -124,6 +144,27 @@ class Naming:
 
     def __str__(self) -> str:
         return f"without {self.place}, the place of a name"
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The place as a pattern."""
+        return {"pattern": re.escape(self.place)}
+
+
+@dataclass(frozen=True)
+class Names:
+    """Texts that name an entry of the config's section `kind`; planning knows which there are."""
+
+    kind: str
+
+    def holds(self, value: str) -> bool:
+        """Any text may be a name."""
+        return True
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The word of the config's own schema."""
+        return {"x-names": self.kind}
 
 
 Count = Annotated[int, at_least(1)]

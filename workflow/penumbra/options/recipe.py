@@ -6,7 +6,16 @@ from typing import Annotated
 
 from penumbra.options import check
 from penumbra.options.augment import Augment
-from penumbra.options.ranges import Bound, Count, NotNegative, Positive, Precision, Rising, at_least
+from penumbra.options.ranges import (
+    Bound,
+    Count,
+    Names,
+    NotNegative,
+    Positive,
+    Precision,
+    Rising,
+    at_least,
+)
 from penumbra.options.schedule import Schedule
 
 IN_K = "no [i, k]: fold i of k counts from 0, so it is below k"
@@ -15,22 +24,28 @@ Fold = Annotated[tuple[Annotated[int, at_least(0)], Count], Rising(strict=True, 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(check.Options):
-    """What the loop and its SGD read of a recipe.
-
-    `batch_size` images a step, of which batch norm needs two.
-    """
+    """What the loop and its SGD read of a recipe."""
 
     OWNER = "recipe"
 
     epochs: Count
+    """Passes over the training images."""
     batch_size: Annotated[int, at_least(2)]
+    """Images a step, of which batch norm needs two; the last batch of an epoch may be smaller."""
     lr: Positive
+    """Initial learning rate of SGD."""
     momentum: Annotated[float, Bound(0, 1, open_high=True)]
+    """Momentum of SGD."""
     nesterov: bool
+    """Nesterov momentum."""
     weight_decay: NotNegative
+    """Weight decay of all parameters."""
     precision: Precision
+    """bfloat16 is autocast of forward and backward."""
     schedule: Schedule
+    """Learning rate by epoch."""
     augment: Augment
+    """Augmentation of training images."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """The warm-up ends before the training does."""
@@ -41,17 +56,21 @@ class Recipe(check.Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Outliers(check.Options):
-    """The outliers of a detector: of a `set`, without a `fold`, or those that a `filter` keeps.
-
-    `fold` is [i, k]: fold i of k, counted from 0, is left out, for this detector to judge. With
-    `reconstruct_id` ID training images pass the tokenizer that the outliers come out of.
-    """
+    """The outliers that a detector is trained on (method energy)."""
 
     OWNER = "outliers of a recipe"
 
-    set: str
+    set: Annotated[str, Names("outliers")]
+    """An outlier set."""
     fold: Fold | None = None
-    judges: list[str] | None = None
-    calibration: str | None = None
-    filter: str | None = None
+    """[i, k]: leave out fold i of k, counted from 0, for a judge that later scores it."""
+    judges: list[Annotated[str, Names("recipes")]] | None = None
+    """Recipes whose detectors score the outliers for the filter: one that trained on all of them
+    (as printed), or one a fold."""
+    calibration: Annotated[str, Names("calibrations")] | None = None
+    """Calibration of the judges."""
+    filter: Annotated[str, Names("filters")] | None = None
+    """Filter; null trains on all outliers."""
     reconstruct_id: bool = False
+    """Pass ID training images through the tokenizer that the outliers come out of, so that its
+    marks tell nothing."""

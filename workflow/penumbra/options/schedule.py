@@ -15,10 +15,15 @@ class Schedule(check.Options):
     OWNER = "schedule"
 
     kind: Literal["multistep", "cosine", "cosine_iteration"]
+    """By epoch: multistep, or cosine to zero; by batch: cosine_iteration."""
     milestones: Annotated[list[Annotated[float, between(0, 1)]], Rising()] | None = None
+    """Shares of all epochs at which multistep multiplies by gamma."""
     gamma: Positive | None = None
+    """Factor of multistep."""
     warmup_epochs: NotNegative = 0
+    """Epochs over which cosine_iteration first rises linearly to lr."""
     floor: NotNegative = 0.0
+    """Where cosine_iteration ends."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """Steps say where they are and how far down they go."""

@@ -9,14 +9,14 @@ import ast
 import collections.abc
 import functools
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
 
 from penumbra.errors import PenumbraError
 from penumbra.options import ranges
-from penumbra.options.check import HIDDEN, Statement
+from penumbra.options.check import HIDDEN, Problem, Statement, parameters
 from penumbra.options.expressions import worth
 
 MODULES = {"typing": typing, "collections.abc": collections.abc, "penumbra.options.ranges": ranges}
@@ -25,19 +25,29 @@ RULES = "TOGETHER"
 
 
 class Function(NamedTuple):
-    """Names of the parameters that come first; options by name; whether it takes any other."""
+    """Names of the parameters that come first; options by name; whether it takes any other.
+
+    `about` is its docstring, `rules` say what goes together.
+    """
 
     leading: tuple[str, ...]
     options: Mapping[str, Statement]
     takes_any: bool
+    about: str
+    rules: tuple[Any, ...] = ()
+
+    def problems(self, given: Any) -> Iterator[Problem]:
+        """What is wrong with arguments by name."""
+        for problem in parameters(self.options, given, rules=self.rules):
+            if problem.kind != "name" or not self.takes_any:
+                yield problem
 
 
 class Plugin(NamedTuple):
-    """The functions of a file, the modules of those it imports, its rules of what goes together."""
+    """The functions of a file, and the modules of those it imports."""
 
     functions: Mapping[str, Function]
     imported: Mapping[str, str]
-    rules: tuple[Any, ...]
 
 
 def plugin(file: Path) -> Plugin:
@@ -72,7 +82,8 @@ def _plugin(file: Path, _changed: int) -> Plugin:
             known[node.name] = _typed_dict(node, known)
         elif isinstance(node, ast.FunctionDef):
             functions[node.name] = _function(node, known)
-    return Plugin(functions, imported, tuple(known.get(RULES, ())))
+    rules = tuple(known.get(RULES, ()))
+    return Plugin({k: each._replace(rules=rules) for k, each in functions.items()}, imported)
 
 
 def _set(known: dict[str, Any], name: str, value: ast.expr) -> None:
@@ -106,7 +117,7 @@ def _function(node: ast.FunctionDef, known: Mapping[str, Any]) -> Function:
     pairs += zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
     options = {arg.arg: Statement(_hint(arg, known), _default(d, known)) for arg, d in pairs}
     names = tuple(arg.arg for arg in arguments[:leading])
-    return Function(names, options, node.args.kwarg is not None)
+    return Function(names, options, node.args.kwarg is not None, ast.get_docstring(node) or "")
 
 
 def _hint(arg: ast.arg | ast.AnnAssign, known: Mapping[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from penumbra import plugins
 from penumbra.evaluation.metrics import METRICS
 from penumbra.options.offered import offered
 
@@ -27,12 +28,18 @@ def answers(
     return {
         **names_by_kind,
         "figure_modules": offered("figure module"),
+        "rules": rules(),
         "datasets": datasets,
         "class_lists": [file.stem for file in (folder / "classes").glob("*.txt")],
         "metrics": METRICS,
         "tables": [name for name in reports if not is_figure(name)],
         "figures": [name for name in reports if is_figure(name)],
     }
+
+
+def rules() -> list[str]:
+    """The rules, each with a stage of its name, and `default` for any of them."""
+    return ["default", *(name for name in plugins.names("stages") if name != "shared")]
 
 
 def is_figure(name: str) -> bool:

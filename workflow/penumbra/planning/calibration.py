@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from penumbra.errors import PenumbraError
-from penumbra.planning.detectors import detector, model_of, own_outliers
+from penumbra.planning.detectors import detector, model_of, outliers
 from penumbra.planning.networks import reader
 from penumbra.planning.paths import path
 from penumbra.planning.spec import spec
@@ -36,7 +36,12 @@ class Calibration:
         Raises:
             PenumbraError: the recipe is no detector's.
         """
-        return own_outliers(self._world, names)
+        if detector(self._world, names["recipe"], names["backbone"]) is None:
+            raise PenumbraError(
+                f"recipe {names['recipe']} trains without outliers, so that there is nothing to "
+                "calibrate or to filter; ask for a recipe of the method energy"
+            )
+        return outliers(self._world, names)
 
     def energies_spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, normalisation, the image sets that calibrate, compute."""
@@ -60,7 +65,7 @@ class Calibration:
         Raises:
             PenumbraError: the recipe is no detector's, or has no filter.
         """
-        outliers = self.outliers(names)
+        own = self.outliers(names)
         outlier_options = detector(self._world, names["recipe"], names["backbone"]) or {}
         if outlier_options.get("filter") is None:
             raise PenumbraError(
@@ -76,7 +81,7 @@ class Calibration:
             )
             for judge in outlier_options.get("judges", [])
         ]
-        return judged or outliers
+        return judged or own
 
     def selections_spec(self, names: Mapping[str, str]) -> str:
         """Reads: the filter, and the fold that each judge did not train on."""

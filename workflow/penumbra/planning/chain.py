@@ -63,9 +63,6 @@ def _absent(entry: Mapping[str, Any], keys: Iterable[str]) -> str:
 
 def _part(world: World, name: str) -> Iterator[str]:
     entry = part(world, name)
-    if "kind" not in entry:
-        yield f": it says no kind; write one of {', '.join(USES)}"
-        return
     if (entry.get("weights") is None) == (entry.get("training") is None):
         yield (
             ": say `weights` (a file under weights_root) or `training`, one of them; "
@@ -118,9 +115,6 @@ def _recipe(world: World, name: str) -> Iterator[str]:
 
 
 def _detector(world: World, outlier_options: Mapping[str, Any]) -> Iterator[str]:
-    if "set" not in outlier_options:
-        yield ".outliers: method energy trains on an outlier set; name it: set"
-        return
     if outlier_options.get("reconstruct_id"):
         generator = outlier_set(world, outlier_options["set"])["generator"]
         if _kind(world, generator) != "mage":

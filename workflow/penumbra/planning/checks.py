@@ -6,6 +6,7 @@ from penumbra.planning import chain, sense
 from penumbra.planning.gathering import problems_of, tell
 from penumbra.planning.options import problems
 from penumbra.planning.references import unanswered
+from penumbra.planning.schema import with_options
 from penumbra.planning.validation import validate
 from penumbra.planning.world import World
 
@@ -22,10 +23,11 @@ def check(world: World) -> None:
     )
     typed = problems_of(partial(validate, data, world.schema(of), read) for of, data, read in given)
     options = problems(world.config, world.files)
+    names = world.answers()
     named = [
         (of, one.keys[0], told)
         for of, data, read in given
-        for one, told in unanswered(data, world.schema(of), world.answers(), read.where)
+        for one, told in unanswered(data, with_options(world.schema(of)), names, read.where)
     ]
     broken = {"datasets" if of == "datasets" else section for of, section, _ in named}
     # The synthesis chain rests on options that are whole.

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from penumbra.errors import PenumbraError
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.parts import outlier_set
 from penumbra.planning.paths import path, shard_names
@@ -40,17 +39,3 @@ def outliers(world: World, names: Mapping[str, str]) -> list[str]:
     if outlier_options is None:
         return []
     return shard_files(world, "outliers", names["benchmark"], outlier_options["set"])
-
-
-def own_outliers(world: World, names: Mapping[str, str]) -> list[str]:
-    """The outliers that a detector is trained on.
-
-    Raises:
-        PenumbraError: the recipe is no detector's.
-    """
-    if detector(world, names["recipe"], names["backbone"]) is None:
-        raise PenumbraError(
-            f"recipe {names['recipe']} trains without outliers, so that there is nothing to "
-            "calibrate or to filter; ask for a recipe of the method energy"
-        )
-    return outliers(world, names)

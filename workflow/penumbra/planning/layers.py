@@ -5,7 +5,7 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 from penumbra.options.check import Problem
-from penumbra.planning.config import extended, merge
+from penumbra.planning.config import lineage, merge
 
 Placed = tuple[tuple[str, ...], Problem]  # the keys of the config that a problem is about
 Layer = tuple[tuple[str, ...], Mapping[str, Any]]  # where an entry stands, and the entry
@@ -26,15 +26,9 @@ def mapping(entry: Any, key: str) -> Mapping[str, Any]:
 def laid(kind: str, section: str, every: Mapping[str, Any], name: str) -> list[Layer] | None:
     """An entry and those that it extends, itself first; None where that leads nowhere."""
     try:
-        extended(kind, every, name)
+        return [((section, each), every[each]) for each in lineage(kind, every, name)]
     except (PenumbraError, AttributeError, TypeError):
         return None
-    layers: list[Layer] = []
-    current: str | None = name
-    while current is not None:
-        layers.append(((section, current), every[current]))
-        current = every[current].get("extends")
-    return layers
 
 
 def together(layers: Iterable[Layer]) -> dict[str, Any]:

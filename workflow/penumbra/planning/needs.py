@@ -10,9 +10,12 @@ FIT = ("train" or "heldout", …)          images that fit() sees, and what of t
 import ast
 import functools
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from penumbra.errors import PenumbraError, unknown
+from penumbra.options.check import Statement
+from penumbra.options.offered import function
+from penumbra.options.signatures import Function
 from penumbra.store.closure import PACKAGE
 
 OUTPUTS = ("logits", "features", "head")
@@ -37,12 +40,9 @@ def declared(module: str) -> Declared:
     """NEEDS and FIT of `penumbra.scores.<module>`, read without importing it.
 
     Raises:
-        PenumbraError: no such module, one without NEEDS, or one fitted on other images than ID's.
+        PenumbraError: it has no NEEDS, or is fitted on other images than ID's.
     """
     file = PACKAGE / "scores" / f"{module}.py"
-    if not file.is_file():
-        valid = (p.stem for p in file.parent.glob("*.py") if p.stem != "__init__")
-        raise unknown("scorer module", module, valid, "scorers")
     constants: dict[str, Any] = {}
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign):
@@ -57,19 +57,39 @@ def declared(module: str) -> Declared:
     return Declared(constants["NEEDS"], fit)
 
 
+def functions(module: str) -> tuple[Function, Function | None]:
+    """A scorer's score(), and its fit(), if it has one.
+
+    The option on which it hangs what score() reads has the values that NEEDS lists.
+
+    Raises:
+        PenumbraError: as `declared`, or it has FIT and no fit().
+    """
+    wanted, fit = declared(module)
+    score = function("scorer module", module, "score")
+    if isinstance(wanted, Mapping):
+        ((option, choices),) = wanted.items()
+        stated = Statement(Literal[tuple(choices)], next(iter(choices)))
+        score = score._replace(options={**score.options, option: stated})
+    if fit is None:
+        return score, None
+    fits = function("scorer module", module, "fit")
+    # The images are chosen beside its arguments; their types are the config's own.
+    choice = dict.fromkeys(CHOICE, Statement(Any, None))
+    return score, fits._replace(options={**fits.options, **choice})
+
+
 def needs(scorer: Mapping[str, Any]) -> tuple[str, ...]:
     """What a configured scorer reads.
 
     Raises:
-        PenumbraError: it reads what nothing offers, or an option has no such value.
+        PenumbraError: it reads what nothing offers.
     """
     module = scorer["module"]
     wanted = declared(module).needs
     if isinstance(wanted, Mapping):
         (option, choices), *_ = wanted.items()
         value = scorer.get("options", {}).get(option, next(iter(choices)))
-        if value not in choices:
-            raise unknown(option, value, choices, f"scorer module {module}")
         wanted = choices[value]
     return _offered(module, tuple(wanted), {**OFFERS, "outputs": OUTPUTS})
 

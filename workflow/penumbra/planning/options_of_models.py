@@ -1,51 +1,50 @@
 """Options of backbones, recipes and scorers, held against what their takers state."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from typing import Any, Literal
+from typing import Any
 
-from penumbra.errors import PenumbraError, unknown
-from penumbra.options.check import Problem, Statement, examine, parameters
+from penumbra.errors import PenumbraError
+from penumbra.options.check import Problem, Statement, examine
 from penumbra.options.head import Head
-from penumbra.options.offered import function, is_offered, offered, rules
+from penumbra.options.offered import function, is_offered, offered
 from penumbra.options.recipe import Outliers, Recipe
-from penumbra.planning import needs
 from penumbra.planning.layers import Layer, Placed, entries, laid, mapping, placed, together
-from penumbra.planning.needs import CHOICE, fit_options
+from penumbra.planning.needs import functions
 from penumbra.plugins import load
 
 UNTRAINED = "zero_shot"  # the method that reads its own options alone
+CONFIGS_OWN = ("method", "extends", "backbones")  # keys of a recipe that are no options
+
+
+# The key of an entry that names a module of each kind.
+CHOOSER = {
+    "network": "network",
+    "scorer module": "module",
+    "calibration module": "module",
+    "kind": "kind",
+    "method": "method",
+}
+
+
+def chosen(kind: str, entry: Mapping[str, Any], whole: bool = False) -> Iterator[Problem]:
+    """What is wrong with the name of a module; `whole`: there must be one."""
+    key = CHOOSER[kind]
+    if key in entry and not is_offered(kind, entry[key]):
+        yield Problem("choice", (key,), entry[key], "", tuple(offered(kind)))
+    elif key not in entry and whole:
+        yield Problem("missing", (key,), None, f"no {key}; there is no default")
 
 
 def backbones(config: Any) -> Iterator[Placed]:
     """Networks, their arguments and heads."""
     for name, entry in entries(config, "backbones").items():
         layers: list[Layer] = [(("backbones", name), entry)]
-        if "network" in entry:
-            yield from placed(layers, named("network", entry["network"]), "network")
+        yield from placed(layers, chosen("network", entry))
         if is_offered("network", entry.get("network")):
-            given = entry.get("options", {})
-            problems = arguments("network", entry["network"], "build", given)
-            yield from placed(layers, problems, "options")
+            build = function("network", entry["network"], "build")
+            yield from placed(layers, build.problems(entry.get("options", {})), "options")
         if "head" in entry:
             yield from placed(layers, examine(Head, entry["head"]), "head")
-
-
-def named(kind: str, name: Any) -> Iterator[Problem]:
-    """A module that the config may not name, with those that it may."""
-    if not is_offered(kind, name):
-        text = str(unknown(kind, name, offered(kind), "config")).removeprefix("config: ")
-        yield Problem("together", (), name, text)
-
-
-def arguments(kind: str, module: str, name: str, given: Any) -> Iterator[Problem]:
-    """What is wrong with arguments of a function of a plugin."""
-    taken = function(kind, module, name)
-    if taken is None:
-        return
-    for problem in parameters(taken.options, given, rules=rules(kind, module)):
-        if problem.kind != "name" or not taken.takes_any:
-            yield problem
 
 
 def recipes(config: Any) -> Iterator[Placed]:
@@ -68,30 +67,22 @@ def recipes(config: Any) -> Iterator[Placed]:
 
 def _recipe(raw: Mapping[str, Any], layers: list[Layer]) -> Iterator[Placed]:
     whole = together(layers)
-    methods, method = offered("method"), whole.get("method")
-    if not isinstance(method, str) or method not in methods:
-        problem = Problem("choice", ("method",), method, "", tuple(methods))
-        if "method" not in whole:
-            problem = Problem("missing", ("method",), None, "no method; there is no default")
-        yield from placed(layers, [problem])
+    wrong = list(chosen("method", whole, whole=True))
+    yield from placed(layers, wrong)
+    if wrong:
         return
-    own = {field.name for field in fields(Recipe)}
-    valid = (*own, "method", "outliers", *methods, "extends", "backbones")
-    strange = (Problem("name", (key,), None, "", valid) for key in whole if key not in valid)
-    yield from placed(layers, strange)
-    problems = examine(Recipe, {k: v for k, v in whole.items() if k in own}, method != UNTRAINED)
-    yield from placed(layers, problems)
-    if method != UNTRAINED or method in whole:
-        options = load("options.methods", method).Options
-        yield from placed(layers, examine(options, whole.get(method, {})), method)
-    if method == "energy":
-        yield from placed(layers, examine(Outliers, whole.get("outliers", {})), "outliers")
-    blocks = {*methods, "outliers"} - {method} - ({"outliers"} if method == "energy" else set())
+    method, is_trained = str(whole["method"]), whole["method"] != UNTRAINED
+    blocks = {name: load("options.methods", name).Options for name in offered("method")}
+    read = {method: blocks[method]} | ({"outliers": Outliers} if method == "energy" else {})
+    others = dict.fromkeys((*CONFIGS_OWN, "outliers", *blocks), Statement(Any, None))
+    beside = others | {key: Statement(block) for key, block in read.items()}
+    given = {**{key: {} for key in read if is_trained}, **whole}
+    yield from placed(layers, examine(Recipe, given, is_trained, beside))
     yield from placed(
         layers,
         (
             Problem("together", (key,), None, f"method {method} reads no `{key}`; drop it")
-            for key in sorted(blocks & set(raw))
+            for key in sorted({*blocks, "outliers"} & {*raw} - {*read})
         ),
     )
 
@@ -105,10 +96,8 @@ def scorers(config: Any) -> Iterator[Placed]:
             for kind in ("benchmarks", "backbones")
             for other, change in entries(entry, kind).items()
         ]
-        if "module" not in entry:
-            continue
-        yield from placed([base], named("scorer module", entry["module"]), "module")
-        if is_offered("scorer module", entry["module"]):
+        yield from placed([base], chosen("scorer module", entry))
+        if is_offered("scorer module", entry.get("module")):
             for above in ([], *changes):
                 yield from _scorer(name, [*above, base])
 
@@ -117,35 +106,13 @@ def _scorer(name: str, layers: list[Layer]) -> Iterator[Placed]:
     entry = together(layers)
     module = entry["module"]
     try:
-        declared = needs.declared(module)
+        score, fit = functions(module)
     except PenumbraError as error:
         yield from placed(layers, [Problem("together", (), module, str(error))], "module")
         return
-    if "fit" in entry and declared.fit is None:
+    if fit is not None:
+        yield from placed(layers, fit.problems(entry.get("fit", {})), "fit")
+    elif "fit" in entry:
         text = f"scorer {name}: module {module} fits nothing; drop its `fit`"
         yield from placed(layers, [Problem("together", ("fit",), None, text)])
-    elif isinstance(entry.get("fit", {}), Mapping):
-        problems = arguments("scorer module", module, "fit", fit_options(entry))
-        yield from placed(layers, _told(problems, "fit", f"scorer {name}, fit()", CHOICE), "fit")
-    options = entry.get("options", {})
-    chosen = list(_chosen(declared.needs, options))
-    problems = iter(chosen) if chosen else arguments("scorer module", module, "score", options)
-    yield from placed(layers, _told(problems, "option", f"scorer {name}, score()"), "options")
-
-
-def _chosen(wanted: Any, options: Any) -> Iterator[Problem]:
-    """The option that decides what a scorer reads has the values that NEEDS lists."""
-    if isinstance(wanted, Mapping) and isinstance(options, Mapping):
-        for option, choices in wanted.items():
-            hint = Statement(Literal[tuple(choices)], None)
-            given = {option: options[option]} if option in options else {}
-            yield from parameters({option: hint}, given)
-
-
-def _told(problems: Any, kind: str, where: str, also: tuple[str, ...] = ()) -> Iterator[Problem]:
-    """Unknown arguments in the words of their function."""
-    for problem in problems:
-        if problem.kind == "name" and len(problem.keys) == 1:
-            text = str(unknown(kind, problem.keys[0], (*problem.valid, *also), where))
-            problem = problem._replace(kind="together", text=text)
-        yield problem
+    yield from placed(layers, score.problems(entry.get("options", {})), "options")

@@ -1,17 +1,17 @@
 """Options of parts, outlier sets, calibrations and filters, held against what is stated of them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any
 
 from penumbra.options.check import Problem, Statement, examine, parameters
 from penumbra.options.filter import Filter
 from penumbra.options.guidance import Block
-from penumbra.options.loop import DEFAULTS, Recipe
-from penumbra.options.offered import function, is_offered, offered
+from penumbra.options.loop import Recipe
+from penumbra.options.offered import function, is_offered
 from penumbra.options.ranges import Prior
+from penumbra.options.signatures import Function
 from penumbra.planning.layers import Layer, Placed, entries, laid, placed, together
-from penumbra.planning.options_of_models import named
+from penumbra.planning.options_of_models import chosen
 from penumbra.plugins import load
 
 CALIBRATION = "calibration module"
@@ -28,40 +28,23 @@ def parts(config: Any) -> Iterator[Placed]:
 
 def _part(layers: list[Layer]) -> Iterator[Placed]:
     entry = together(layers)
-    kind = entry.get("kind")
-    if not is_offered("kind", kind):
-        problem = Problem("choice", ("kind",), kind, "", tuple(offered("kind")))
-        if "kind" not in entry:
-            problem = Problem("missing", ("kind",), None, "no kind; there is no default")
-        yield from placed(layers, [problem])
+    wrong = list(chosen("kind", entry, whole=True))
+    yield from placed(layers, wrong)
+    if wrong:
         return
-    module, training = load("options.parts", str(kind)), entry.get("training")
+    kind, training = entry["kind"], entry.get("training")
+    module = load("options.parts", kind)
     objective = getattr(module, "Objective", None)
     # Sizes of a loaded network follow from its file, but for what a loaded kind wants besides.
     whole = training is not None or objective is None
     yield from placed(layers, examine(module.Options, entry.get("options", {}), whole), "options")
-    if training is None:
-        return
-    if objective is None:
+    if training is not None and objective is None:
         text = f"a {kind} is loaded from its `weights`, not trained here"
         yield from placed(layers, [Problem("together", ("training",), None, text)])
-    else:
-        yield from placed(layers, _training(training, objective), "training")
-
-
-def _training(training: Any, objective: type) -> Iterator[Problem]:
-    """Settings of the loop, and those of the part's own objective beside them."""
-    if not isinstance(training, Mapping):
-        yield Problem("value", (), training, "not of type mapping")
-        return
-    names = tuple(field.name for field in fields(Recipe))
-    own = {key: value for key, value in training.items() if key in names}
-    yield from examine(Recipe, {**DEFAULTS, **own})
-    for key in training:
-        if key not in (*names, "objective"):
-            yield Problem("name", (str(key),), None, "", (*names, "objective"))
-    for problem in examine(objective, training.get("objective", {})):
-        yield problem.under("objective")
+    elif training is not None:
+        given = {"objective": {}, **training} if isinstance(training, Mapping) else training
+        problems = examine(Recipe, given, beside={"objective": Statement(objective)})
+        yield from placed(layers, problems, "training")
 
 
 def outliers(config: Any) -> Iterator[Placed]:
@@ -75,16 +58,24 @@ def outliers(config: Any) -> Iterator[Placed]:
         yield from placed(layers, examine(Block, entry.get("guidance", {})), "guidance")
         chain = laid("part", "parts", known, str(entry.get("generator")))
         kind = together(chain or []).get("kind")
-        decoding = _decoding(kind)
+        decoding = decoding_of(kind)
         if decoding is not None:
             yield from placed(layers, examine(decoding, entry.get("decoding", {})), "decoding")
 
 
-def _decoding(kind: Any) -> type | None:
+def decoding_of(kind: Any) -> type | None:
     """How a kind of part makes images, if it does."""
     if not is_offered("kind", kind):
         return None
     return getattr(load("options.parts", kind), "Decoding", None)
+
+
+def calibration(module: str) -> tuple[Function, dict[str, Statement]]:
+    """The fit() of a map, and what stands beside its options: what it reads, and the prior."""
+    fit = function(CALIBRATION, module, "fit")
+    own = {name: each for name, each in fit.options.items() if name != "input"}
+    read = {name: each for name, each in fit.options.items() if name == "input"}
+    return fit._replace(options=own), read | {"prior": Statement(Prior)}
 
 
 def calibrations(config: Any) -> Iterator[Placed]:
@@ -92,21 +83,14 @@ def calibrations(config: Any) -> Iterator[Placed]:
     for name, entry in entries(config, "calibrations").items():
         layers: list[Layer] = [(("calibrations", name), entry)]
         module = entry.get("module")
-        if "prior" in entry:
-            given = {"prior": entry["prior"]}
-            yield from placed(layers, parameters({"prior": Statement(Prior)}, given))
-        if not is_offered(CALIBRATION, module):
-            yield from placed(layers, named(CALIBRATION, module), "module")
-            continue
-        fit = function(CALIBRATION, str(module), "fit")
-        assert fit is not None
-        stated = dict(fit.options)
-        read = {"input": stated.pop("input")} if "input" in stated else {}
-        given = {key: entry[key] for key in read if key in entry}
-        yield from placed(layers, parameters(read, given))
-        problems = parameters(stated, entry.get("options", {}))
-        allowed = (p for p in problems if p.kind != "name" or not fit.takes_any)
-        yield from placed(layers, allowed, "options")
+        yield from placed(layers, chosen(CALIBRATION, entry))
+        fit, beside = None, {"prior": Statement(Prior)}
+        if is_offered(CALIBRATION, module):
+            fit, beside = calibration(str(module))
+        given = {key: entry[key] for key in beside if key in entry}
+        yield from placed(layers, parameters(beside, given, whole=False))
+        if fit is not None:
+            yield from placed(layers, fit.problems(entry.get("options", {})), "options")
 
 
 def filters(config: Any) -> Iterator[Placed]:

@@ -45,7 +45,7 @@ def references(
     if "$ref" in schema:
         defined = root["$defs"][schema["$ref"].rpartition("/")[2]]
         yield from references(data, defined, root, keys)
-    for choice in schema.get("oneOf", []):
+    for choice in (*schema.get("oneOf", []), *schema.get("anyOf", [])):
         yield from references(data, choice, root, keys)
     if isinstance(data, str) and "x-names" in schema:
         yield Reference(keys, schema["x-names"], data)

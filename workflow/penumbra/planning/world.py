@@ -9,9 +9,10 @@ from penumbra.errors import PenumbraError
 from penumbra.images.classes import resolved
 from penumbra.images.layout import Location, locate
 from penumbra.planning.answers import answers
-from penumbra.planning.config import Files, from_command_line, load_yaml, merge, resolve_recipe
+from penumbra.planning.config import Files, from_command_line, merge, resolve_recipe
 from penumbra.planning.paths import CLEAN, path
 from penumbra.planning.reports import Reports, files_of
+from penumbra.planning.schema import structure
 from penumbra.planning.validation import check_plain
 
 
@@ -63,7 +64,7 @@ class World:
     @functools.cache  # noqa: B019
     def schema(self, name: str) -> dict[str, Any]:
         """A schema of config/schemas."""
-        return load_yaml(self.folder / "schemas" / f"{name}.schema.yaml")
+        return structure(self.folder, name)
 
     @functools.cache  # noqa: B019
     def answers(self) -> dict[str, Collection[str]]:

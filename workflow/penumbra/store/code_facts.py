@@ -63,12 +63,15 @@ def _read(file: Path, text: bytes) -> Facts:
             if node.level:
                 raise PenumbraError(f"{file}: relative imports are not followed; name the module")
             names += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (
-            ast.get_docstring(node, clean=False) is not None
-        ):
-            node.body = node.body[1:]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            node.body = [each for each in node.body if not _is_text(each)]
     digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
     return Facts(sorted(set(names)), digest)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    """Whether a statement is a text alone: a docstring, of an attribute too."""
+    return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
 
 
 @functools.cache

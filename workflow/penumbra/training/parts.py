@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
 from penumbra.networks.loading.states import under
-from penumbra.options.loop import DEFAULTS, Recipe
+from penumbra.options.loop import Recipe
 from penumbra.training.adamw import AdamW
 from penumbra.training.epochs import Loop
 from penumbra.training.objective import Objective
@@ -38,7 +38,7 @@ def trained(
     Raises:
         PenumbraError: as `fit` says.
     """
-    recipe = {**DEFAULTS, **training}
+    recipe = dict(training)
     objective = module.objective(data, options, recipe.pop("objective", {}))
     history = fit(objective, recipe, seed, resume, report)
     return objective.artifacts(), history

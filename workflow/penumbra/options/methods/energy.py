@@ -1,4 +1,4 @@
-"""Options of the energy regulariser (Bad-OOD, Eq. 4 and 5)."""
+"""Options of training with outliers."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,16 +9,18 @@ from penumbra.options.ranges import Count, NotNegative
 
 @dataclass(frozen=True, kw_only=True)
 class Options(check.Options):
-    """`beta` weights the uncertainty loss; the schema of `recipes.*.energy` describes the rest.
-
-    Without `monotone`, phi is free, as published for networks that know ID already. From scratch
-    it may settle on whichever of ID and outliers has the larger lse at first, and drive it there.
-    """
+    """The energy regulariser (Bad-OOD, Eq. 4 and 5)."""
 
     OWNER = "method energy"
 
     beta: NotNegative
+    """Weight of the uncertainty loss."""
     phi: Literal["mlp512", "linear"]
+    """The head on the energy: 1-512-2 with ReLU, or linear."""
     monotone: bool
+    """Keep "outlier" from falling as the energy rises. A free phi, as published for networks that
+    know ID already, may settle on the wrong side where the network starts from scratch."""
     reduction: Literal["concat_mean", "separate_means"]
+    """Mean over ID and outliers together (code of VOS), or the sum of both means (as printed)."""
     outlier_batch: Count
+    """Outliers beside every ID batch."""

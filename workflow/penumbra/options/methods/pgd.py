@@ -9,15 +9,20 @@ from penumbra.options.ranges import Count, NotNegative
 
 @dataclass(frozen=True, kw_only=True)
 class Options(check.Options):
-    """eps and step in pixel units of [0, 1]; `perturb_on` odd batches of an epoch, or always."""
+    """Per-sample PGD; eps and step in pixel units of [0, 1]."""
 
     OWNER = "method pgd"
 
     eps: NotNegative
+    """l∞ bound."""
     step: NotNegative
+    """Length of a step."""
     steps: Count
+    """Steps."""
     random_start: bool
+    """Start from a random point of the ball."""
     perturb_on: Literal["odd", "always"]
+    """Which batches of an epoch are perturbed."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ from penumbra.options.ranges import Naming
 
 @dataclass(frozen=True, kw_only=True)
 class Options(check.Options):
-    """`prompt` is the text of a class, with {} for its name."""
+    """CLIP's classes."""
 
     OWNER = "method zero_shot"
 
     prompt: Annotated[str, Naming()]
+    """Text of a class; {} is its name."""

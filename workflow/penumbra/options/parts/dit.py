@@ -11,22 +11,26 @@ TRAINED_STEPS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Options(check.Options):
-    """`autoencoder` is the folder of its first stage, below weights_root."""
+    """What its file does not tell."""
 
     OWNER = "dit"
 
     autoencoder: str
+    """Folder of its first stage, below weights_root."""
     heads: Count | None = None
+    """Attention heads; those of the published sizes by default."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decoding(check.Options):
-    """Sampling steps (published: 250) and the weight of classifier-free guidance; 1 is none."""
+    """How DiT makes images."""
 
     OWNER = "DiT"
 
     steps: Count = 250
+    """Sampling steps (published: 250)."""
     guidance: NotNegative = 1.0
+    """Weight of classifier-free guidance; 1 is none."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """The steps are among those that were trained, and more than one."""

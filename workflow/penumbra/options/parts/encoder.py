@@ -19,21 +19,24 @@ from penumbra.options.ranges import (
 
 @dataclass(frozen=True, kw_only=True)
 class Options(check.Options):
-    """The network; the defaults are those of every published one.
-
-    `width` is in quarters, each with the waves of a place's row or column; `patch` divides
-    `image_size`, both in pixels.
-    """
+    """The network; the defaults are those of every published one."""
 
     OWNER = "encoder"
 
     width: Annotated[int, Bound(low=4), Multiple(4)]
+    """Channels, in quarters, each with the waves of a place's row or column."""
     depth: Count
+    """Blocks."""
     heads: Count
+    """Attention heads."""
     patch: Count = 16
+    """Pixels of a token's side; it divides image_size."""
     image_size: Count = 224
+    """Pixels of an image's side."""
     projector: Count = 4096
-    representation: Annotated[int, Bound(low=2)] = 256  # standardised, which one number is not
+    """Width of the projector's hidden layers."""
+    representation: Annotated[int, Bound(low=2)] = 256
+    """Numbers of a representation; they are standardised, which one alone is not."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """Heads share the width, patches the image."""
@@ -43,33 +46,35 @@ class Options(check.Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Views(check.Options):
-    """What may differ between two views of one image.
-
-    crop_scale: least and largest share of the image's area; flip: mirror half of the views (not
-    for digits); brightness, contrast: largest relative change; blur: largest deviation of a
-    Gaussian in pixels, drawn for half of the views, 0 for none.
-    """
+    """What may differ between two views of one image."""
 
     OWNER = "views"
 
     crop_scale: CropScale
+    """Least and largest share of the image's area."""
     flip: bool
+    """Mirror half of the views; not for digits."""
     brightness: Share
+    """Largest relative change."""
     contrast: Share
+    """Largest relative change."""
     blur: NotNegative
+    """Largest deviation of a Gaussian in pixels, drawn for half of the views; 0 for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Objective(check.Options):
-    """The recipe's switches; published for ViT: 0.2, 0.99 cosine, 4096, and the patches frozen.
-
-    `momentum_schedule` cosine: to 1 at the last step.
-    """
+    """The recipe's switches; published for ViT: 0.2, 0.99 cosine, 4096, and the patches frozen."""
 
     OWNER = "objective of the encoder"
 
     temperature: Positive
+    """Temperature of the contrastive loss."""
     momentum: Share
+    """Momentum of the second encoder."""
     momentum_schedule: Literal["cosine", "constant"]
+    """cosine: to 1 at the last step."""
     predictor: Count
+    """Width of the predictor's hidden layer."""
     views: Views
+    """What may differ between two views of one image."""

@@ -17,13 +17,16 @@ class Options(check.Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Decoding(check.Options):
-    """Sampling steps, side of the latents, and DDIM's own noise; the defaults are published."""
+    """How the LDM makes images; the defaults are published."""
 
     OWNER = "LDM"
 
     side: Count = 32
+    """Side of its latents."""
     steps: Count = 200
+    """Sampling steps."""
     eta: Share = 1.0
+    """DDIM's own noise."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """The steps lie on the published grid."""

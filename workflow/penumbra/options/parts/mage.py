@@ -22,13 +22,21 @@ class Options(check.Options):
     OWNER = "mage"
 
     width: Width = 768
+    """Channels of the encoder."""
     depth: Count = 12
+    """Blocks of the encoder."""
     heads: Count = 12
+    """Attention heads of the encoder."""
     decoder_width: Width = 768
+    """Channels of the decoder."""
     decoder_depth: Count = 8
+    """Blocks of the decoder."""
     decoder_heads: Count = 16
+    """Attention heads of the decoder."""
     patch: Count = 16
+    """Pixels of a token's side."""
     mlp_ratio: Count = 4
+    """Width of a block's hidden layer over the block's."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """Heads share the width."""
@@ -45,15 +53,15 @@ class Objective(check.Options):
 
 @dataclass(frozen=True)
 class Decoding(check.Options):
-    """How tokens are decoded; published: 20 steps, temperature 6 (MAGE-B) or 11 (L), guidance 0.
-
-    `temperature` scales the Gumbel noise on the confidences, `guidance` is the weight of
-    classifier-free guidance at the last step, to which it grows linearly.
-    """
+    """How MAGE makes images."""
 
     OWNER = "decoding"
 
     steps: Count = 20
+    """Decoding iterations; published: 20."""
     temperature: NotNegative = 11.0
+    """Scale of the Gumbel noise on the confidences; published: 6 (MAGE-B) or 11 (L)."""
     guidance: NotNegative = 0.0
+    """Classifier-free guidance at the last step, to which it grows linearly; 0 is none."""
     precision: Precision = "float32"
+    """bfloat16 is autocast."""

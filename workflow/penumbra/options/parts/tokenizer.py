@@ -12,19 +12,20 @@ GROUPS = 32  # of every GroupNorm; as many as channels where these are fewer
 
 @dataclass(frozen=True)
 class Options(check.Options):
-    """The network; published: 256×256 pixels, 16×16 tokens, 1,024 codes of 256 numbers.
-
-    `width` · `multipliers` channels from the highest resolution to the lowest, `blocks` residual
-    blocks each.
-    """
+    """The network; published: 256×256 pixels, 16×16 tokens, 1,024 codes of 256 numbers."""
 
     OWNER = "tokenizer"
 
     width: Count = 128
+    """Channels that the multipliers multiply."""
     multipliers: Annotated[tuple[Count, ...], Filled()] = (1, 1, 2, 2, 4)
+    """Of the channels, from the highest resolution to the lowest."""
     blocks: Count = 2
+    """Residual blocks of each resolution."""
     codes: Annotated[int, Bound(low=2)] = 1024
+    """Codes of the codebook."""
     code_width: Count = 256
+    """Numbers of a code."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """Channels are few, or in whole groups."""
