@@ -11,6 +11,7 @@ rule tables:
         cells=tables.cells,
         images=tables.images,
         selections=tables.selections,
+        shortcuts=tables.shortcuts,
         reported=tables.reported,
     output:
         table=results("tables/{table}.parquet"),
@@ -38,6 +39,6 @@ rule tables:
     shell:
         "starter python -m penumbra.stages.tables"
         " --in cells={input.cells:q} images={input.images:q} reported={input.reported:q}"
-        " selections={input.selections:q}"
+        " selections={input.selections:q} shortcuts={input.shortcuts:q}"
         " --out table={output.table:q} csv={output.csv:q} md={output.md:q} tex={output.tex:q}"
         " html={output.html:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -3,7 +3,7 @@
 import functools
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,10 @@ class Tables:
         by_row = self._selections(names["table"]).values()
         return _each_once(file for files in by_row for file in files)
 
+    def shortcuts(self, names: Mapping[str, str]) -> list[str]:
+        """How well trifles tell the outliers from ID images that a table's models trained on."""
+        return list(self._shortcuts(names["table"]).values())
+
     def reported(self, names: Mapping[str, str]) -> list[str]:
         """The paper's printed numbers for a table, if the paper has that table."""
         file = self._world.reported(names["table"])
@@ -92,6 +96,7 @@ class Tables:
             "notes": table.get("notes", []),
             "cells": [cell.as_dict() for cell in self.of(name)],
             "selections": self._selections(name),
+            "shortcuts": self._shortcuts(name),
             "world": world.name,
             "confidence": world.config["confidence"],
             "seeds": world.config["seeds"],
@@ -124,15 +129,19 @@ class Tables:
             for used, entry in entries.items()
         }
 
+    def _detectors(self, name: str) -> Iterator[tuple[Cell, dict[str, str], dict[str, Any]]]:
+        """The cells of models that train on outliers, with their model's wildcards and options."""
+        for cell in self.of(name):
+            if cell.files and cell.model is not None:
+                chosen = detector(self._world, cell.model["recipe"], cell.model["backbone"])
+                if chosen is not None:
+                    yield cell, dict(cell.model), chosen
+
     def _selections(self, name: str) -> dict[str, list[str]]:
         """Per row label, the selections behind its models."""
         by_row: dict[str, list[str]] = {}
-        for cell in self.of(name):
-            names = cell.model
-            if not cell.files or names is None:
-                continue
-            chosen = detector(self._world, names["recipe"], names["backbone"])
-            if chosen is None or chosen.get("filter") is None:
+        for cell, names, chosen in self._detectors(name):
+            if chosen.get("filter") is None:
                 continue
             listed = by_row.setdefault(cell.row_label, [])
             for seed in self._world.config["seeds"]:
@@ -140,6 +149,16 @@ class Tables:
                 file = path(self._world.name, "selections", **of)
                 listed += [file] if file not in listed else []
         return by_row
+
+    def _shortcuts(self, name: str) -> dict[str, str]:
+        """By outlier set, and the benchmark that it lies around, what was measured of it."""
+        files: dict[str, str] = {}
+        for _, names, chosen in self._detectors(name):
+            benchmark = self._world.trained_on(names["benchmark"])
+            label = self._world.config["benchmarks"][benchmark]["label"]
+            of = {"benchmark": benchmark, "outliers": chosen["set"]}
+            files[f"{chosen['set']} ({label})"] = path(self._world.name, "shortcuts", **of)
+        return files
 
 
 def _each_once(files: Iterable[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from penumbra.evaluation.shortcuts import shortcuts
+from penumbra.evaluation.shortcuts import SUSPECT, shortcuts
 from penumbra.images.image_set import evenly, pixels_at, row_group_sizes
 from penumbra.outliers.store import pixels_of
 from penumbra.seeds import derive
@@ -11,7 +11,6 @@ from penumbra.store.artifacts import read_parquet, write_parquet
 from penumbra.store.columns import table
 
 MOST = 2000  # images and outliers that are looked at, spread over the sets
-SUSPECT = 0.9
 
 
 def run(job: Job) -> None:

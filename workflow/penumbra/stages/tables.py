@@ -5,12 +5,12 @@ import pyarrow.parquet as pq
 
 from penumbra.evaluation.metrics import METRICS
 from penumbra.reporting.tables.marks import told
+from penumbra.reporting.tables.outliers import told_of_outliers
 from penumbra.reporting.tables.render import FORMATS, arrange
 from penumbra.reporting.tables.values import evaluate, read_reported
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import dumps, write_parquet
 from penumbra.store.files import write_text
-from penumbra.store.notes import read_note
 
 SCHEMA = pa.schema(
     [
@@ -41,7 +41,7 @@ def run(job: Job) -> None:
     reported = job.inputs.get("reported", [None])[0]
     cells = evaluate(config["cells"], read_reported(reported), config["confidence"])
     bold = compared(config, cells)
-    notes = [*caption(config), *bold, *fallbacks(config["selections"]), *told(cells)]
+    notes = [*caption(config), *bold, *told_of_outliers(config), *told(cells)]
     meta = {"title": config["title"], "notes": dumps(notes)}
     table = pa.Table.from_pylist(cells, schema=SCHEMA.with_metadata(meta))
     shown = arrange(config["title"], notes, cells)
@@ -83,17 +83,6 @@ def compared(config: dict, cells: list[dict]) -> list[str]:
         "Bold: the best of a column and backbone, and all that cannot be told from it at "
         f"{100 * config['confidence']:g} %, over {' and '.join(sources)}{only}."
     ]
-
-
-def fallbacks(selections: dict[str, list[str]]) -> list[str]:
-    """What filters did that their names do not say, with the rows that it is true of."""
-    rows: dict[str, list[str]] = {}
-    for row, files in selections.items():
-        for file in files:
-            note = read_note(file)
-            if note is not None:
-                rows.setdefault(note, []).append(row)
-    return [f"{', '.join(named)}: {note}" for note, named in rows.items()]
 
 
 def _sizes(sets: list[list[str]]) -> str:
