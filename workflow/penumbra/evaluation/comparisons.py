@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 import numpy as np
+from scipy.stats import false_discovery_control
 
 from penumbra.evaluation.intervals import Sample, interval
 from penumbra.evaluation.moderation import NONE, Prior, prior
@@ -38,16 +39,14 @@ class Group:
         assert difference is not None  # both are finite
         return difference.p_value()
 
-    def apart(self, pairs: Sequence[tuple[int, int]], level: float) -> list[bool]:
-        """Which of some pairs differ, none of them by chance with probability `level`.
+    def apart(self, level: float) -> set[tuple[int, int]]:
+        """The pairs that differ: of these, a share of 1 - `level` at most is expected by chance.
 
-        Holm's procedure for all pairs of the group, also where only those with the best are asked
-        for: the best is itself chosen from these numbers.
+        The false discovery rate of all pairs (Benjamini and Hochberg 1995), also where only those
+        with the best are asked for: the best is itself chosen from these numbers. Where all
+        samples are equal in truth, that is the probability that any pair is told apart.
         """
-        p_values = [self.p_value(*pair) for pair in pairs]
-        apart = [False] * len(pairs)
-        for place, number in enumerate(np.argsort(p_values)):
-            if p_values[number] > (1 - level) / (len(self.pairs) - place):
-                break
-            apart[number] = True
-        return apart
+        if not self.pairs:
+            return set()
+        p_values = false_discovery_control([self.p_value(*pair) for pair in self.pairs])
+        return {pair for pair, p in zip(self.pairs, p_values, strict=True) if p <= 1 - level}

@@ -92,9 +92,8 @@ def _rank_group(
     if not places:
         return
     group = Group([samples[place] for place in places])
-    with_best = [(0, other) for other in range(1, len(places))]
-    told = zip(places[1:], group.apart(with_best, confidence), strict=True)
-    apart = [place for place, is_apart in told if is_apart]
+    pairs = group.apart(confidence)
+    apart = [place for other, place in enumerate(places) if (0, other) in pairs]
     for place in {*places} - {*apart}:
         rows[place]["rank"] = 1
     for place in apart:

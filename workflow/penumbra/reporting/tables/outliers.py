@@ -9,10 +9,13 @@ from penumbra.store.notes import read_note
 
 
 def told_of_outliers(config: Mapping[str, Any]) -> list[str]:
-    """How many are kept by which row's filter, what filters did instead, and shortcuts."""
+    """How many each row's filter keeps, or what there is to say of that, and shortcuts."""
+    noted = _notes(config["selections"])
+    rows = {row for named in noted.values() for row in named}
+    kept = ((row, files) for row, files in config["selections"].items() if row not in rows)
     lines = [
-        *(_kept(row, files) for row, files in config["selections"].items()),
-        *_fallbacks(config["selections"]),
+        *(_kept(row, files) for row, files in kept),
+        *(f"{', '.join(named)}: {note}" for note, named in noted.items()),
         *(_shortcuts(name, file) for name, file in config["shortcuts"].items()),
     ]
     return list(dict.fromkeys(lines))
@@ -24,15 +27,15 @@ def _kept(row: str, files: list[str]) -> str:
     return f"{row}: {counts} of {len(kept[0])} outliers kept, by seed."
 
 
-def _fallbacks(selections: Mapping[str, list[str]]) -> list[str]:
-    """What filters did that their names do not say, with the rows that it is true of."""
+def _notes(selections: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """What filters did that their names do not say, and the rows that it is true of."""
     rows: dict[str, list[str]] = {}
     for row, files in selections.items():
         for file in files:
             note = read_note(file)
             if note is not None:
                 rows.setdefault(note, []).append(row)
-    return [f"{', '.join(named)}: {note}" for note, named in rows.items()]
+    return rows
 
 
 def _shortcuts(name: str, file: str) -> str:
