@@ -31,7 +31,7 @@ from tests.planning.mutations import mutated
 
 EXAMPLES = int(os.environ.get("PENUMBRA_EXAMPLES", "60"))
 CALLS = int(os.environ.get("PENUMBRA_CALLS", "1"))
-LONGEST = 20  # seconds
+LONGEST = 20  # seconds of this process, however busy the machine is
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 WORLDS = {
     "embedded": (),
@@ -115,13 +115,13 @@ def _plan_score(scores, names):
 def told(config, folder, file):
     """What is wrong; empty where there is a plan."""
     file.write_text(yaml.dump(config, Dumper=DUMPER, allow_unicode=True, sort_keys=False))
-    start = time.monotonic()
+    start = time.process_time()
     try:
         plan(load_yaml(file), folder, file)
     except (PenumbraError, WorkflowError) as error:
         return str(error)
     finally:
-        assert time.monotonic() - start < LONGEST
+        assert time.process_time() - start < LONGEST
     return ""
 
 

@@ -243,6 +243,6 @@ def test_the_schema_and_the_options_are_told_of_together(root, config):
 
 
 def test_it_takes_little_time(config):
-    start = time.perf_counter()
+    start = time.process_time()
     problems(config, Files([]))
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

@@ -88,28 +88,22 @@ def test_an_option_that_is_unknown_or_of_another_type_or_range_does_not_fit(wron
     assert place.count(".") >= keys.count(".") - 1
 
 
-def properties(node, place="", is_argument=False):
-    """Every property with its place, and whether it is an argument of a plugin's function."""
+def bare(node, place=""):
+    """Properties without a description; arguments, in conditions, have their function's."""
     if isinstance(node, list):
         for value in node:
-            yield from properties(value, place, is_argument)
+            yield from bare(value, place)
     elif isinstance(node, dict):
         for name, entry in node.get("properties", {}).items():
-            yield f"{place}.{name}", entry, is_argument
-        for key, value in node.items():
-            inside = is_argument or key == "if" or (key == "then")
-            yield from properties(value, f"{place}.{key}", inside)
+            if not {"description", "$ref"} & {*entry}:
+                yield f"{place}.{name}"
+        for key in {*node} - {"if", "then"}:
+            yield from bare(node[key], f"{place}.{key}")
 
 
 @pytest.mark.parametrize("name", ["config", "datasets", "figure", "table"])
 def test_every_key_is_described(schema, name):
-    node = schema if name == "config" else structure(FOLDER, name)
-    bare = [
-        place
-        for place, entry, is_argument in properties(node)
-        if not is_argument and "description" not in entry and "$ref" not in entry
-    ]
-    assert bare == []
+    assert [*bare(schema if name == "config" else structure(FOLDER, name))] == []
 
 
 def test_an_option_is_named_once():

@@ -22,7 +22,7 @@ def of_hint(hint: Any) -> Schema:
     """The schema of a type with what else is stated of it; of a type that is not known, of any."""
     origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
     if origin is Annotated:
-        keywords = (dict(mark.keywords) for mark in arguments[1:])
+        keywords = (dict(getattr(mark, "keywords", {})) for mark in arguments[1:])
         return functools.reduce(dict.__or__, keywords, of_hint(arguments[0]))
     if origin in (Union, UnionType):
         return {"anyOf": [of_hint(each) for each in arguments]}
