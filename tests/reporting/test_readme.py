@@ -41,7 +41,7 @@ def test_the_calls_of_show_exist(readme):
     from penumbra.__main__ import _parser
 
     calls = re.findall(r"`python -m penumbra ([^`]*)`", readme)
-    assert len(calls) == 4
+    assert len(calls) == 5
     for call in calls:
         _parser().parse_args(call.split())
 

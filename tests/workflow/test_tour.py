@@ -30,7 +30,8 @@ def test_every_file_that_it_names_is_there(root, tour):
 
 
 def test_the_rule_graph_is_the_workflows(tour, checkout):
-    drawn = checkout.snakemake("all_tables", "--rulegraph", "--quiet", "all").stdout
+    full = ("--configfile", "config/embedded-full.yaml")
+    drawn = checkout.snakemake("all_tables", "--rulegraph", "--quiet", "all", *full).stdout
     names = dict(re.findall(r'(\d+)\[label = "(\w+)"', drawn))
     edges = {(names[a], names[b]) for a, b in re.findall(r"(\d+) -> (\d+)", drawn)}
     wanted = {edge for edge in edges if edge[1] != "all_tables"}
