@@ -27,9 +27,9 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     """
     names = config["options"]["metrics"]
     read = {name: by_set(files["table"][0], name) for name in names}
-    for name, by_set in read.items():
-        if by_set.means.shape[0] < LEAST[1] or by_set.means.shape[1] < LEAST[0]:
-            sets, scorers = by_set.means.shape
+    for name, of in read.items():
+        if of.means.shape[0] < LEAST[1] or of.means.shape[1] < LEAST[0]:
+            sets, scorers = of.means.shape
             raise PenumbraError(
                 f"figure: of {name} its table has {scorers} scorers on {sets} single image sets; "
                 f"ranks are of {LEAST[0]} scorers and {LEAST[1]} sets at least: let a column of "
@@ -39,9 +39,9 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     lines = first.means.shape[1] + 8
     figure, axes = panels(len(names), 1, 8, len(names) * INCHES * lines)
     for axis, name in zip(axes, names, strict=True):
-        by_set = read[name]
+        of = read[name]
         high = METRICS[name].better == "high"
-        _panel(axis, name, ranking(by_set.means, high, by_set.level), by_set.level)
+        _panel(axis, name, ranking(of.means, high, of.level), of.level)
     figure.suptitle(_caption(config["title"], first), fontsize=9, x=0.02, ha="left")
     figure.tight_layout()
     return figure
@@ -69,18 +69,18 @@ def _panel(axis, name: str, result: Ranking, level: float) -> None:
     )
 
 
-def _caption(title: str, by_set: BySet) -> str:
-    sets, scorers = by_set.means.shape
-    seeds = f"{len(by_set.seeds)} seeds" if len(by_set.seeds) > 1 else "1 seed"
+def _caption(title: str, of: BySet) -> str:
+    sets, scorers = of.means.shape
+    seeds = f"{len(of.seeds)} seeds" if len(of.seeds) > 1 else "1 seed"
     text = (
-        f"From {by_set.title}: {scorers} scorers, ranked on each of {sets} OOD image sets by their "
+        f"From {of.title}: {scorers} scorers, ranked on each of {sets} OOD image sets by their "
         f"mean over {seeds}; rank 1 is the best. A red bar joins scorers that Nemenyi's test does "
-        f"not tell apart at {100 * by_set.level:g} %. A block is an image set: so few can tell only "
+        f"not tell apart at {100 * of.level:g} %. A block is an image set: so few can tell only "
         "large differences, and as they share networks and ID images, the tests are surer than "
         "they should be."
     )
-    if by_set.left_out:
-        text += f" Not ranked, as they are not computed: {', '.join(by_set.left_out)}."
-    for mark in sorted({label[-1] for label in by_set.means if label[-1] in MARKS}):
+    if of.left_out:
+        text += f" Not ranked, as they are not computed: {', '.join(of.left_out)}."
+    for mark in sorted({label[-1] for label in of.means if label[-1] in MARKS}):
         text += f" {mark} {MARKS[mark]}"
     return f"{title}\n{textwrap.fill(text, WIDTH)}"
