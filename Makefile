@@ -9,7 +9,7 @@ PEERS ?= .venv-peers
 	benchmark-peers benchmark-scale cost pin clean
 
 tables: $(STAMP)
-	$(BIN)/snakemake all_tables --cores $(CORES) --scheduler greedy --prioritize uat_table01
+	$(BIN)/snakemake all_tables --cores $(CORES) --scheduler greedy --prioritize uat_table04
 
 # Trains parts and models that no table needs.
 figures: $(STAMP)
@@ -50,11 +50,11 @@ JPEG := $(BIN)/snakemake --cores $(CORES) --resources gpu=1 --scheduler greedy \
 headline: $(STAMP)
 	$(JPEG) --config data_root=$(DATA) -- uat_table01 uat_table04 uat_table13
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=1 --scheduler greedy --configfile \
-		config/cifar.yaml config/cifar-jpeg.yaml config/cifar-readings.yaml \
-		--config data_root=$(DATA) world=cifar-jpeg-readings -- uat_readings
+		config/cifar.yaml config/cifar-jpeg.yaml config/cifar-variants.yaml \
+		--config data_root=$(DATA) world=cifar-jpeg-variants -- uat_variants
 	$(JPEG) --config data_root=$(DATA) -- uat_table05 uat_table06 uat_table12
 	@for table in results/cifar-jpeg/tables/uat_table*.parquet \
-		results/cifar-jpeg-readings/tables/uat_readings.parquet; do \
+		results/cifar-jpeg-variants/tables/uat_variants.parquet; do \
 		$(BIN)/python -m penumbra show --reported $$table; echo; done >docs/results/cifar-jpeg.md
 
 benchmark-scale: $(STAMP)

@@ -7,7 +7,7 @@ import torch
 from penumbra.errors import PenumbraError
 from penumbra.networks.inference import build
 from penumbra.outliers.categories import categories, categorised
-from penumbra.outliers.judges import classifier, clip
+from penumbra.outliers.recognisers import classifier, clip
 from tests.clip import small_clip
 
 CLASSES = ["cat", "dog", "snow_owl"]
@@ -59,7 +59,7 @@ def test_clip_gives_zero_shot_probabilities(folder):
 
 
 def test_clip_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(PenumbraError, match=r"no CLIP.*no config.json.*judge: classifier"):
+    with pytest.raises(PenumbraError, match=r"no CLIP.*no config.json.*recogniser: classifier"):
         clip.probabilities(images(), CLASSES, None, asked(tmp_path))
 
 

@@ -36,7 +36,7 @@ DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 WORLDS = {
     "embedded": (),
     "cifar": ("cifar",),
-    "cifar-readings": ("cifar", "cifar-jpeg", "cifar-cpu", "cifar-readings"),
+    "cifar-variants": ("cifar", "cifar-jpeg", "cifar-cpu", "cifar-variants"),
     "tiny-imagenet": ("tiny-imagenet", "tiny-imagenet-cpu"),
     "imagenet": ("imagenet",),
 }

@@ -146,7 +146,7 @@ NONSENSE = {
         nested("filters", "mid", {"low": 0.9, "high": 0.1}),
         "band 0.9 to 0.1",
     ),
-    "judge": ({"categories": {"judge": "clip"}}, "the judge is clip, so say `clip`"),
+    "recogniser": ({"categories": {"recogniser": "clip"}}, "the recogniser is clip, so say `clip`"),
     "rdm-encoder": (
         nested("outliers", "mixed", "rdm", "moco-l"),
         "no rdm, but of the kind encoder",

@@ -134,8 +134,8 @@ def test_uat_models_read_nothing_of_the_outliers(world):
     assert Outliers(made).embeddings_spec(wildcards) != Outliers(other).embeddings_spec(wildcards)
 
 
-def test_clip_is_asked_for_only_where_it_judges(world):
-    clip = {"judge": "clip", "clip": {"folder": "clip", "prompt": "a photo of a {}"}}
+def test_clip_is_asked_for_only_where_it_recognises(world):
+    clip = {"recogniser": "clip", "clip": {"folder": "clip", "prompt": "a photo of a {}"}}
     asked = {"weights_root": "/nowhere", "categories": clip}
     with pytest.raises(PenumbraError, match=r"clip.folder: /nowhere/clip holds no CLIP"):
         required(world(asked))

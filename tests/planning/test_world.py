@@ -95,7 +95,7 @@ def test_truth_from_the_command_line_is_none_of_yamls_texts(world, text):
 def test_tables_that_a_world_does_not_have_say_why(world):
     made = world({"tables": ["uat_table01"]})
     names = targets.undeclared(made)
-    assert {"uat_table02", "uat_table07", "uat_readings"} <= set(names)
+    assert {"uat_table02", "uat_table07", "uat_variants"} <= set(names)
     assert "uat_table01" not in names
     with pytest.raises(WorkflowError, match="not among the tables of the world embedded: add it"):
         targets.refuse(made, "uat_table02", None)
@@ -255,7 +255,7 @@ OVERLAYS = {
     "cifar": ["cifar"],
     "cifar-cpu": ["cifar", "cifar-cpu"],
     "cifar-jpeg": ["cifar", "cifar-jpeg"],
-    "cifar-readings": ["cifar", "cifar-readings"],
+    "cifar-variants": ["cifar", "cifar-variants"],
     "tiny-imagenet": ["tiny-imagenet"],
     "tiny-imagenet-cpu": ["tiny-imagenet", "tiny-imagenet-cpu"],
     "imagenet": ["imagenet"],

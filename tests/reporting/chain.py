@@ -175,7 +175,7 @@ def categorised(outliers, inputs):
             "kept": column(np.ones(len(chosen), bool)),
         }
     )
-    config = {"judge": "classifier", "threshold": 0.3}
+    config = {"recogniser": "classifier", "threshold": 0.3}
     file = place("categories", recipe="bad-ood")
     return put("categories", rows, names_of(recipe="bad-ood"), [*outliers, *inputs], file, config)
 

@@ -275,13 +275,13 @@ def test_diversity_bars_are_the_measures_of_the_images(drawn, planned):
     files, config = planned("04a")
     figure = drawn("04a")
     assert "6 outliers of each of 10 categories" in figure.get_suptitle()
-    checkpoint = read_checkpoint(files["judge"][0])
-    network = config["networks"]["judge"]
+    checkpoint = read_checkpoint(files["recogniser"][0])
+    network = config["networks"]["recogniser"]
     model = restore(network["backbone"], 10, checkpoint)
-    judge = Reader(model, network["normalisation"], None, 64, torch.device("cpu"))
+    recogniser = Reader(model, network["normalisation"], None, 64, torch.device("cpu"))
     for i, role in enumerate(("minority", "gaussian", "unguided")):
         images = [stored(files[role], row) for row in range(60)]
-        seen = judge.outputs(np.stack(images))["logits"].argmax(1)
+        seen = recogniser.outputs(np.stack(images))["logits"].argmax(1)
         assert heights(figure.axes[0])[i] == len(set(seen)) / 10
         outliers = OutlierSet(files[role])
         large = np.stack([outliers.pixels(row, 256) for row in range(60)]).reshape(

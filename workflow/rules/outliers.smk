@@ -162,7 +162,7 @@ rule categories:
         outliers=calibration.outliers,
         selection=results("selections/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
         train=models.train,
-        judge=outliers.category_judge,
+        recogniser=outliers.recogniser,
     output:
         categories=results("categories/{benchmark}/{backbone}/{recipe}/seed{seed}.parquet"),
     log:
@@ -179,4 +179,4 @@ rule categories:
     shell:
         "starter python -m penumbra.stages.categories"
         " --in outliers={input.outliers:q} selection={input.selection:q} train={input.train:q}"
-        " judge={input.judge:q} --out categories={output.categories:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
+        " recogniser={input.recogniser:q} --out categories={output.categories:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

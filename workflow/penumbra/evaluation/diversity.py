@@ -1,7 +1,7 @@
 """How diverse synthesised images are across categories and within them (badood, Figure 4a).
 
-The paper prints neither the judge's classes nor the size and quality of the JPEG files; those are
-readings. File sizes compare only at one side length and quality; chroma is never subsampled.
+The paper prints neither the recogniser's classes nor the size and quality of the JPEG files; those
+are chosen here. File sizes compare only at one side length and quality; chroma is never subsampled.
 """
 
 import io
@@ -13,7 +13,7 @@ from penumbra.errors import PenumbraError
 
 
 def cross_category(predicted: np.ndarray, categories: int) -> float:
-    """Distinct classes that a judge sees in images (N,) of so many ID categories, per category."""
+    """Distinct classes recognised in images (N,) of so many ID categories, per category."""
     return len(np.unique(_some(predicted))) / categories
 
 

@@ -35,7 +35,7 @@ def categorised(
     """`category` of outliers uint8 (N, 3, H, W), the class `recognised`, its `probability`: (N,).
 
     `labels` (N,) are the anchors' places in the benchmark's `own` classes. `recogniser`, a module
-    of `outliers/judges`, offers `classes` of `config`, or where these are null
+    of `outliers/recognisers`, offers `classes` of `config`, or where these are null
     the benchmark's.
 
     Raises:

@@ -148,21 +148,21 @@ class Outliers:
         folders = {key: str(root / options[key]) for key in ("autoencoder",) if key in options}
         return {**options, **folders}
 
-    def category_judge(self, names: Mapping[str, str]) -> list[str]:
+    def recogniser(self, names: Mapping[str, str]) -> list[str]:
         """The model that sorts outliers into categories, where it is one of this workflow."""
         entry = self._world.config["categories"]
-        if entry["judge"] != "classifier":
+        if entry["recogniser"] != "classifier":
             return []
         return [path(self._world.name, "models", **{**model_of(names), **entry["classifier"]})]
 
     def categories_spec(self, names: Mapping[str, str]) -> str:
-        """Reads: who judges the categories of outliers, how many of them, and at which size."""
+        """Reads: who recognises the classes of outliers, how many of them, and at which size."""
         world = self._world
         entry = world.config["categories"]
-        config = {key: entry[key] for key in ("judge", "sample", "threshold")}
+        config = {key: entry[key] for key in ("recogniser", "sample", "threshold")}
         config |= {"size": None, "classes": None, **self._compute()}
-        roots = [f"penumbra.outliers.judges.{entry['judge']}"]
-        if entry["judge"] == "clip":
+        roots = [f"penumbra.outliers.recognisers.{entry['recogniser']}"]
+        if entry["recogniser"] == "clip":
             clip = entry["clip"]
             config["folder"] = str(Path(world.config["weights_root"]) / clip["folder"])
             config["prompt"] = clip["prompt"]

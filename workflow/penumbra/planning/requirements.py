@@ -134,16 +134,16 @@ def _missing_weights(world: World, asked: Asked) -> Iterator[str]:
 
 
 def _missing_clip(world: World, asked: Asked) -> Iterator[str]:
-    """Tables and figures of categories want CLIP where the world names it as their judge."""
+    """Tables and figures of categories want CLIP where the world names it as their recogniser."""
     entry = world.config["categories"]
     in_tables = any(METRICS[c.metric].artifact == "categories" and c.files for c in asked.cells)
     in_figures = any(e["kind"] == "categories" for e in asked.entries)
-    if entry["judge"] != "clip" or not (in_tables or in_figures):
+    if entry["recogniser"] != "clip" or not (in_tables or in_figures):
         return
     folder = Path(world.config["weights_root"]) / entry["clip"]["folder"]
     if not (folder / "config.json").is_file():
         yield (
             f"categories.clip.folder: {folder} holds no CLIP; save one there with transformers' "
-            "save_pretrained(), set categories.judge: classifier, or leave the tables and figures "
-            "of categories out of `tables` and `figures`"
+            "save_pretrained(), set categories.recogniser: classifier, or leave the tables and "
+            "figures of categories out of `tables` and `figures`"
         )

@@ -1,4 +1,4 @@
-"""What keys of a config say together makes sense: splits, shares, disjoint sets, who judges."""
+"""What keys of a config say together makes sense: splits, shares, disjoint sets, who recognises."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -112,9 +112,9 @@ def _recipes(world: World) -> Problems:
 
 def _categories(world: World) -> Problems:
     entry: Mapping[str, Any] = world.config["categories"]
-    judge = entry["judge"]
-    if judge not in entry:
-        yield ("categories",), f"the judge is {judge}, so say `{judge}`: which one judges"
+    recogniser = entry["recogniser"]
+    if recogniser not in entry:
+        yield ("categories",), f"the recogniser is {recogniser}, so say `{recogniser}`: which one"
 
 
 # Each with the sections whose names it rests on.

@@ -22,11 +22,11 @@ def run(job: Job) -> None:
     rows = rows.take(pa.array(evenly(len(rows), config["sample"])))
     names, labels = rows["outlier"].to_pylist(), numbers(rows["label"])
     recognised = categorised(
-        load("outliers.judges", config["judge"]),
+        load("outliers.recognisers", config["recogniser"]),
         np.stack([from_png(data, config["size"]) for data in rows["image"].to_pylist()]),
         labels,
         from_table(read_parquet(job.input("train"))).classes,
-        job.inputs.get("judge", [None])[0],
+        job.inputs.get("recogniser", [None])[0],
         config,
     )
     kept = kept_names(read_parquet(job.input("selection"), ["outlier", "kept"]))

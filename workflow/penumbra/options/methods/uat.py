@@ -10,7 +10,7 @@ from penumbra.options.ranges import Count, NotNegative, Positive
 
 @dataclass(frozen=True, kw_only=True)
 class Options(check.Options):
-    """Readings of Algorithm 1."""
+    """Variants of Algorithm 1."""
 
     OWNER = "method uat"
 

@@ -30,14 +30,16 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     options = config["options"]
     train = files["train"][0]
     classes = classes_of(train)
-    checkpoint = read_checkpoint(files["judge"][0])
+    checkpoint = read_checkpoint(files["recogniser"][0])
     known = len(checkpoint["model.fc.weight"])
-    judge = _judge(checkpoint, known, config["networks"]["judge"])
+    recogniser = _recogniser(checkpoint, known, config["networks"]["recogniser"])
     side = anchor_pixels(train, [0]).shape[-1]
     sets = {role: OutlierSet(files[role]) for role in options["sets"] if role in files}
     count = _common(sets.values(), len(classes), options["per_category"])
     measured = {
-        role: _measured(_by_category(outliers, len(classes), count), outliers, judge, side, options)
+        role: _measured(
+            _by_category(outliers, len(classes), count), outliers, recogniser, side, options
+        )
         for role, outliers in sets.items()
     }
     figure, axes = panels(1, len(MEASURES), 3.9 * len(MEASURES), 3.7)
@@ -47,7 +49,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
         axis.set_title(name, fontsize=9)
     figure.suptitle(
         f"{config['title']}\n{count} outliers of each of {len(classes)} "
-        f"categories; the judge knows {known} classes; JPEG of "
+        f"categories; the recogniser knows {known} classes; JPEG of "
         f"{options['size']} × {options['size']} pixels, quality {options['quality']}; "
         "± over categories",
         fontsize=9,
@@ -76,7 +78,7 @@ def _by_category(outliers: OutlierSet, categories: int, count: int) -> list[np.n
 def _measured(
     categories: list[np.ndarray],
     outliers: OutlierSet,
-    judge: Reader,
+    recogniser: Reader,
     side: int,
     options: dict[str, Any],
 ) -> dict[str, tuple[float, float | None]]:
@@ -87,7 +89,7 @@ def _measured(
         means.append(jpeg_of_mean(pixels, options["quality"]))
         each.append(mean_of_jpeg(pixels, options["quality"]))
         seen = np.stack([outliers.pixels(row, side) for row in rows])
-        predicted.append(judge.outputs(seen)["logits"].argmax(1))
+        predicted.append(recogniser.outputs(seen)["logits"].argmax(1))
     return {
         "cross": (cross_category(np.concatenate(predicted), len(categories)), None),
         "mean": (float(np.mean(means)), float(np.std(means, ddof=1))),
@@ -95,6 +97,6 @@ def _measured(
     }
 
 
-def _judge(checkpoint: dict[str, Tensor], classes: int, network: dict[str, Any]) -> Reader:
+def _recogniser(checkpoint: dict[str, Tensor], classes: int, network: dict[str, Any]) -> Reader:
     model = restore(network["backbone"], classes, checkpoint)
     return Reader(model, network["normalisation"], None, 64, torch.device("cpu"))

@@ -21,17 +21,17 @@ ABSENT = "none in\nthe sample"
 
 def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     """Rows: classes. Columns: an ID image, the anchor of the first outlier beside it, and one
-    outlier of each category; under those of II and III the class that the judge calls likeliest.
+    outlier of each category; under those of II and III the class that is recognised likeliest.
     """
     options = config["options"]
     outliers = OutlierSet(files["outliers"])
     rows = {name: row for row, name in enumerate(outliers.names)}
-    judged = read_parquet(files["categories"][0]).to_pylist()
+    recognised = read_parquet(files["categories"][0]).to_pylist()
     classes = classes_of(files["train"][0])
     labels = places_of(classes, options["classes"], options["places"])
     figure, axes = panels(len(labels), 4, 6, 1.65 * len(labels) + 0.9)
     for i, label in enumerate(labels):
-        chosen = examples([row for row in judged if row["label"] == label])
+        chosen = examples([row for row in recognised if row["label"] == label])
         line = axes[4 * i : 4 * i + 4]
         first = next(iter(chosen.values()), None)
         if first is None:
@@ -53,8 +53,8 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
         bare(axis)
     asked = provenance_of(files["categories"][0])["config"]
     figure.suptitle(
-        f"{config['title']}\nrecognised by: {asked['judge']}, OOD-III below a probability of "
-        f"{asked['threshold']:g}; {len(judged)} outliers looked at",
+        f"{config['title']}\nrecognised by: {asked['recogniser']}, OOD-III below a probability of "
+        f"{asked['threshold']:g}; {len(recognised)} outliers looked at",
         fontsize=9,
     )
     figure.tight_layout(pad=0.6)
@@ -64,7 +64,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
 def examples(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
     """The clearest outlier of each category that there is, in the order of categories.
 
-    The judge's surest one, for OOD-III that in which it recognises least.
+    The recogniser's surest one, for OOD-III that in which it recognises least.
     """
     chosen = {}
     for kind in KINDS:
@@ -76,7 +76,7 @@ def examples(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
 
 
 def named(row: dict[str, Any]) -> str:
-    """What the judge recognises, and how surely."""
+    """What the recogniser sees, and how surely."""
     return f"{row['recognised']} ({row['probability']:.2f})"
 
 

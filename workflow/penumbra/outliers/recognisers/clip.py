@@ -1,4 +1,4 @@
-"""CLIP from a local folder as the judge of categories (Radford et al. 2021)."""
+"""CLIP from a local folder as the recogniser of categories (Radford et al. 2021)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from penumbra.networks.loading.clip_files import pretrained, prompts
 
 
 def probabilities(
-    pixels: np.ndarray, classes: Sequence[str], judge: Path | None, config: dict[str, Any]
+    pixels: np.ndarray, classes: Sequence[str], recogniser: Path | None, config: dict[str, Any]
 ) -> tuple[np.ndarray, list[str]]:
     """Zero-shot softmax (N, C) at CLIP's logit scale of images uint8 (N, 3, H, W), and the classes.
 
@@ -21,7 +21,7 @@ def probabilities(
         PenumbraError: the folder is missing or incomplete, or a prompt has no place for the class.
     """
     texts = prompts(classes, config["prompt"], "categories.clip.prompt")
-    otherwise = ", or set categories.judge: classifier"
+    otherwise = ", or set categories.recogniser: classifier"
     model, processor = pretrained(
         Path(config["folder"]), CLIPModel, CLIPProcessor, otherwise=otherwise
     )
