@@ -136,6 +136,7 @@ def test_all_of_a_table_and_of_others_is_told_at_once(world, folder):
         column(label="{benchmark}, {backbone}"),
         row(recipe="x", if_defined=True),
         row(backbone="x", if_defined=True),
+        column(**{"with": {"backbone": "x"}}, if_defined=True),
         table(rows=[ROW, {"label": "A", "missing": "why"}, {"label": "B", "missing": "why"}]),
         {"like": "uat_table01", "title": "Mine"},
         table(columns=[FAR, {**FAR, "with": {"scorer": "knn"}}]),

@@ -56,6 +56,7 @@ def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
         for j, (label, column, sets) in enumerate(_columns(table, world)):
             cell = {**{k: table[k] for k in ("benchmark", "backbone") if k in table}, **row}
             cell |= column.get("with", {})
+            cell |= {key: column[key] for key in ("if_defined",) if key in column}
             for metric in column["metrics"]:
                 files, missing = _files(cell, metric, sets, world)
                 cells.append(
@@ -98,10 +99,10 @@ def _columns(table: Mapping[str, Any], world: World) -> Iterator[tuple[str, dict
             for name in ood_sets:
                 yield world.label(name), column, [name]
         else:
-            backbone = world.backbone(with_.get("backbone", table.get("backbone", "resnet18")))
-            names = {"benchmark": world.config["benchmarks"][benchmark]["label"]}
+            name = with_.get("backbone", table.get("backbone", "resnet18"))
             label = column.get("label", "Average" if ood_sets else "").format(
-                **names, backbone=backbone["label"]
+                benchmark=world.config["benchmarks"][benchmark]["label"],
+                backbone=world.config["backbones"].get(name, {"label": name})["label"],
             )
             yield label, column, ood_sets
 
@@ -135,7 +136,7 @@ def _files(
 
 
 def undefined(row: Mapping[str, Any], world: World) -> str | None:
-    """Why a row that says `if_defined` is not computed: its recipe or backbone is not there."""
+    """Why what says `if_defined` is not computed: its recipe or backbone is not there."""
     for kind in ("recipe", "backbone") if row.get("if_defined") else ():
         name = row.get(kind)
         if name is not None and name not in world.config[f"{kind}s"]:

@@ -44,7 +44,7 @@ def check_table(world: World, table: Mapping[str, Any]) -> None:
     where = partial(world.reports.where, table["name"])
     table = {"columns": [], "rows": [], **table}
     rows = [_computed(world, row) for row in table["rows"]]
-    computed = {**table, "rows": rows}
+    computed = {**table, "rows": rows, "columns": [_there(world, c) for c in table["columns"]]}
     named = unanswered(computed, world.schema("table"), world.answers(), where)
     said = [*_columns(table), *_needs(table, rows), *_twice(table), *_reported(world, table)]
     told = (text for _, text in named)
@@ -59,6 +59,12 @@ def _computed(world: World, row: Mapping[str, Any]) -> dict[str, Any]:
     if missing := undefined(row, world):
         return {"label": row["label"], "missing": missing}
     return {"label": row["label"], "missing": row["missing"]} if "missing" in row else dict(row)
+
+
+def _there(world: World, column: Mapping[str, Any]) -> dict[str, Any]:
+    """A column, nothing of which is looked for where this world does without its backbone."""
+    with_ = {**column.get("with", {}), "if_defined": column.get("if_defined")}
+    return {"metrics": column["metrics"]} if undefined(with_, world) else dict(column)
 
 
 def _columns(table: Mapping[str, Any]) -> Problems:
