@@ -4,6 +4,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from scikit_posthocs import critical_difference_diagram
 
@@ -51,7 +52,7 @@ def _panel(axis, name: str, result: Ranking, level: float) -> None:
     scorers = len(result.means)
     axis.set_xlim(0.5, scorers + 0.5)
     axis.set_xticks(range(1, scorers + 1))
-    critical_difference_diagram(
+    drawn = critical_difference_diagram(
         result.means, result.pairs, alpha=1 - level, ax=axis,
         label_fmt_left="{label}  {rank:.2f} ", label_fmt_right=" {rank:.2f}  {label}",
         elbow_props={"color": "0.2", "linewidth": 0.8},
@@ -59,6 +60,8 @@ def _panel(axis, name: str, result: Ranking, level: float) -> None:
         marker_props={"color": "#2166ac", "s": 18},
         crossbar_props={"color": "#b2182b", "linewidth": 2.5},
     )  # fmt: skip
+    for (bar,) in drawn["crossbars"]:  # its points come in the order of a set of texts
+        bar.set_xdata(np.sort(bar.get_xdata()))
     axis.spines["top"].set_visible(True)
     axis.plot([1, 1 + result.critical], [ABOVE, ABOVE], "k|-", linewidth=1)
     critical = f" critical difference {result.critical:.2f}"
