@@ -238,12 +238,12 @@ def metrics(
 
 def bounds(id_scores: np.ndarray, ood_scores: np.ndarray) -> dict[str, float]:
     """Both conformal bounds of the metrics that have any, under their names in `bound_names`."""
-    found: dict[str, float] = {}
+    ends_by_name: dict[str, float] = {}
     for name, metric in METRICS.items():
         if metric.bounds is not None:
             ends = metric.bounds(id_scores, ood_scores)
-            found |= dict(zip(bound_names(name), ends, strict=True))
-    return found
+            ends_by_name |= dict(zip(bound_names(name), ends, strict=True))
+    return ends_by_name
 
 
 def bound_names(metric: str) -> tuple[str, str]:

@@ -28,9 +28,9 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     """
     names = config["options"]["metrics"]
     read = {name: by_set(files["table"][0], name) for name in names}
-    for name, found in read.items():
-        if found.means.shape[0] < LEAST[1] or found.means.shape[1] < LEAST[0]:
-            sets, scorers = found.means.shape
+    for name, shown in read.items():
+        if shown.means.shape[0] < LEAST[1] or shown.means.shape[1] < LEAST[0]:
+            sets, scorers = shown.means.shape
             raise PenumbraError(
                 f"figure: of {name} its table has {scorers} scorers on {sets} single image sets; "
                 f"ranks are of {LEAST[0]} scorers and {LEAST[1]} sets at least: let a column of "
@@ -40,9 +40,9 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     lines = first.means.shape[1] + 8
     figure, axes = panels(len(names), 1, 8, len(names) * INCHES * lines)
     for axis, name in zip(axes, names, strict=True):
-        found = read[name]
+        shown = read[name]
         high = METRICS[name].better == "high"
-        _panel(axis, name, ranking(found.means, high, found.level), found.level)
+        _panel(axis, name, ranking(shown.means, high, shown.level), shown.level)
     figure.suptitle(_caption(config["title"], first), fontsize=9, x=0.02, ha="left")
     figure.tight_layout()
     return figure
@@ -72,18 +72,18 @@ def _panel(axis, name: str, result: Ranking, level: float) -> None:
     )
 
 
-def _caption(title: str, found: BySet) -> str:
-    sets, scorers = found.means.shape
-    seeds = f"{len(found.seeds)} seeds" if len(found.seeds) > 1 else "1 seed"
+def _caption(title: str, shown: BySet) -> str:
+    sets, scorers = shown.means.shape
+    seeds = f"{len(shown.seeds)} seeds" if len(shown.seeds) > 1 else "1 seed"
     text = (
-        f"From {found.title}: {scorers} scorers, ranked on each of {sets} OOD image sets by their "
+        f"From {shown.title}: {scorers} scorers, ranked on each of {sets} OOD image sets by their "
         f"mean over {seeds}; rank 1 is the best. A red bar joins scorers that Nemenyi's test does "
-        f"not tell apart at {100 * found.level:g} %. A block is an image set: so few can tell only "
+        f"not tell apart at {100 * shown.level:g} %. A block is an image set: so few can tell only "
         "large differences, and as they share networks and ID images, the tests are surer than "
         "they should be."
     )
-    if found.left_out:
-        text += f" Not ranked, as they are not computed: {', '.join(found.left_out)}."
-    for mark in sorted({label[-1] for label in found.means if label[-1] in MARKS}):
+    if shown.left_out:
+        text += f" Not ranked, as they are not computed: {', '.join(shown.left_out)}."
+    for mark in sorted({label[-1] for label in shown.means if label[-1] in MARKS}):
         text += f" {mark} {MARKS[mark]}"
     return f"{title}\n{textwrap.fill(text, WIDTH)}"
