@@ -79,7 +79,7 @@ class Tables:
         return _each_once(file for files in by_row for file in files)
 
     def shortcuts(self, names: Mapping[str, str]) -> list[str]:
-        """How well trifles tell the outliers from ID images that a table's models trained on."""
+        """What colour and detail alone tell of the outliers that a table's models trained on."""
         return list(self._shortcuts(names["table"]).values())
 
     def reported(self, names: Mapping[str, str]) -> list[str]:

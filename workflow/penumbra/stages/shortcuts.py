@@ -1,4 +1,4 @@
-"""Shortcuts: an outlier set and the training images -> how well trifles tell them apart."""
+"""Shortcuts: an outlier set and the training images -> what colour and detail alone tell."""
 
 import numpy as np
 
