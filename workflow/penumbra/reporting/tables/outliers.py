@@ -44,4 +44,5 @@ def _shortcuts(name: str, file: str) -> str:
     told = ", ".join(f"{MEASURES[row['measure']]} {row['auroc']:.2f}" for row in rows)
     warned = max(row["auroc"] for row in rows) > SUSPECT
     warning = " Warning: detectors may have learned that instead of content." if warned else ""
-    return f"ID images against outliers {name}, AUROC of colour and detail alone: {told}.{warning}"
+    begin = f"ID images against outliers {name}, AUROC of colour and detail alone"
+    return f"{begin}: {told}.{warning}"
