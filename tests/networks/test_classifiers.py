@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from penumbra.errors import PenumbraError
-from penumbra.networks.inference import Reader, build, restore, statistics
+from penumbra.networks.inference import Reader, build, laid_out, restore, statistics
 from penumbra.plugins import load
 
 SMALL = {
@@ -115,3 +115,16 @@ def test_batch_size_does_not_change_what_is_read():
         for size in (2, 6)
     ]
     assert abs(read[0] - read[1]).max() < 1e-5
+
+
+def test_channels_last_on_cpus_takes_multiples_of_16_channels():
+    """With 8 channels, oneDNN ends in a segmentation fault at some sizes of images."""
+    narrow, wide = (
+        build({"network": "resnet", "layers": 18, "width": width, "stem": "fn"}, 4)
+        for width in (8, 16)
+    )
+    with pytest.raises(PenumbraError, match="channels_last: a convolution has 8 channels"):
+        laid_out(narrow, True, torch.device("cpu"))
+    assert laid_out(narrow, False, torch.device("cpu")) is narrow
+    weight = laid_out(wide, True, torch.device("cpu")).layer1[0].conv1.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)

@@ -38,7 +38,6 @@ image_sets:
   faces: {count: 24}
 benchmarks:
   digits: {ood: {far: [textures, faces]}}
-compute: {channels_last: false}
 backbones:
   resnet34: {options: {width: 4}}
 recipes:

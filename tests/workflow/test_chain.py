@@ -12,7 +12,10 @@ from tests.workflow.conftest import CHAIN, FLAGS, Tiny
 
 MODEL = "benchmark=digits, backbone=resnet34, recipe={}, seed=0"
 RESULTS = "results/tiny"
-DETECTORS = {"detector", "detector-fold0", "detector-fold1", "bad-ood", "bad-ood-crossfit"}
+DETECTORS = {
+    *("detector", "detector-fold0", "detector-fold1", "detector-reconstructed"),
+    *("bad-ood", "bad-ood-crossfit"),
+}
 AFTER_MODELS = {
     *("energies", "calibrations", "selections", "categories"),
     *("outputs", "accuracy", "scores", "metrics", "tables", "figures"),
@@ -52,6 +55,7 @@ def test_every_arrow_is_an_artifact_that_says_how_it_was_made(synthesised):
     assert {
         *("images", "parts", "representations", "embeddings", "outliers", "models", "energies"),
         *("calibrations", "selections", "categories", "outputs", "scores", "metrics", "tables"),
+        *("reconstructions", "shortcuts"),
     } == found - {"accuracy"}
     assert "accuracy" in found
 
@@ -133,7 +137,7 @@ def test_the_guidance(chain):
     """Embeddings and all after them; no part is trained again."""
     chain.edit("config/config.yaml", "      start: 300\n", "      start: 290\n")
     planned = chain.planned()
-    assert rules(planned) == {"embeddings", "outliers", "models", *AFTER_MODELS}
+    assert rules(planned) == {"embeddings", "outliers", "shortcuts", "models", *AFTER_MODELS}
     assert recipes(planned) == DETECTORS
 
 

@@ -52,11 +52,11 @@ def test_all_artifacts_of_a_folder_are_verified(again, capsys):
 
 
 def test_a_full_disk_ends_the_job_and_keeps_the_rest(finished, tmp_path):
-    """Results lie on a file system of 200 KiB, which then grows: the same bytes as ever."""
+    """Results lie on a file system of 100 KiB, which then grows: the same bytes as ever."""
     made = Tiny(tmp_path)
     call = shlex.join([sys.executable, "-m", "snakemake", IMAGES, MODEL, *FLAGS])
     script = f"""
-        mkdir results && mount -t tmpfs -o size=200k none results || exit 77
+        mkdir results && mount -t tmpfs -o size=100k none results || exit 77
         {call}; echo first $?
         ls results/tiny/images
         mount -o remount,size=100m results

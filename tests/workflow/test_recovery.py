@@ -17,7 +17,7 @@ from penumbra.calls.records import CALL
 from tests.workflow.conftest import FLAGS, TINY, Tiny
 
 MODEL = "results/tiny/models/digits/resnet18/standard/seed0/model.safetensors"
-LONG = TINY.replace("standard: {epochs: 1,", "standard: {epochs: 16,").replace(
+LONG = TINY.replace("standard: {epochs: 1,", "standard: {epochs: 40,").replace(
     "image_sets:", "image_sets:\n  digits-train: {limit: 256}"
 )
 PATIENCE = 60  # seconds

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from penumbra.errors import PenumbraError
 from penumbra.networks.base import Classifier
 from penumbra.plugins import load
 
+COLOURS = 3
+BLOCK = 16  # channels that an AVX-512 register holds
 STATISTICS = ("l2", "max", "mean", "var", "var_unbiased", "min")
 
 
@@ -25,6 +28,29 @@ def build(backbone: dict[str, Any], classes: int) -> Classifier:
         head = load("networks.layers", "heads").GodinHead
         model.fc = head(model.fc.weight.shape[1], classes, **backbone["head"])
     return model
+
+
+def laid_out(model: nn.Module, channels_last: bool, device: torch.device) -> Any:
+    """The network on a device, its weights in the order that is asked for.
+
+    Raises:
+        PenumbraError: oneDNN's kernels for CPUs with AVX-512 would reach beyond the maps of these
+            channels: they end with a segmentation fault, if at all.
+    """
+    odd = {
+        channels
+        for conv in model.modules()
+        if isinstance(conv, nn.Conv2d)
+        for channels in (conv.in_channels, conv.out_channels)
+        if channels != COLOURS and channels % BLOCK
+    }
+    if channels_last and device.type == "cpu" and odd:
+        raise PenumbraError(
+            f"compute.channels_last: a convolution has {min(odd)} channels; on CPUs only multiples "
+            f"of {BLOCK} work so: set channels_last: false, or make the network wider"
+        )
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return model.to(device).to(memory_format=layout)
 
 
 def statistics(maps: Tensor, names: tuple[str, ...] = STATISTICS) -> dict[str, Tensor]:
@@ -64,7 +90,7 @@ class Reader:
         lowered: bool = False,
     ):
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
-        self.model = model.to(device).to(memory_format=self.layout).eval()
+        self.model = laid_out(model, channels_last, device).eval()
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=lowered)
         shape = (1, 3, 1, 1)
         self.mean = torch.tensor(normalisation["mean"], device=device).reshape(shape)

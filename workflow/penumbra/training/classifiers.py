@@ -9,7 +9,7 @@ import torch
 
 from penumbra.images.augment import Feeder
 from penumbra.images.image_set import ImageSet
-from penumbra.networks.inference import build
+from penumbra.networks.inference import build, laid_out
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.training.loop import Trainer
@@ -30,9 +30,8 @@ def trainer(
     """
     recipe = config["recipe"]
     torch.manual_seed(derive(seed, "init"))
-    model = build(config["backbone"], len(images.classes)).to(device)
-    if config["channels_last"]:
-        model = model.to(memory_format=torch.channels_last)
+    network = build(config["backbone"], len(images.classes))
+    model = laid_out(network, config["channels_last"], device)
     mean, std = (
         torch.tensor(config["normalisation"][key], device=device).reshape(1, -1, 1, 1)
         for key in ("mean", "std")
