@@ -47,5 +47,5 @@ def test_the_calls_of_show_exist(readme):
 
 
 def test_what_a_user_must_know_before_the_first_call(readme):
-    for part in ("6.5 GB", "12 minutes", "half a minute more", "Intel Xeon", "--configfile A B"):
+    for part in ("6.5 GB", "11 minutes", "half a minute more", "Intel Xeon", "--configfile A B"):
         assert part in readme
