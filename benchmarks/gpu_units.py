@@ -89,7 +89,7 @@ class Scale:
         sizes = training.Sizes()
         sizes.device, sizes.pairs = device, 3
         if not self.full:
-            sizes.width, sizes.batch, sizes.images = 8, 8, 64
+            sizes.width, sizes.batch, sizes.images = 16, 8, 64
             sizes.precision = "float32"
         self.sizes = sizes
 

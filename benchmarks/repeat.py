@@ -18,7 +18,7 @@ import numpy as np
 from penumbra.evaluation.comparisons import Group
 from penumbra.evaluation.intervals import Sample
 from penumbra.evaluation.metrics import METRICS
-from penumbra.reporting.tables.values import sample
+from penumbra.reporting.tables.values import sample_of
 from penumbra.store.artifacts import provenance_of
 
 
@@ -28,7 +28,7 @@ def samples(file: Path) -> tuple[dict[tuple, dict[str, Sample]], float]:
     groups: dict[tuple, dict[str, Sample]] = defaultdict(dict)
     for cell in config["cells"]:
         if cell["files"] and METRICS[cell["metric"]].is_of_scores:
-            one = sample(cell)
+            one = sample_of(cell)
             if np.isfinite(one.draws).all():
                 key = cell["column_label"], cell["metric"], cell["backbone"]
                 groups[key][cell["row_label"]] = one

@@ -38,7 +38,7 @@ class Sizes:
     def __init__(self) -> None:
         gpu = torch.cuda.is_available()
         self.device = torch.device("cuda" if gpu else "cpu")
-        self.width, self.batch = (64, 128) if gpu else (8, 32)
+        self.width, self.batch = (64, 128) if gpu else (16, 32)
         self.images = 50_000 if gpu else 1_600  # 50 batches: one update of the map an epoch
         self.precision = "bfloat16" if gpu else "float32"
         self.pairs = 5
