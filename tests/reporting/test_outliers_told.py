@@ -28,6 +28,7 @@ def test_rows_tell_how_many_they_keep_and_what_their_filter_did(tmp_path):
     ]
     config = {"selections": {"Mid": files, "High": files[1:]}, "shortcuts": {}}
     assert told_of_outliers(config) == [
+        "Mid: 1, 2 of 3 outliers kept, by seed.",
         "High: 2 of 3 outliers kept, by seed.",
         "Mid: seed 0: the band was empty",
     ]

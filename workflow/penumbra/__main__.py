@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 
 from penumbra.audit.verification import verify
 from penumbra.errors import PenumbraError
-from penumbra.planning.schema import for_editors
 from penumbra.reporting.tables.stored import as_markdown, is_table, one_cell
 from penumbra.store.artifacts import provenance_of
 
@@ -125,6 +124,8 @@ def _answer(arguments: argparse.Namespace) -> str:
     if arguments.command == "verify":
         return verify(arguments.folder, arguments.data is not None, arguments.data)
     if arguments.command == "schema":
+        from penumbra.planning.schema import for_editors  # which the other commands do without
+
         return json.dumps(for_editors(), indent=2, ensure_ascii=False)
     if arguments.cell:
         return one_cell(arguments.file, *arguments.cell)

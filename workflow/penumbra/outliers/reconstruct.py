@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from penumbra.errors import PenumbraError
 from penumbra.networks.generative.mage import Mage
 from penumbra.outliers.decode import to_uint8
+from penumbra.outliers.store import resized
 
 
 @torch.inference_mode()
@@ -19,10 +19,7 @@ def reconstruct(mage: Mage, pixels: np.ndarray, batch_size: int) -> np.ndarray:
     Raises:
         PenumbraError: the checkpoint holds no tokenizer.
     """
-    tokenizer = mage.vqgan
-    if tokenizer is None:
-        raise PenumbraError("MAGE: its checkpoint holds no tokenizer (vqgan.*); take the whole one")
-    tokenizer.eval()
+    tokenizer = mage.tokenizer.eval()
     device = next(tokenizer.parameters()).device
     side, size = mage.side * tokenizer.scale, pixels.shape[-1]
     batches = []
@@ -33,8 +30,5 @@ def reconstruct(mage: Mage, pixels: np.ndarray, batch_size: int) -> np.ndarray:
 
 
 def _resized(pixels: np.ndarray, side: int) -> np.ndarray:
-    if pixels.shape[-1] == side:
-        return pixels
     images = (Image.fromarray(np.ascontiguousarray(x.transpose(1, 2, 0))) for x in pixels)
-    resized = [np.asarray(x.resize((side, side), Image.Resampling.BICUBIC)) for x in images]
-    return np.stack(resized).transpose(0, 3, 1, 2)
+    return np.stack([np.asarray(resized(x, side)) for x in images]).transpose(0, 3, 1, 2)

@@ -58,9 +58,14 @@ def to_png(pixels: np.ndarray) -> bytes:
 def from_png(data: bytes, size: int | None = None) -> np.ndarray:
     """PNG bytes as uint8 (3, H, W), resized (bicubic, antialiased) to size × size where given."""
     image: Image.Image = Image.open(io.BytesIO(data))
-    if size is not None and image.size != (size, size):
-        image = image.resize((size, size), Image.Resampling.BICUBIC)
-    return np.asarray(image).transpose(2, 0, 1)
+    return np.asarray(image if size is None else resized(image, size)).transpose(2, 0, 1)
+
+
+def resized(image: Image.Image, size: int) -> Image.Image:
+    """An image at size × size, bicubic and antialiased; as it is where it has that size."""
+    if image.size == (size, size):
+        return image
+    return image.resize((size, size), Image.Resampling.BICUBIC)
 
 
 def pixels_of(shards: Iterable[pa.Table], size: int, kept: set[str] | None = None) -> np.ndarray:

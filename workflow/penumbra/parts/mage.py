@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from penumbra.errors import PenumbraError
 from penumbra.networks.generative import mage
 from penumbra.networks.generative.mage import Mage
 from penumbra.networks.generative.moco import MoCo
@@ -70,7 +69,5 @@ def images(
     """
     device = representations.device
     network = Mage.from_state(state, options.get("heads"), options.get("decoder_heads")).to(device)
-    if network.vqgan is None:
-        raise PenumbraError("MAGE: its checkpoint holds no tokenizer (vqgan.*); take the whole one")
     how = Decoding.of(decoding)
-    return generate(network, network.vqgan, representations, seeds, how, batch_size)
+    return generate(network, network.tokenizer, representations, seeds, how, batch_size)

@@ -17,7 +17,8 @@ def title(world: World, table: Mapping[str, Any], cells: Sequence[Cell]) -> str:
     As in "uat, Table 3. Digits 0–5 in the place of ImageNet, ResNet-50. OOD detection".
     """
     there = [cell for cell in cells if cell.files]
-    data = (_data(world, table, cell) for cell in there)
+    is_printed = world.reported(table["name"]) is not None
+    data = (_data(world, table, cell, is_printed) for cell in there)
     networks = (world.backbone(cell.model["backbone"])["label"] for cell in there if cell.model)
     computed = ", ".join(dict.fromkeys([*data, *networks]))
     number = NUMBER.match(table["title"])
@@ -26,10 +27,10 @@ def title(world: World, table: Mapping[str, Any], cells: Sequence[Cell]) -> str:
     return f"{head}{computed}. {rest}" if computed else table["title"]
 
 
-def _data(world: World, table: Mapping[str, Any], cell: Cell) -> str:
+def _data(world: World, table: Mapping[str, Any], cell: Cell, is_printed: bool) -> str:
     """A cell's ID data, and in a table of the papers those that the paper has there."""
     label = world.config["benchmarks"][cell.benchmark]["label"]
     printed = table.get("stands_for", world.stands_for(cell.role))
-    if world.reported(table["name"]) is None or printed == label:
+    if not is_printed or printed == label:
         return label
     return f"{label} in the place of {printed}"

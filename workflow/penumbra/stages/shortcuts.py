@@ -17,9 +17,11 @@ def run(job: Job) -> None:
     """Measure, and warn where a detector could do without content."""
     path = job.input("train")
     images = pixels_at(path, evenly(sum(row_group_sizes(path)), MOST))
-    shards = [read_parquet(file, ["outlier", "image"]) for file in job.inputs["outliers"]]
-    names = np.array([name for shard in shards for name in shard["outlier"].to_pylist()])
+    files = job.inputs["outliers"]
+    named = (read_parquet(file, ["outlier"])["outlier"].to_pylist() for file in files)
+    names = np.concatenate([*named])
     kept = set(names[evenly(len(names), MOST)].tolist())
+    shards = (read_parquet(file, ["outlier", "image"]) for file in files)  # one at a time
     outliers = pixels_of(shards, images.shape[-1], kept)
     measured = shortcuts(images, outliers, derive("shortcuts", *job.wildcards.values()))
     for name, auroc in measured.items():

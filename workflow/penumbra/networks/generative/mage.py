@@ -72,6 +72,19 @@ class Mage(nn.Module):
         for network in self._companions():
             network.requires_grad_(False).eval()
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer that it was trained with.
+
+        Raises:
+            PenumbraError: its checkpoint held none.
+        """
+        if self.vqgan is None:
+            raise PenumbraError(
+                "MAGE: its checkpoint holds no tokenizer (vqgan.*); take the whole one"
+            )
+        return self.vqgan
+
     def _unread(self, width: int, decoder_width: int, patch: int, places: Tensor) -> None:
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder_width))

@@ -9,13 +9,10 @@ from penumbra.store.notes import read_note
 
 
 def told_of_outliers(config: Mapping[str, Any]) -> list[str]:
-    """How many each row's filter keeps, or what there is to say of that, and shortcuts."""
-    noted = _notes(config["selections"])
-    rows = {row for named in noted.values() for row in named}
-    kept = ((row, files) for row, files in config["selections"].items() if row not in rows)
+    """How many each row's filter keeps, what there is to say of that, and shortcuts."""
     lines = [
-        *(_kept(row, files) for row, files in kept),
-        *(f"{', '.join(named)}: {note}" for note, named in noted.items()),
+        *(_kept(row, files) for row, files in config["selections"].items()),
+        *_notes(config["selections"]),
         *(_shortcuts(name, file) for name, file in config["shortcuts"].items()),
     ]
     return list(dict.fromkeys(lines))
@@ -27,15 +24,15 @@ def _kept(row: str, files: list[str]) -> str:
     return f"{row}: {counts} of {len(kept[0])} outliers kept, by seed."
 
 
-def _notes(selections: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """What filters did that their names do not say, and the rows that it is true of."""
+def _notes(selections: Mapping[str, list[str]]) -> list[str]:
+    """What filters did that their names do not say, with the rows that it is true of."""
     rows: dict[str, list[str]] = {}
     for row, files in selections.items():
         for file in files:
             note = read_note(file)
             if note is not None:
                 rows.setdefault(note, []).append(row)
-    return rows
+    return [f"{', '.join(named)}: {note}" for note, named in rows.items()]
 
 
 def _shortcuts(name: str, file: str) -> str:

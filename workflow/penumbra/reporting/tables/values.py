@@ -106,7 +106,7 @@ def evaluate(
     seeds and image sets whose scores tell nothing apart (see `marks`). A cell with a value that is
     not finite has no mean and says so in `missing`.
     """
-    samples = [sample(cell) for cell in cells]
+    samples = [sample_of(cell) for cell in cells]
     rows = [
         _evaluated(cell, sample, _printed(cell, reported), confidence)
         for cell, sample in zip(cells, samples, strict=True)
@@ -143,7 +143,7 @@ def _evaluated(
     }
 
 
-def sample(cell: Mapping[str, Any]) -> Sample:
+def sample_of(cell: Mapping[str, Any]) -> Sample:
     """A cell's value under each seed, and under resamples: the same where it is not of scores."""
     values = np.array(_values(cell))
     draws = np.repeat(values[:, None], DRAWS, axis=1)
