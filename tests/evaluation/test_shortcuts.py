@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from penumbra.errors import PenumbraError
 from penumbra.evaluation.shortcuts import channel_statistics, high_frequency, shortcuts
 from penumbra.outliers.grey import to_grey
 
@@ -37,6 +38,11 @@ def test_smoothing_shows_in_the_high_frequencies(images):
     measured = shortcuts(images[:200], smooth.astype(np.uint8), 0)
     assert measured["frequency"] > 0.9
     assert measured["both"] > 0.9
+
+
+def test_too_few_of_either_are_refused(images):
+    with pytest.raises(PenumbraError, match="4 outliers; at least 5 of each .* per_class"):
+        shortcuts(images[:200], images[:4], 0)
 
 
 def test_the_share_of_power_is_that_of_a_wave():

@@ -6,6 +6,8 @@ leaves fringes of colour, or smooths, it learns that, and its numbers say nothin
 
 import numpy as np
 
+from penumbra.errors import PenumbraError
+
 FOLDS = 5
 SUSPECT = 0.9  # an AUROC above which detectors may learn no more than this
 MEASURES = {
@@ -46,8 +48,13 @@ def shortcuts(images: np.ndarray, outliers: np.ndarray, seed: int) -> dict[str, 
     fitted on (cross-validation in FOLDS folds); 0.5 says that the measure tells nothing.
 
     Raises:
-        ValueError: fewer images or outliers than folds.
+        PenumbraError: fewer images or outliers than folds.
     """
+    if min(len(images), len(outliers)) < FOLDS:
+        raise PenumbraError(
+            f"shortcuts: {len(images)} ID images and {len(outliers)} outliers; at least {FOLDS} of "
+            "each are needed: raise the outlier set's per_class, or take more training images"
+        )
     both = np.concatenate([images, outliers])
     is_id = np.arange(len(both)) < len(images)
     channels, frequency = channel_statistics(both), high_frequency(both)

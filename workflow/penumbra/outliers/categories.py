@@ -35,8 +35,7 @@ def categorised(
     """`category` of outliers uint8 (N, 3, H, W), the class `recognised`, its `probability`: (N,).
 
     `labels` (N,) are the anchors' places in the benchmark's `own` classes. `recogniser`, a module
-    of `outliers/recognisers`, offers `classes` of `config`, or where these are null
-    the benchmark's.
+    of `outliers/recognisers`, offers `classes` of `config`, or the benchmark's where they are null.
 
     Raises:
         PenumbraError: it offers none of the benchmark's classes.
