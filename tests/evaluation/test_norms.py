@@ -1,8 +1,12 @@
 """Jigsaw images and the choice of a block."""
 
+import math
+
+import pytest
 import torch
 
-from penumbra.evaluation.norms import choose, jigsaw, tile_orders
+from penumbra.errors import PenumbraError
+from penumbra.evaluation.norms import behind, jigsaw, largest, tile_orders
 
 
 def test_jigsaw_moves_whole_tiles_and_leaves_the_rest_black():
@@ -25,8 +29,21 @@ def test_orders_belong_to_samples():
     assert torch.equal(tile_orders(5)[:3], tile_orders(3))
 
 
-def test_choice_of_a_block():
-    ratios = {"layer1.0": 1.1, "layer1.1": 1.5, "layer2.0": 1.2}
-    assert choose("selected", ratios) == "layer1.1"
-    assert choose("last", ratios) == "layer2.0"
-    assert choose("layer1.0", ratios) == "layer1.0"
+def test_the_block_of_the_largest_ratio_is_chosen_and_none_that_is_not_finite():
+    ratios = {"conv1": math.nan, "layer1.0": 1.1, "layer1.1": 1.5, "layer2.0": math.inf}
+    assert largest(ratios) == "layer1.1"
+    with pytest.raises(PenumbraError, match=r"no block has a finite norm ratio.*train it"):
+        largest({"conv1": math.nan, "layer1.0": math.inf})
+
+
+@pytest.mark.parametrize(
+    ("block", "place", "read"),
+    [
+        ("layer1.0", "input", "layer1.0"),
+        ("layer2.0", "layer1.0", "layer2.0"),
+        ("layer1.0", "layer1.0", "layer1.0"),
+        ("layer1.0", "layer2.0", "layer2.0"),
+    ],
+)
+def test_a_block_before_the_map_gives_way_to_the_first_that_it_reaches(block, place, read):
+    assert behind(block, ("layer1.0", "layer1.1", "layer2.0"), place) == read

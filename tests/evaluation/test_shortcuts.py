@@ -41,7 +41,7 @@ def test_smoothing_shows_in_the_high_frequencies(images):
 
 
 def test_too_few_of_either_are_refused(images):
-    with pytest.raises(PenumbraError, match="4 outliers; at least 5 of each .* per_class"):
+    with pytest.raises(PenumbraError, match=r"4 outliers; at least 5 of each .* per_class"):
         shortcuts(images[:200], images[:4], 0)
 
 

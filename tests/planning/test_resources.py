@@ -173,7 +173,7 @@ def test_only_jobs_with_a_network_ask_for_a_gpu(planned):
     with_gpu = {
         *("models", "parts", "representations", "embeddings", "outliers", "categories", "energies"),
         "reconstructions",
-        *("outputs", "statistics", "latency", "fits_network", "scores_network"),
+        *("outputs", "blocks", "statistics", "latency", "fits_network", "scores_network"),
     }
     for rule, asked in planned["gpu"].items():
         wanted = "1" if rule in with_gpu else None

@@ -30,7 +30,7 @@ def metrics_file(folder, name, **by_set):
 
 def metrics_of(file, rows, spread=0.001):
     """Metrics, bounds 0.2 around them, and draws that scatter little, each file's by itself."""
-    bounded = [dict(row) for row in rows]
+    bounded = [{"block": "", "instead_of": "", **row} for row in rows]
     for row in bounded:
         for metric in {"auroc", "fpr95"} & row.keys():
             low, high = bound_names(metric)
@@ -38,7 +38,8 @@ def metrics_of(file, rows, spread=0.001):
     write_parquet(file, pa.Table.from_pylist(bounded), {})
     rng = np.random.default_rng(list(file.name.encode()))
     columns = {key: [row[key] for row in rows] for key in ("scorer", "image_set")}
-    for key in (key for key in rows[0] if key not in columns):
+    texts = (*columns, "block", "instead_of")
+    for key in (key for key in rows[0] if key not in texts):
         around = np.array([row[key] for row in rows], float)[:, None]
         columns[key] = vectors(around + spread * rng.normal(size=(len(rows), DRAWS)))
     draws = draws_of(file)
@@ -48,7 +49,7 @@ def metrics_of(file, rows, spread=0.001):
 
 
 @pytest.fixture
-def cells(tmp_path):
+def planned(tmp_path):
     values._rows.cache_clear()
     values._drawn.cache_clear()
     files = {
@@ -60,7 +61,7 @@ def cells(tmp_path):
         "C": [metrics_file(tmp_path, f"c{i}.parquet", x=(0.99, 0.5), y=(0.99, 0.4)) for i in "01"],
         "D": [],
     }
-    listed = [
+    return [
         {
             "row": i, "row_label": row, "column": 0, "column_label": "Average", "metric": metric,
             "scorer": "s", "sets": ["x", "y"],
@@ -70,7 +71,11 @@ def cells(tmp_path):
         for i, (row, read) in enumerate(files.items())
         for metric in ("fpr95", "auroc")
     ]  # fmt: skip
-    return values.evaluate(listed, PRINTED, 0.95)
+
+
+@pytest.fixture
+def cells(planned):
+    return values.evaluate(planned, PRINTED, 0.95)
 
 
 def cell(cells, row, metric):
@@ -112,11 +117,15 @@ def test_markdown(table):
 
 
 def test_csv(table):
-    header, first, *_, last = csv.reader(io.StringIO(to_csv(table)))
-    assert header[1:8] == [f"Average FPR95 ↓ {kind}" for kind in KINDS]
-    assert first[:3] == ["A & B", "25.00", "7.07"]
-    assert float(first[3]) < 25 < float(first[4])
-    assert first[5:8] == ["5.00", "45.00", "12.21 ± 1.3"]
+    text = to_csv(table)
+    caption, rows = text[: text.index("row,")], text[text.index("row,") :]
+    assert caption == f"# {table.title}\n" + "".join(f"# {note}\n" for note in table.notes)
+    assert table.notes
+    header, first, *_, last = csv.reader(io.StringIO(rows))
+    assert header[2:9] == [f"Average FPR95 ↓ {kind}" for kind in KINDS]
+    assert first[:4] == ["A & B", "", "25.00", "7.07"]
+    assert float(first[4]) < 25 < float(first[5])
+    assert first[6:9] == ["5.00", "45.00", "12.21 ± 1.3"]
     assert header[-2:] == ["all scores equal in", "not computed because"]
     assert last[-1] == "no code was released"
 
@@ -253,3 +262,21 @@ def test_what_is_not_finite_is_told_and_has_no_rank(tmp_path, value):
     assert [c["rank"] for c in cells if c["metric"] == "norm_ratio"] == [None, 1, 1]
     assert told(cells) == ["r0: – stands where a number is not finite."]
     assert "| r0 | – | 50.00 ± 0.00 |" in to_markdown(arrange("T", [], cells))
+
+
+def test_a_row_says_its_block_and_in_whose_place_it_was_read(tmp_path, planned):
+    rows = [{"scorer": "s", "image_set": "x", "fpr95": 0.2, "auroc": 0.9}]
+    of_block = [row | {"block": "layer4.1", "instead_of": "layer4.0"} for row in rows]
+    files = [metrics_of(tmp_path / f"b{i}.parquet", of_block) for i in "01"]
+    moved = {"files": files, "sets": ["x"]}
+    cells = [c | moved if c["row_label"] == "B" else c for c in planned]
+    evaluated = values.evaluate(cells, [], 0.95)
+    (line,) = [line for line in told(evaluated) if "norm ratios" in line]
+    assert line.startswith("B: the map lies behind layer4.0")
+    table = arrange("T", [], evaluated)
+    assert "| B | layer4.1 |" in to_markdown(table)
+    assert "B & layer4.1 &" in to_latex(table)
+    assert '<td class="small">layer4.1</td>' in to_html(table)
+    lines = [line for line in to_csv(table).splitlines() if not line.startswith("#")]
+    written = {row["row"]: row for row in csv.DictReader(lines)}
+    assert (written["B"]["block"], written["A & B"]["block"]) == ("layer4.1", "")

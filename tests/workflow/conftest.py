@@ -1,5 +1,6 @@
 """A small embedded world, run once, that tests copy, edit and plan again."""
 
+import csv
 import re
 import shutil
 import subprocess
@@ -72,6 +73,12 @@ rows:
   - {label: Cross-fitted, recipe: bad-ood-crossfit, scorer: energy}
   - {label: Reconstructed, recipe: detector-reconstructed, scorer: energy}
 """
+
+def csv_rows(file):
+    """Rows of a table's CSV, behind its caption."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return list(csv.DictReader(line for line in lines if not line.startswith("# ")))
+
 
 FLAGS = ("--configfile", "tiny.yaml", "--cores", "2")
 TARGETS = ("all_tables", "all_figures")

@@ -1,9 +1,8 @@
 """CLIP in a local folder as a row of a table: its classes embedded, its images read, scored."""
 
-import csv
 
 from tests.clip import small_clip
-from tests.workflow.conftest import Tiny
+from tests.workflow.conftest import Tiny, csv_rows
 
 WORLD = """
 world: tiny
@@ -55,7 +54,7 @@ def test_clip_is_a_row(tmp_path):
     (world.folder / "weights/small clip").mkdir(parents=True)
     small_clip(world.folder / "weights/small clip")
     world.run("chain")
-    rows = list(csv.DictReader((world.folder / "results/tiny/tables/chain.csv").open()))
+    rows = csv_rows(world.folder / "results/tiny/tables/chain.csv")
     found = {row["row"]: float(row["Average AUROC ↑ mean"]) for row in rows}
     assert found.keys() == {"MCM", "KNN"}
     assert all(0 <= value <= 100 for value in found.values())

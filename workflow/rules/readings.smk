@@ -1,7 +1,7 @@
 """Readings of a model: its outputs, and statistics of its feature maps.
 
 REQUIRED INPUTS: a model, the benchmark's images, for x + L the model that learned the map.
-OUTPUTS: results/<world>/{outputs,statistics,accuracy,latency}/<model>/<input>…
+OUTPUTS: results/<world>/{outputs,statistics,accuracy,latency}/<model>/<input>…, blocks/<recipe>
 """
 
 
@@ -33,6 +33,31 @@ rule outputs:
         " --out outputs={output.outputs:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
+rule blocks:
+    """The block that norm ratios choose, once for all seeds of a recipe."""
+    input:
+        model=readings.voter,
+        train=readings.voters,
+    output:
+        blocks=results("blocks/{benchmark}/{backbone}/{recipe}.parquet"),
+    log:
+        logs("blocks/{benchmark}/{backbone}/{recipe}.log"),
+    conda:
+        "../../envs/penumbra.yaml"
+    threads: COMPUTE["threads"]["features"]
+    resources:
+        gpu=COMPUTE["gpus"],
+        mem_mb=demands.mem_mb("blocks"),
+        runtime=demands.minutes("blocks"),
+        share=100,
+    params:
+        spec=readings.blocks_spec,
+    shell:
+        "starter python -m penumbra.stages.blocks"
+        " --in model={input.model:q} train={input.train:q}"
+        " --out blocks={output.blocks:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
+
+
 rule statistics:
     """Statistics of one block's channels on test and OOD images."""
     name:
@@ -41,9 +66,9 @@ rule statistics:
         model=readings.model,
         map=readings.map,
         images=readings.images,
+        blocks=readings.blocks,
     output:
         statistics=shards.made("statistics"),
-        blocks=shards.made("blocks"),
     log:
         shards.log("statistics"),
     conda:
@@ -59,7 +84,8 @@ rule statistics:
     shell:
         "starter python -m penumbra.stages.statistics"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
-        " --out statistics={output.statistics:q} blocks={output.blocks:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
+        " blocks={input.blocks:q}"
+        " --out statistics={output.statistics:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule accuracy:

@@ -1,9 +1,14 @@
 """Feature norms of blocks and the choice of a block by norm ratio (FN, Yu et al. 2023)."""
 
+import math
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from penumbra.errors import PenumbraError
+from penumbra.networks.base import INPUT
 from penumbra.networks.inference import Reader, statistics
 from penumbra.seeds import derive
 
@@ -62,8 +67,23 @@ def norm_ratios(
     return {name: total / len(pixels) for name, total in sums.items()}
 
 
-def choose(block: str, ratios: dict[str, float]) -> str:
-    """`selected`: the block of the largest ratio; `last`: the last one; else the name itself."""
-    if block == "selected":
-        return max(ratios, key=lambda name: ratios[name])
-    return list(ratios)[-1] if block == "last" else block
+def largest(ratios: Mapping[str, float]) -> str:
+    """The block of the largest finite ratio: where a norm is 0, it says nothing.
+
+    Raises:
+        PenumbraError: no ratio is finite.
+    """
+    finite = {name: ratio for name, ratio in ratios.items() if math.isfinite(ratio)}
+    if not finite:
+        raise PenumbraError(
+            "no block has a finite norm ratio, since features are 0 on whole images: the network "
+            "has not learned; train it otherwise (lr, epochs), or name the scorer's `block`"
+        )
+    return max(finite, key=lambda name: finite[name])
+
+
+def behind(block: str, blocks: Sequence[str], place: str) -> str:
+    """The block itself if a map that is added at `place` reaches it, else the first one reached."""
+    if place == INPUT or blocks.index(place) <= blocks.index(block):
+        return block
+    return place

@@ -15,7 +15,7 @@ from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
 # What is read from a model on a benchmark's images, which need not be those that it trained on.
-READINGS = ("outputs", "blocks", "scores", "metrics")
+READINGS = ("outputs", "scores", "metrics")
 
 
 class Figures:
@@ -104,7 +104,7 @@ class Figures:
         if kind == "representations":
             return [anchors(world, benchmark, entry["outliers"])]
         names = world.model(entry)
-        extra = {key: entry.get(key) for key in ("block", "calibration", "scorer")}
+        extra = {key: entry.get(key) for key in ("calibration", "scorer")}
         extra["input"] = world.input_of(entry)
         seeds = world.config["seeds"] if entry.get("seeds") == "all" else world.config["seeds"][:1]
         if kind == "scores":

@@ -3,19 +3,18 @@
 from collections.abc import Mapping
 
 from penumbra.planning.config import resolve_recipe
-from penumbra.planning.detectors import model_of, trained
+from penumbra.planning.detectors import trained
 from penumbra.planning.networks import image_roles, reader
 from penumbra.planning.paths import CLEAN, TEMPLATES, check_shard, path, shard_names
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
-# What a sharded job makes: rows of its images, or the same in every shard.
-ROWS = ("outputs", "statistics", "scores")
-SAME = ("blocks",)
+SHARDED = ("outputs", "statistics", "scores")  # what jobs of shards make
+SELECTED = "selected"  # in place of a block's name: the one that norm ratios choose
 
 
 class Readings:
-    """The rules `outputs`, `statistics` and `accuracy`."""
+    """The rules `outputs`, `blocks`, `statistics` and `accuracy`."""
 
     def __init__(self, world: World):
         self._world = world
@@ -43,6 +42,27 @@ class Readings:
         learned = {**trained(self._world, names), "recipe": recipe}
         return [path(self._world.name, "models", **learned)]
 
+    def voter(self, names: Mapping[str, str]) -> str:
+        """The checkpoint that chooses a recipe's block: that of the first seed."""
+        return path(self._world.name, "models", **names, seed=self._world.config["seeds"][0])
+
+    def voters(self, names: Mapping[str, str]) -> str:
+        """The training images that choose it."""
+        return self._world.images_of(names["benchmark"], "train")
+
+    def blocks(self, names: Mapping[str, str]) -> list[str]:
+        """How the block was chosen that is read: none where the config names one."""
+        return self.chosen_block(names, names["block"])
+
+    def chosen_block(self, names: Mapping[str, str], block: str | None) -> list[str]:
+        """The same for a scorer's block."""
+        return [self.choice(names)] if block == SELECTED else []
+
+    def choice(self, names: Mapping[str, str]) -> str:
+        """How the block of a model is chosen: once for all seeds, so that one more moves none."""
+        of = {**names, "benchmark": self._world.trained_on(names["benchmark"])}
+        return path(self._world.name, "blocks", **of)
+
     def images(self, names: Mapping[str, str]) -> list[str]:
         """Training, test, shifted and OOD images."""
         roles = image_roles(self._world, names["benchmark"])
@@ -61,21 +81,21 @@ class Readings:
         config["heldout"] = self._world.config["benchmarks"][names["benchmark"]].get("heldout")
         return spec("outputs", config, roots, names)
 
+    def blocks_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: backbone, normalisation, compute, how many images choose the block."""
+        config, roots = reader(self._world, names)
+        config["images"] = self._world.config["block_selection"]["images"]
+        return spec("blocks", config, roots, names)
+
     def statistics_spec(self, names: Mapping[str, str]) -> str:
-        """Reads: the same but held-out images, and how many images choose the block."""
+        """Reads: as `outputs`, but held-out images."""
         config, roots = reader(self._world, names)
         config |= image_roles(self._world, names["benchmark"])
-        config["selection_images"] = self._world.config["block_selection"]["images"]
         return spec("statistics", config, roots, names)
 
     def accuracy_spec(self, names: Mapping[str, str]) -> str:
         """Reads: nothing."""
         return spec("accuracy", {}, [], names)
-
-    def blocks(self, names: Mapping[str, str], block: str) -> str:
-        """How the block was chosen that a latency is measured at."""
-        given = {**model_of(names), "input": names["input"], "block": block}
-        return path(self._world.name, "blocks", **given)
 
 
 class Shards:
@@ -84,7 +104,7 @@ class Shards:
     def __init__(self, world: World):
         self._world = world
         self.count: int = world.config["compute"]["shards"]
-        self.kinds: tuple[str, ...] = (*ROWS, *SAME) if self.count > 1 else ()
+        self.kinds: tuple[str, ...] = SHARDED if self.count > 1 else ()
 
     def rule(self, name: str) -> str:
         """The name of a reading rule: a shard is no small job, so that profiles do not group it."""
@@ -115,8 +135,8 @@ class Shards:
         ]
 
     def spec(self, kind: str, names: Mapping[str, str]) -> str:
-        """Reads: whether all shards hold the same."""
-        return spec("gather", {"same": kind in SAME}, [], names)
+        """Reads: nothing."""
+        return spec("gather", {}, [], names)
 
     def _of_job(self, kind: str) -> str:
         return f"{kind}-shard" if kind in self.kinds else kind

@@ -25,9 +25,8 @@ OF_ROWS = {
 }
 OF_INPUTS = {
     "images": ("image_set",),
-    **dict.fromkeys(("models", "outputs", "energies", "selections", "categories"), MODEL),
+    **dict.fromkeys(("models", "outputs", "blocks", "energies", "selections", "categories"), MODEL),
     **dict.fromkeys(("scores", "metrics"), (*MODEL, "scorer")),
-    "blocks": (*MODEL, "block"),
     "calibrations": (*MODEL, "calibration"),
     **dict.fromkeys(("representations", "embeddings", "outliers"), ("outliers",)),
     "tables": ("table",),

@@ -129,14 +129,14 @@ class Scores:
         """Reads: nothing."""
         return spec("metrics", {}, [], names)
 
-    def timed_block(self, names: Mapping[str, str]) -> str:
-        """How the block was chosen that a latency is measured at.
+    def timed_block(self, names: Mapping[str, str]) -> list[str]:
+        """How the block was chosen that a latency is measured at; none where one is named.
 
         Raises:
             PenumbraError: the scorer reads no block.
         """
         check_latency(self._world, names)
-        return self._readings.blocks(names, scorer(self._world, names)["block"])
+        return self._readings.chosen_block(names, scorer(self._world, names)["block"])
 
     def timed_images(self, names: Mapping[str, str]) -> str:
         """The test images that a latency is measured on."""
@@ -151,6 +151,7 @@ class Scores:
             "module": entry["module"],
             "options": entry.get("options", {}),
             "statistics": wanted,
+            "block": entry["block"],
         }
         return spec("latency", config, [*roots, _root(entry)], names)
 

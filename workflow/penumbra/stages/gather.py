@@ -13,11 +13,10 @@ from penumbra.store.artifacts import ARTIFACT, dumps, provenance_of, row_groups,
 
 
 def run(job: Job) -> None:
-    """The rows of all shards in order; of what is the same in every shard, one."""
+    """The rows of all shards in order."""
     shards = job.inputs["shards"]
     made = whole_of(shards)
-    tables = the_same(shards) if job.config["same"] else in_order(shards)
-    write_parquet(job.outputs["whole"], tables, made)
+    write_parquet(job.outputs["whole"], in_order(shards), made)
     job.record(job.outputs["whole"], shards=len(shards))
 
 
@@ -44,21 +43,6 @@ def in_order(shards: list[Path]) -> Iterator[pa.Table]:
     """The tables of all shards; one without images has none."""
     for shard in shards:
         yield from row_groups(shard)
-
-
-def the_same(shards: list[Path]) -> Iterator[pa.Table]:
-    """The tables of the first shard.
-
-    Raises:
-        PenumbraError: another shard holds something else.
-    """
-    first = list(row_groups(shards[0]))
-    for shard in shards[1:]:
-        if list(row_groups(shard)) != first:
-            raise PenumbraError(
-                f"{shard}: holds something else than {shards[0]}; {seals.remake(shard)}"
-            )
-    yield from first
 
 
 if __name__ == "__main__":

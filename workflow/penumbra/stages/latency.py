@@ -5,9 +5,10 @@ import torch
 from penumbra.evaluation.latency import seconds_per_image
 from penumbra.images.image_set import pixels_at, row_group_sizes
 from penumbra.plugins import load
+from penumbra.stages.shared.blocks import block_read
 from penumbra.stages.shared.job import Job, main
 from penumbra.stages.shared.reading import open_reader
-from penumbra.store.artifacts import read_parquet, write_parquet
+from penumbra.store.artifacts import write_parquet
 from penumbra.store.columns import table
 
 
@@ -18,13 +19,17 @@ def run(job: Job) -> None:
     scorer = load("scores", config["module"])
     test, names = job.input("test"), tuple(config["statistics"])
     pixels = pixels_at(test, range(min(config["batch_size"], sum(row_group_sizes(test)))))
-    chosen = (row for row in read_parquet(job.input("blocks")).to_pylist() if row["chosen"])
-    block = next(chosen)["block"]
+    block, instead_of = block_read(job, config["block"], reader)
 
     def score() -> None:
         scorer.score(reader.channels(pixels, block, names), **config["options"])
 
-    row = {"seconds_per_image": seconds_per_image(score, len(pixels)), "images": len(pixels)}
+    row = {
+        "seconds_per_image": seconds_per_image(score, len(pixels)),
+        "images": len(pixels),
+        "block": block,
+        "instead_of": instead_of,
+    }
     write_parquet(job.outputs["latency"], table([row]), job.provenance())
     job.record(job.outputs["latency"], threads=torch.get_num_threads())
 

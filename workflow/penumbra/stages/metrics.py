@@ -6,14 +6,19 @@ import numpy as np
 import pyarrow as pa
 
 from penumbra.evaluation.detection import Row, detection
+from penumbra.stages.shared.blocks import Read
 from penumbra.stages.shared.job import Job, main
-from penumbra.store.artifacts import read_parquet, write_parquet
+from penumbra.store.artifacts import provenance_of, read_parquet, write_parquet
 from penumbra.store.columns import column, groups, numbers, table, vectors
 
 
 def run(job: Job) -> None:
     """All scorers of one model and input, each OOD image set against the test set."""
-    both = [pair for file in job.inputs["scores"] for pair in detection(file.stem, *_read(file))]
+    both = [
+        (row | _block(file), draws)
+        for file in job.inputs["scores"]
+        for row, draws in detection(file.stem, *_read(file))
+    ]
     write_parquet(job.outputs["metrics"], table([row for row, _ in both]), job.provenance())
     drawn = _table_of_draws([draws for _, draws in both])
     write_parquet(job.outputs["draws"], drawn, job.provenance())
@@ -25,6 +30,12 @@ def _read(file: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     by_name = dict(groups(read_parquet(file), "image_set"))
     scores = {name: numbers(rows["score"]) for name, rows in by_name.items()}
     return scores, {name: rows["role"][0].as_py() for name, rows in by_name.items()}
+
+
+def _block(file: Path) -> dict[str, str]:
+    """The block that the scores are of; empty where they read none."""
+    made = provenance_of(file)
+    return {key: made.get(key, "") for key in Read._fields}
 
 
 def _table_of_draws(rows: list[Row]) -> pa.Table:

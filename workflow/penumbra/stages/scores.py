@@ -6,9 +6,10 @@ import pyarrow as pa
 
 from penumbra.evaluation.scoring import one_per_image
 from penumbra.plugins import load
+from penumbra.stages.shared.blocks import Read
 from penumbra.stages.shared.fitting import KEYS, fixed_arrays, report_alike, told
 from penumbra.stages.shared.job import Job, main
-from penumbra.store.artifacts import stream_parquet, write_parquet
+from penumbra.store.artifacts import provenance_of, stream_parquet, write_parquet
 from penumbra.store.columns import column, groups, matrix
 
 ROLES = ("test", "shifted", "ood")
@@ -31,7 +32,9 @@ def run(job: Job) -> None:
             report_alike(job, values, image_set)
             yield pa.table({key: rows[key] for key in KEYS} | {"score": column(values)})
 
-    write_parquet(job.outputs["scores"], tables(), job.provenance())
+    read = provenance_of(job.input("features"))
+    block = {key: read[key] for key in Read._fields if key in read}
+    write_parquet(job.outputs["scores"], tables(), job.provenance() | block)
     job.record(job.outputs["scores"])
 
 

@@ -1,41 +1,30 @@
-"""Statistics: of one block's channels on test and OOD images, and how the block was chosen."""
+"""Statistics: of one block's channels on test and OOD images."""
 
 import pyarrow as pa
 
-from penumbra.evaluation.norms import choose, norm_ratios
-from penumbra.images.image_set import evenly, pixels_at, row_group_sizes
 from penumbra.networks.inference import STATISTICS
+from penumbra.stages.shared.blocks import block_read
 from penumbra.stages.shared.job import Job, main
-from penumbra.stages.shared.reading import image_groups, image_path, open_reader, roles
+from penumbra.stages.shared.reading import image_groups, open_reader, roles
 from penumbra.store.artifacts import write_parquet
-from penumbra.store.columns import table, vectors
+from penumbra.store.columns import vectors
 
 
 def run(job: Job) -> None:
-    """Choose the block on training images, then read it on every test and OOD image."""
-    config = job.config
+    """Read the block on every test and OOD image; which one it was is said beside."""
     reader = open_reader(job)
-    train = image_path(job, config["train"])
-    # FN chooses on clean images; a map belongs to scoring.
-    perturb, reader.perturb = reader.perturb, None
-    voters = evenly(sum(row_group_sizes(train)), config["selection_images"])
-    ratios = norm_ratios(reader, pixels_at(train, voters))
-    reader.perturb = perturb
-    block = choose(job.wildcards["block"], ratios)
-    reader.model.check_block(block)
-    job.report(f"block {block}, norm ratio {ratios[block]:.3f}")
-    provenance = {**job.provenance(), "block": block}
-    listed = roles(config)
+    read = block_read(job, job.wildcards["block"], reader)
+    moved = f", the first one behind the map, in place of {read.instead_of}"
+    job.report(f"block {read.block}{moved if read.instead_of else ''}")
+    listed = roles(job.config)
 
     def tables():
         for group in image_groups(job, list(listed)):
-            channels = reader.channels(group.images.pixels, block, STATISTICS)
+            channels = reader.channels(group.images.pixels, read.block, STATISTICS)
             columns = group.identified(listed[group.name])
             yield pa.table(columns | {key: vectors(value) for key, value in channels.items()})
 
-    write_parquet(job.outputs["statistics"], tables(), provenance)
-    rows = [{"block": b, "norm_ratio": r, "chosen": b == block} for b, r in ratios.items()]
-    write_parquet(job.outputs["blocks"], table(rows), provenance)
+    write_parquet(job.outputs["statistics"], tables(), {**job.provenance(), **read._asdict()})
     job.record(job.outputs["statistics"])
 
 

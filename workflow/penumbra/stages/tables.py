@@ -27,6 +27,8 @@ SCHEMA = pa.schema(
         ("conformal_low", pa.float64()),
         ("conformal_high", pa.float64()),
         ("equal", pa.float64()),
+        ("block", pa.string()),
+        ("instead_of", pa.string()),
         ("rank", pa.int32()),
         ("missing", pa.string()),
         ("reported", pa.string()),

@@ -29,6 +29,13 @@ def told(cells: Iterable[Mapping[str, Any]]) -> list[str]:
     listed = list(cells)
     there = {sign(cell["equal"]) for cell in listed if cell["mean"] is not None}
     lines = [f"{mark} {text}" for mark, text in MARKS.items() if mark in there]
+    moved = (
+        f"{cell['row_label']}: the map lies behind {cell['instead_of']}, the block that norm "
+        f"ratios choose; read at {cell['block']}, the first one that it reaches."
+        for cell in listed
+        if cell["instead_of"]
+    )
+    lines += dict.fromkeys(moved)
     rows = [cell["row_label"] for cell in listed if cell["missing"] == NOT_FINITE]
     if rows:
         lines.append(f"{', '.join(dict.fromkeys(rows))}: – stands where a number is not finite.")

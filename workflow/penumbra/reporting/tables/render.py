@@ -34,13 +34,15 @@ td.small { text-align: left; }
 <br>Small below a number: its interval
 {%- if table.is_bounded %}; below it conformal bounds at {{ level }} %, mean over seeds{% endif %}.
 Printed numbers are the paper's, on its own data.</caption>
-<thead><tr><th></th>
+<thead><tr><th></th>{% if table.is_of_blocks %}<th></th>{% endif %}
 {%- for label, span in table.groups %}
 <th colspan="{{ span }}" scope="colgroup">{{ label }}</th>{% endfor %}</tr>
-<tr><th></th>{% for head in table.heads %}<th scope="col">{{ head }}</th>{% endfor %}</tr></thead>
+<tr><th></th>{% if table.is_of_blocks %}<th scope="col">Block</th>{% endif %}
+{%- for head in table.heads %}<th scope="col">{{ head }}</th>{% endfor %}</tr></thead>
 <tbody>
-{%- for label, reason, cells in table.rows %}
+{%- for label, block, reason, cells in table.rows %}
 <tr><td>{{ label }}</td>
+{%- if table.is_of_blocks %}<td class="small">{{ block }}</td>{% endif %}
 {%- if reason %}<td class="small" colspan="{{ cells | length }}">not computed: {{ reason }}
 {%- set printed = cells | map(attribute="reported") | select | list %}
 {%- if printed %}; printed: {{ printed | join(", ") }}{% endif %}</td>
@@ -77,18 +79,26 @@ class Shown:
 
 @dataclass(frozen=True)
 class Table:
-    """A table ready to be written: title, caption lines, column groups, heads and rows."""
+    """A table ready to be written: title, caption lines, column groups, heads and rows.
+
+    A row is its label, the blocks that it reads, why it is not computed, and its cells.
+    """
 
     title: str
     notes: list[str]
     groups: list[tuple[str, int]]
     heads: list[str]
-    rows: list[tuple[str, str | None, list[Shown]]]
+    rows: list[tuple[str, str, str | None, list[Shown]]]
 
     @property
     def is_bounded(self) -> bool:
         """Whether some cell has conformal bounds."""
-        return any(cell.conformal[0] for _, _, cells in self.rows for cell in cells)
+        return any(cell.conformal[0] for *_, cells in self.rows for cell in cells)
+
+    @property
+    def is_of_blocks(self) -> bool:
+        """Whether some row reads a block's feature map."""
+        return any(block for _, block, _, _ in self.rows)
 
 
 def arrange(title: str, notes: list[str], cells: list[dict[str, Any]]) -> Table:
@@ -109,7 +119,9 @@ def arrange(title: str, notes: list[str], cells: list[dict[str, Any]]) -> Table:
     for listed in by_row.values():
         reasons = {cell["missing"] for cell in listed}
         reason = reasons.pop() if len(reasons) == 1 else None
-        rows.append((listed[0]["row_label"], reason, [_show(cell) for cell in listed]))
+        blocks = dict.fromkeys(cell["block"] for cell in listed if cell.get("block"))
+        shown = [_show(cell) for cell in listed]
+        rows.append((listed[0]["row_label"], ", ".join(blocks), reason, shown))
     return Table(title, notes, groups, [METRICS[cell["metric"]].title for cell in first], rows)
 
 
@@ -146,23 +158,26 @@ def number(value: float, metric: str) -> str:
 def to_csv(table: Table) -> str:
     """Mean, deviation, interval, bounds and printed number in columns of their own, without marks.
 
-    The last but one column names the columns whose scores tell nothing apart, with their marks.
+    The last but one column names the columns whose scores tell nothing apart, with their marks. The
+    caption comes first, in lines that begin with #, which CSV readers skip as comments when told.
     """
     text = io.StringIO()
+    for line in (table.title, *table.notes):
+        text.write(f"# {' '.join(line.split())}\n")
     writer = csv.writer(text, lineterminator="\n")
     names = [label for label, span in table.groups for _ in range(span)]
     columns = [f"{name} {head}".strip() for name, head in zip(names, table.heads, strict=True)]
     kinds = ("mean", "std", "low", "high", "conformal low", "conformal high", "reported")
     told = ("all scores equal in", "not computed because")
-    writer.writerow(["row", *(f"{c} {k}" for c in columns for k in kinds), *told])
-    for label, reason, cells in table.rows:
+    writer.writerow(["row", "block", *(f"{c} {k}" for c in columns for k in kinds), *told])
+    for label, block, reason, cells in table.rows:
         values = [
             value
             for cell in cells
             for value in (cell.text, cell.std, *cell.interval, *cell.conformal, cell.reported)
         ]
         equal = [f"{c} {cell.sign}" for c, cell in zip(columns, cells, strict=True) if cell.sign]
-        writer.writerow([label, *values, "; ".join(equal), reason or ""])
+        writer.writerow([label, block, *values, "; ".join(equal), reason or ""])
     return text.getvalue()
 
 
@@ -180,36 +195,42 @@ def to_markdown(table: Table, beside: bool = False) -> str:
     ]
     notes = (f"{markdown(note)}  " for note in table.notes)
     lines = [f"**{markdown(table.title)}**", "", *notes, ""]
-    lines += ["| | " + " | ".join(heads) + " |", "|---|" + "---:|" * len(heads)]
-    for label, reason, cells in table.rows:
+    of_blocks = table.is_of_blocks
+    head, rule = ("| | Block | ", "|---|---|") if of_blocks else ("| | ", "|---|")
+    lines += [head + " | ".join(heads) + " |", rule + "---:|" * len(heads)]
+    for label, block, reason, cells in table.rows:
         body = [text(cell) for cell in cells]
         if reason:
             printed = f" [{cells[-1].reported}]" if beside and cells[-1].reported else ""
             body = [*["–"] * (len(cells) - 1), f"not computed: {markdown(reason)}{printed}"]
-        lines.append(f"| {markdown(label)} | " + " | ".join(body) + " |")
+        begin = [markdown(label), *([markdown(block)] if of_blocks else [])]
+        lines.append("| " + " | ".join([*begin, *body]) + " |")
     return "\n".join(lines) + "\n"
 
 
 def to_latex(table: Table) -> str:
     """A booktabs table."""
+    of_blocks = table.is_of_blocks
     spans = [rf"\multicolumn{{{span}}}{{c}}{{{tex(label)}}}" for label, span in table.groups]
     heads = [tex(head) for head in table.heads]
+    spans, heads = (["", *spans], ["Block", *heads]) if of_blocks else (spans, heads)
     lines = [
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{tex(table.title)}. {tex(' '.join(table.notes))}}}",
-        rf"\begin{{tabular}}{{l{'r' * len(heads)}}}",
+        rf"\begin{{tabular}}{{l{'l' * of_blocks}{'r' * len(table.heads)}}}",
         r"\toprule",
         " & " + " & ".join(spans) + r" \\",
         " & " + " & ".join(heads) + r" \\",
         r"\midrule",
     ]
-    for label, reason, cells in table.rows:
+    for label, block, reason, cells in table.rows:
         if reason:
             body = rf"\multicolumn{{{len(cells)}}}{{l}}{{not computed: {tex(reason)}}}"
         else:
             body = " & ".join(_tex_cell(cell) for cell in cells)
-        lines.append(rf"{tex(label)} & {body} \\")
+        begin = " & ".join([tex(label), *([tex(block)] if of_blocks else [])])
+        lines.append(rf"{begin} & {body} \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 

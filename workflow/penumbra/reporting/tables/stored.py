@@ -66,6 +66,7 @@ def one_cell(file: Path, row: str, column: str) -> str:
         f"metric     {cell['metric']}",
     ]
     lines += [f"scorer     {planned['scorer']}"] if planned["scorer"] else []
+    lines += [f"block      {cell['block']}"] if cell.get("block") else []
     lines += [f"image sets {', '.join(planned['sets'])}"] if planned["sets"] else []
     lines += _numbers(cell, planned["files"], config)
     return "\n".join(lines)

@@ -135,6 +135,7 @@ def _evaluated(
         "low": low,
         "high": high,
         **_conformal(cell),
+        **_block(cell),
         "equal": _equal(cell),
         "rank": None,
         "missing": cell["missing"] if finite else NOT_FINITE,
@@ -187,6 +188,17 @@ def _conformal(cell: Mapping[str, Any]) -> dict[str, float | None]:
         end: statistics.fmean(row[name] for row in rows)
         for end, name in zip(ends, names, strict=True)
     }
+
+
+def _block(cell: Mapping[str, Any]) -> dict[str, str | None]:
+    """The block that a cell's scores are of, one for all seeds, and in whose place it was read."""
+    keys = ("block", "instead_of")
+    artifact = METRICS[cell["metric"]].artifact
+    if artifact not in ("metrics", "latency") or not cell["files"]:
+        return dict.fromkeys(keys)
+    file = cell["files"][0]
+    row = (_shown(cell, file) if artifact == "metrics" else _rows(file))[0]
+    return {key: row[key] or None for key in keys}
 
 
 def _equal(cell: Mapping[str, Any]) -> float | None:
