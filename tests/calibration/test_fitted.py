@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from penumbra.calibration.fitted import calibrated
-from penumbra.calibration.maps import platt
+from penumbra.calibration.maps import beta, isotonic, platt, temperature
+from penumbra.errors import PenumbraError
 
 CONFIG = {"input": "sigmoid_energy", "prior": "empirical"}
 
@@ -32,3 +33,13 @@ def test_the_prior_moves_all_and_the_parameters_stay(rows):
     even, same = calibrated(platt, *rows, CONFIG | {"prior": "uniform"}, 0)
     assert same == summary
     assert (even < q).all()  # two thirds of the rows are ID
+
+
+@pytest.mark.parametrize("calibration", [beta, isotonic, platt, temperature])
+def test_a_map_of_inverted_energies_is_refused(rows, calibration):
+    """It was constant, of a perfect ECE, and kept all outliers or none."""
+    energies, roles = rows
+    with pytest.raises(
+        PenumbraError, match=r"every image P\(ID\) = .*AUROC .* 0\.[0-4]\d\d; below"
+    ):
+        calibrated(calibration, -energies, roles, CONFIG, 0)

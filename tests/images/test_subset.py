@@ -71,7 +71,7 @@ def test_thinning_is_imbalanced_and_keeps_shares_apart():
     assert thinned == origins(whole, thin=90, name="other")
     train = origins(whole, share=[0, 0.9], thin=60)
     assert not set(train) & set(origins(whole, share=[0.9, 1]))
-    assert set(train) == set(origins(whole, share=[0, 0.9])) & set(origins(whole, thin=60))
+    assert set(train) < set(origins(whole, share=[0, 0.9]))
 
 
 def test_thinning_removes_uniformly_many():
@@ -83,11 +83,16 @@ def test_thinning_removes_uniformly_many():
     assert abs(removed.mean() - 5) < 4 * np.sqrt(10 / 400)  # four standard errors, variance 10
 
 
+def test_thinning_leaves_an_image_of_every_class():
+    """ImageNet's classes have 732 images or more, of which the paper removes up to 1,200."""
+    whole = sorted_set((3,) * 4)
+    left = counts(origins(whole, share=[0, 0.7], thin=1000))
+    assert len(left) == 4
+    assert {*left.values()} <= {1, 2}
+
+
 def test_a_class_that_becomes_empty_is_refused():
     whole = sorted_set((3,) * 4)
-    message = r"image set pets-train: none of the 3 images of class 'n\d+' is left .*thin 1000"
-    with pytest.raises(PenumbraError, match=message):
-        origins(whole, thin=1000)
     with pytest.raises(PenumbraError, match=r"class 'n01' is left by share \[0.9, 1\]"):
         origins(whole, share=[0.9, 1])
 

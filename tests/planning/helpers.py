@@ -7,6 +7,17 @@ from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
 from penumbra.planning.yaml_files import load_yaml
 
+OVERLAYS = {
+    "embedded-full": ["embedded-full"],
+    "cifar": ["cifar"],
+    "cifar-cpu": ["cifar", "cifar-cpu"],
+    "cifar-jpeg": ["cifar", "cifar-jpeg"],
+    "cifar-variants": ["cifar", "cifar-variants"],
+    "tiny-imagenet": ["tiny-imagenet"],
+    "tiny-imagenet-cpu": ["tiny-imagenet", "tiny-imagenet-cpu"],
+    "imagenet": ["imagenet"],
+}
+
 
 def checked(config, folder, files):
     made = World(config, folder, files)

@@ -101,7 +101,7 @@ def test_a_detector_reads_its_outliers_and_its_selection(world):
     assert second["selection"] == [
         "results/embedded/selections/digits/resnet34/bad-ood/seed0.parquet"
     ]
-    assert Calibration(made).scored(names("bad-ood-crossfit")) == [
+    assert Calibration(made).scored(names("bad-ood")) == [
         f"results/embedded/calibrations/digits/resnet34/detector-fold{i}/seed0/beta.parquet"
         for i in range(2)
     ]

@@ -6,31 +6,8 @@ import re
 
 import pytest
 
-from penumbra.planning.config import merge
 from penumbra.planning.tables import Tables
-from penumbra.planning.world import World
-from penumbra.planning.yaml_files import load_yaml
-from tests.planning.helpers import lay_data
-from tests.planning.test_world import OVERLAYS
-
-
-@pytest.fixture(scope="module")
-def data(root, tmp_path_factory):
-    there = tmp_path_factory.mktemp("there")
-    lay_data(root / "config", there)
-    return there
-
-
-@pytest.fixture(scope="module")
-def world_of(root, data):
-    def make(name, over=None, files=()):
-        config = load_yaml(root / "config/config.yaml")
-        for file in OVERLAYS.get(name, []):
-            config = merge(config, load_yaml(root / f"config/{file}.yaml"))
-        config = merge(config, {"data_root": str(data), **(over or {})})
-        return World(config, root / "config", list(files))
-
-    return make
+from tests.planning.helpers import OVERLAYS
 
 
 def told(world, name):

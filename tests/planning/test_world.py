@@ -13,7 +13,7 @@ from penumbra.planning.config import merge, resolve_recipe
 from penumbra.planning.figures import Figures
 from penumbra.planning.models import Models
 from penumbra.planning.tables import Tables
-from tests.planning.helpers import required
+from tests.planning.helpers import OVERLAYS, required
 
 
 def test_every_table_and_figure_of_the_world_expands(world, config):
@@ -248,18 +248,6 @@ def test_spec_of_a_model_leaves_out_what_training_does_not_read(world):
     # Values that change places are seen, because names are part of the text.
     swapped = world({"recipes": {"standard": {"lr": 0.001, "weight_decay": 0.05}}})
     assert Models(swapped).spec(names) != plain
-
-
-OVERLAYS = {
-    "embedded-full": ["embedded-full"],
-    "cifar": ["cifar"],
-    "cifar-cpu": ["cifar", "cifar-cpu"],
-    "cifar-jpeg": ["cifar", "cifar-jpeg"],
-    "cifar-variants": ["cifar", "cifar-variants"],
-    "tiny-imagenet": ["tiny-imagenet"],
-    "tiny-imagenet-cpu": ["tiny-imagenet", "tiny-imagenet-cpu"],
-    "imagenet": ["imagenet"],
-}
 
 
 def test_every_config_file_is_a_world_of_the_tests(root):

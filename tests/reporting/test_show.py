@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from penumbra.__main__ import main
+from penumbra.reporting.tables.printed import Printed
 from penumbra.reporting.tables.values import evaluate
 from penumbra.stages.tables import SCHEMA
 from penumbra.store.artifacts import write_parquet
@@ -52,7 +53,9 @@ def table(tmp_path):
     inputs = {f"results/w/metrics/{i}.parquet": "f" * 64 for i in range(9)}
     made = {**MADE, "rule": "tables", "wildcards": {"table": "uat_table09"}}
     meta = {"title": config["title"], "notes": json.dumps(["World w."])}
-    rows = pa.Table.from_pylist(evaluate(cells, [], 0.95), schema=SCHEMA.with_metadata(meta))
+    rows = pa.Table.from_pylist(
+        evaluate(cells, Printed([]), 0.95), schema=SCHEMA.with_metadata(meta)
+    )
     file = tmp_path / "uat_table09.parquet"
     write_parquet(file, rows, {**made, "config": config, "inputs": inputs})
     return file

@@ -12,6 +12,7 @@ from penumbra.evaluation.metrics import bound_names
 from penumbra.evaluation.resampling import DRAWS, draws_of
 from penumbra.reporting.tables import values
 from penumbra.reporting.tables.marks import told
+from penumbra.reporting.tables.printed import Printed
 from penumbra.reporting.tables.render import arrange, to_csv, to_html, to_latex, to_markdown
 from penumbra.store.artifacts import write_parquet
 from penumbra.store.columns import vectors
@@ -75,7 +76,7 @@ def planned(tmp_path):
 
 @pytest.fixture
 def cells(planned):
-    return values.evaluate(planned, PRINTED, 0.95)
+    return values.evaluate(planned, Printed(PRINTED), 0.95)
 
 
 def cell(cells, row, metric):
@@ -165,7 +166,7 @@ def evaluated(tmp_path, **rows):
             }
             for metric in ("fpr95", "auroc")
         ]  # fmt: skip
-    return values.evaluate(listed, [], 0.95)
+    return values.evaluate(listed, Printed([]), 0.95)
 
 
 def ranks(cells, metric):
@@ -222,11 +223,12 @@ def test_bold_is_all_that_cannot_be_told_from_the_best(tmp_path):
                 "reported": None, "backbone": "r",
             }
         )  # fmt: skip
-    cells = values.evaluate(listed, [], 0.95)
+    cells = values.evaluate(listed, Printed([]), 0.95)
     assert ranks(cells, "auroc") == [1, 2, 1]
     assert all(cell["low"] < cell["mean"] - 0.1 for cell in cells)
     assert all(cell["high"] == 1 for cell in cells)  # a share is no larger
-    others = values.evaluate([{**cell, "backbone": cell["row_label"]} for cell in listed], [], 0.95)
+    apart = [{**cell, "backbone": cell["row_label"]} for cell in listed]
+    others = values.evaluate(apart, Printed([]), 0.95)
     assert ranks(others, "auroc") == [None] * 3  # each backbone is compared by itself
 
 
@@ -257,7 +259,7 @@ def test_what_is_not_finite_is_told_and_has_no_rank(tmp_path, value):
             }
             for metric in ("norm_ratio", "auroc")
         ]  # fmt: skip
-    cells = values.evaluate(listed, [], 0.95)
+    cells = values.evaluate(listed, Printed([]), 0.95)
     assert [c["mean"] for c in cells if c["metric"] == "norm_ratio"] == [None, 1.25, 1.125]
     assert [c["rank"] for c in cells if c["metric"] == "norm_ratio"] == [None, 1, 1]
     assert told(cells) == ["r0: – stands where a number is not finite."]
@@ -270,7 +272,7 @@ def test_a_row_says_its_block_and_in_whose_place_it_was_read(tmp_path, planned):
     files = [metrics_of(tmp_path / f"b{i}.parquet", of_block) for i in "01"]
     moved = {"files": files, "sets": ["x"]}
     cells = [c | moved if c["row_label"] == "B" else c for c in planned]
-    evaluated = values.evaluate(cells, [], 0.95)
+    evaluated = values.evaluate(cells, Printed([]), 0.95)
     (line,) = [line for line in told(evaluated) if "norm ratios" in line]
     assert line.startswith("B: the map lies behind layer4.0")
     table = arrange("T", [], evaluated)
@@ -280,3 +282,27 @@ def test_a_row_says_its_block_and_in_whose_place_it_was_read(tmp_path, planned):
     lines = [line for line in to_csv(table).splitlines() if not line.startswith("#")]
     written = {row["row"]: row for row in csv.DictReader(lines)}
     assert (written["B"]["block"], written["A & B"]["block"]) == ("layer4.1", "")
+
+
+def test_a_number_that_its_paper_contradicts_is_marked_where_it_is_shown(planned):
+    of = [
+        {"of": {"method": "A", "metric": "fpr95"}, "note": "Its parts give 12.30."},
+        {"of": {"method": "B"}, "note": "Not printed here."},
+    ]
+    cells = values.evaluate(planned, Printed(PRINTED, of), 0.95)
+    assert cell(cells, "A & B", "fpr95")["contradictions"] == ["Its parts give 12.30."]
+    assert cell(cells, "A & B", "auroc")["contradictions"] == []
+    table = arrange("T", ["a note"], cells)
+    for text in (to_html(table), to_csv(table), to_markdown(table, beside=True)):
+        assert "12.21 ± 1.3§1" in text
+        assert "97.80§" not in text
+        assert text.count("§1 Its parts give 12.30.") == 1
+        assert "Not printed here" not in text
+    assert "§" not in to_markdown(table) + to_latex(table)
+
+
+def test_a_row_that_is_not_computed_shows_all_its_printed_numbers(planned):
+    printed = [{**row, "method": "D"} for row in PRINTED]
+    table = arrange("T", [], values.evaluate(planned, Printed(printed), 0.95))
+    page = to_markdown(table, beside=True)
+    assert "| D | – [12.21 ± 1.3] | not computed: no code was released [97.80] |" in page

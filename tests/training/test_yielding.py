@@ -102,6 +102,16 @@ def test_a_loss_that_is_not_finite_is_told_and_not_saved_when_stopped(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_seconds_of_stopped_runs_add_up(tmp_path):
+    first = Resume(tmp_path, "run")
+    first.earlier = 5.0
+    first.write({"a": torch.ones(1)}, [])
+    second = Resume(tmp_path, "run")
+    assert second.earlier == 0
+    second.read(print)
+    assert 5 <= second.earlier < 65
+
+
 def test_no_damaged_state_is_taken_up(tmp_path):
     """Cut anywhere, or with any one byte changed, a state is told and left alone."""
     resume = Resume(tmp_path, "run")

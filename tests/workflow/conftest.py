@@ -55,6 +55,11 @@ parts:
   mage-l: {options: {depth: 1}}
 outliers:
   mixed: {decoding: {steps: 4}}
+# After two epochs energies may be inverted, and q lie anywhere: a map free to fall, a band of all.
+calibrations:
+  beta: {options: {parameters: ab}}
+filters:
+  mid: {low: 0.0, high: 1.0}
 categories: {sample: 40}
 tables: [chain, badood_table03]
 figures: [badood_figure01, badood_figure02]
@@ -70,9 +75,10 @@ columns:
 rows:
   - {label: No filter, recipe: detector, scorer: energy}
   - {label: Mid, recipe: bad-ood, scorer: energy}
-  - {label: Cross-fitted, recipe: bad-ood-crossfit, scorer: energy}
+  - {label: In-sample, recipe: bad-ood-in-sample, scorer: energy}
   - {label: Reconstructed, recipe: detector-reconstructed, scorer: energy}
 """
+
 
 def csv_rows(file):
     """Rows of a table's CSV, behind its caption."""

@@ -1,6 +1,5 @@
 """CLIP in a local folder as a row of a table: its classes embedded, its images read, scored."""
 
-
 from tests.clip import small_clip
 from tests.workflow.conftest import Tiny, csv_rows
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.workflow.conftest import csv_rows
+
 MODEL = "benchmark=digits, backbone=resnet18, recipe={}, seed=0"
 READING = MODEL + ", input={}"
 

@@ -59,7 +59,7 @@ def test_tables_come_in_every_format_with_their_world(finished):
         assert "Faces 24" in text
     rows = csv_rows(folder / "uat_table01.csv")
     assert rows[0]["row"] == "MSP"
-    assert rows[0]["Average FPR95 ↓ reported"] == "50.63"
+    assert {row["Average FPR95 ↓ reported"] for row in rows} == {""}  # digits, in no paper
 
 
 def test_every_artifact_carries_what_made_it(finished, capsys):
@@ -81,7 +81,7 @@ def test_every_artifact_carries_what_made_it(finished, capsys):
         assert part in text
     table = finished.folder / "results/tiny/tables/uat_table01.parquet"
     assert main(["show", "--reported", str(table)]) == 0
-    assert "[12.21]" in capsys.readouterr().out
+    assert "UAT + CCFN" in capsys.readouterr().out
     assert main(["show", str(finished.folder / "Snakefile")]) == 1
 
 

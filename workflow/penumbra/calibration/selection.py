@@ -52,8 +52,8 @@ def select(keys: Sequence[object], q: np.ndarray | None, options: Filter, seed: 
     if q is None:
         raise PenumbraError(f"filter: mode {options.mode} goes by q; name judges, or mode random")
     q = _checked(keys, q)
-    choose = _band if options.mode == "band" else _quantile
-    return Selection(*choose(keys, q, options, seed), histogram(q))
+    kept, note = _band(q, options) if options.mode == "band" else _quantile(keys, q, options, seed)
+    return Selection(kept, note, histogram(q))
 
 
 def _checked(keys: Sequence[object], q: np.ndarray) -> np.ndarray:
@@ -81,9 +81,7 @@ def _share(keep: float, total: int) -> int:
     return max(1, round(keep * total))
 
 
-def _band(
-    keys: Sequence[object], q: np.ndarray, options: Filter, seed: int
-) -> tuple[np.ndarray, str | None]:
+def _band(q: np.ndarray, options: Filter) -> tuple[np.ndarray, str | None]:
     kept = (q >= options.low) & (q <= options.high)
     share = kept.mean()
     held = (
@@ -91,10 +89,7 @@ def _band(
         f"{options.low:g} ≤ q ≤ {options.high:g}"
     )
     if share < options.least:
-        if options.empty == "error":
-            raise _empty(held, q, options)
-        kept, note = _quantile(keys, q, options, seed)
-        return kept, f"{held}; {note}"
+        raise _empty(held, q, options)
     if USUAL_SHARE[0] <= share <= USUAL_SHARE[1]:
         return kept, None
     return kept, f"{held}; the paper kept {REPORTED_SHARE:.0%}"
@@ -124,6 +119,7 @@ def _empty(held: str, q: np.ndarray, options: Filter) -> PenumbraError:
     return PenumbraError(
         f"filter: {held}, less than the share {options.least:g}. q has minimum {q.min():.3g}, "
         f"median {np.median(q):.3g}, maximum {q.max():.3g}; histogram: {counts}. A detector calls "
-        "the outliers of its own training OOD. Ways out: the filter's mode quantile (or empty: "
-        "quantile), cross-fitted judges, the calibration's prior uniform or its input sigmoid_phi"
+        "the outliers of its own training OOD. Ways out: judges of folds, which did not train on "
+        "what they score; a recipe of its own with a filter of mode quantile; the calibration's "
+        "prior uniform, or its input sigmoid_phi"
     )

@@ -35,7 +35,7 @@ def select(entries: Entries, spec: dict[str, Any]) -> Entries:
 
 
 def _slice(entries: Entries, spec: dict[str, Any], share: tuple, thin: int) -> Entries:
-    """Of each class the part between the two bounds of `share`, less U{0, …, thin} images."""
+    """Of each class the part between the bounds of `share`, less U{0, …, thin}, but never all."""
     name, (low, high) = spec["name"], share
     if not 0 <= low < high <= 1:
         raise PenumbraError(f"image_sets.{name}.share: [{low}, {high}] is no part of [0, 1]")
@@ -46,13 +46,13 @@ def _slice(entries: Entries, spec: dict[str, Any], share: tuple, thin: int) -> E
         cls = "" if label == NO_LABEL else entries.classes[label] if named else str(label)
         key = (spec["dataset_name"], spec["split"], cls)
         chosen = _share(len(members), low, high, derive("share", *key))
-        chosen &= _thinned(len(members), thin, derive("thin", *key))
         if not chosen.any():
             raise PenumbraError(
                 f"image set {name}: none of the {len(members)} images of class {cls!r} is left by "
-                f"share [{low}, {high}] and thin {thin}; widen image_sets.{name}.share, lower "
-                f"image_sets.{name}.thin, or leave the class out of image_sets.{name}.classes"
+                f"share [{low}, {high}]; widen image_sets.{name}.share, or leave the class out of "
+                f"image_sets.{name}.classes"
             )
+        chosen[chosen] = _thinned(int(chosen.sum()), thin, derive("thin", *key))
         kept.append(members[chosen])
     return entries.at(np.sort(np.concatenate(kept))) if kept else entries
 
@@ -72,7 +72,7 @@ def _share(n: int, low: float, high: float, seed: int) -> np.ndarray:
 
 def _thinned(n: int, thin: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    removed = rng.integers(0, thin + 1)
+    removed = rng.integers(0, min(thin, n - 1) + 1)
     chosen = np.ones(n, dtype=bool)
     chosen[rng.permutation(n)[:removed]] = False
     return chosen

@@ -10,9 +10,10 @@ from penumbra.planning import scorers
 from penumbra.planning.detectors import detector, shard_files
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import CLEAN, path, run_record
+from penumbra.planning.reported import printed_cell
 from penumbra.planning.world import World
 
-AVERAGE = "average"
+UNFILTERED = "it has no filter"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
             cell = {**{k: table[k] for k in ("benchmark", "backbone") if k in table}, **row}
             cell |= column.get("with", {})
             cell |= {key: column[key] for key in ("if_defined",) if key in column}
+            benchmark = world.benchmark_of(cell)
             for metric in column["metrics"]:
                 files, missing = _files(cell, metric, sets, world)
                 cells.append(
@@ -69,9 +71,9 @@ def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
                         tuple(sets),
                         files,
                         missing,
-                        _reported(table, row, cell, column, sets, world),
+                        printed_cell(world, table, row, column, benchmark, sets),
                         cell.get("outliers"),
-                        world.benchmark_of(cell),
+                        benchmark,
                         cell.get("benchmark", "main"),
                         world.model(cell) if files and "recipe" in cell else None,
                         *_scored(cell, metric, files, world),
@@ -124,7 +126,9 @@ def _files(
     if kind == "categories" and "outliers" not in cell:
         raise PenumbraError(f"row {cell['label']}: say which `outliers` are counted")
     names = world.model(cell)
-    if kind in ("history", "training-run"):
+    if kind == "selections" and not (detector(world, names["recipe"]) or {}).get("filter"):
+        return (), UNFILTERED
+    if kind in ("history", "training-run", "selections"):
         names |= {"benchmark": world.trained_on(names["benchmark"])}
     if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
         names |= {"input": CLEAN}
@@ -155,20 +159,3 @@ def _timed(cell: Mapping[str, Any], world: World) -> tuple[str, ...]:
     for kind in ("embeddings", "outliers"):
         artifacts += shard_files(world, kind, benchmark, outlier_options["set"])
     return tuple(run_record(artifact) for artifact in artifacts)
-
-
-def _reported(
-    table: Mapping, row: Mapping, cell: Mapping, column: Mapping, sets: list[str], world: World
-) -> dict[str, str] | None:
-    """The printed cell that corresponds, if the paper has one."""
-    if "reported" not in row:
-        return None
-    wanted = {"table": table["name"], **row["reported"], **column.get("reported", {})}
-    if column.get("sets") == "each":
-        name = world.image_set(sets[0]).get("reported")
-        if name is None:
-            return None
-        wanted["ood_dataset"] = name
-    elif "group" in column:
-        wanted.setdefault("ood_dataset", AVERAGE)
-    return wanted

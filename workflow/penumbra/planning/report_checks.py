@@ -1,18 +1,16 @@
 """Whether what the files of tables and figures say can be computed."""
 
-import csv
-import functools
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
 from string import Formatter
 from typing import Any
 
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import unknown
 from penumbra.evaluation.metrics import METRICS
 from penumbra.planning.cells import undefined
 from penumbra.planning.gathering import tell
 from penumbra.planning.references import unanswered
+from penumbra.planning.reported import printed
 from penumbra.planning.world import World
 
 FIELDS = ("benchmark", "backbone")  # of a column's label
@@ -20,7 +18,7 @@ MODEL = ("backbone", "recipe")
 # What a row says for the metrics of an artifact, and an input of a figure for its kind.
 OF_ROWS = {
     **dict.fromkeys(("metrics", "latency"), (*MODEL, "scorer")),
-    **dict.fromkeys(("accuracy", "history", "training-run", "outliers"), MODEL),
+    **dict.fromkeys(("accuracy", "history", "training-run", "outliers", "selections"), MODEL),
     "categories": (*MODEL, "outliers"),
 }
 OF_INPUTS = {
@@ -142,24 +140,15 @@ def _reported(world: World, table: Mapping[str, Any]) -> Problems:
         file = world.folder / "reported" / f"{origin}.csv"
         if not file.is_file():
             continue
-        printed = _printed(file)
+        rows = printed(file)
+        values = {key: {row[key] for row in rows} for key in (rows[0] if rows else ())}
         for i, entry in enumerate(table[kind]):
             for key, value in entry.get("reported", {}).items():
                 keys = (kind, str(i), "reported", key)
-                if key not in printed:
-                    yield keys, str(unknown("column", key, printed, file.name))
-                elif value not in printed[key]:
-                    yield keys, str(unknown("value", value, printed[key], file.name))
-
-
-@functools.cache
-def _printed(file: Path) -> dict[str, set[str]]:
-    """The values of each column of the printed numbers of a table."""
-    try:
-        rows = list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
-    except UnicodeDecodeError as error:
-        raise PenumbraError(f"{file}: not UTF-8 ({error}); save it as UTF-8") from None
-    return {key: {row[key] for row in rows} for key in (rows[0] if rows else ())}
+                if key not in values:
+                    yield keys, str(unknown("column", key, values, file.name))
+                elif value not in values[key]:
+                    yield keys, str(unknown("value", value, values[key], file.name))
 
 
 def check_figure(world: World, name: str) -> None:

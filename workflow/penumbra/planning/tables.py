@@ -13,6 +13,7 @@ from penumbra.planning.cells import Cell, expand
 from penumbra.planning.detectors import detector, trained
 from penumbra.planning.paths import path
 from penumbra.planning.report_checks import check_table
+from penumbra.planning.reported import contradictions
 from penumbra.planning.spec import spec
 from penumbra.planning.titles import title
 from penumbra.planning.world import World
@@ -95,6 +96,7 @@ class Tables:
             "title": title(world, table, self.of(name)),
             "notes": table.get("notes", []),
             "cells": [cell.as_dict() for cell in self.of(name)],
+            "contradictions": self._contradictions(name),
             "selections": self._selections(name),
             "shortcuts": self._shortcuts(name),
             "world": world.name,
@@ -103,6 +105,12 @@ class Tables:
             "benchmarks": self._described(name),
         }
         return spec("tables", config, [], {"table": name})
+
+    def _contradictions(self, name: str) -> list[dict[str, Any]]:
+        """Where the paper contradicts its own numbers that stand beside the table's."""
+        if not any(cell.reported for cell in self.of(name)):
+            return []
+        return contradictions(self._world.folder / "reported", name)
 
     def _described(self, name: str) -> dict[str, dict[str, Any]]:
         """By benchmark of a table: the image sets that its cells are of, with labels and files."""
@@ -138,12 +146,15 @@ class Tables:
                     yield cell, dict(cell.model), chosen
 
     def _selections(self, name: str) -> dict[str, list[str]]:
-        """Per row label, the selections behind its models."""
+        """Per row label, and benchmark where there are several, the selections of its models."""
         by_row: dict[str, list[str]] = {}
+        several = len({names["benchmark"] for _, names, _ in self._detectors(name)}) > 1
         for cell, names, chosen in self._detectors(name):
             if chosen.get("filter") is None:
                 continue
-            listed = by_row.setdefault(cell.row_label, [])
+            label = self._world.config["benchmarks"][names["benchmark"]]["label"]
+            row = f"{cell.row_label} ({label})" if several else cell.row_label
+            listed = by_row.setdefault(row, [])
             for seed in self._world.config["seeds"]:
                 of = trained(self._world, {**names, "seed": seed})
                 file = path(self._world.name, "selections", **of)

@@ -28,7 +28,8 @@ def run(job: Job) -> None:
     tensors = {f"model.{k}": v for k, v in training.model.state_dict().items()}
     write_parquet(job.outputs["history"], table(history), provenance)
     write_checkpoint(job.outputs["model"], tensors | training.method.artifacts(), provenance)
-    job.record(job.outputs["model"], device=_device_name(device), images=len(training.feeder))
+    more = {"device": _device_name(device), "images": len(training.feeder)}
+    job.record(job.outputs["model"], resume.earlier, **more)
     resume.discard()
 
 

@@ -34,7 +34,7 @@ def run(job: Job) -> None:
         state = module.published(job.input("weights"), config["options"], encoder)
         job.report(f"{len(state)} tensors of {job.input('weights')}")
         rows = [{"tensors": len(state), "numbers": sum(t.numel() for t in state.values())}]
-        finish(job, state, rows, job.provenance())
+        finish(job, state, rows, job.provenance(), earlier=0)
         return
     device = pick_device(config["device"])
     seed = derive("part", job.wildcards["part"])
@@ -44,7 +44,7 @@ def run(job: Job) -> None:
     resume = resume_of(job, provenance, device)
     given = module, data, config["options"], config["training"]
     state, history = trained(*given, seed, resume, job.report)
-    finish(job, state, history, provenance)
+    finish(job, state, history, provenance, resume.earlier)
     resume.discard()
 
 
@@ -78,12 +78,16 @@ def _data(job: Job, encoder: MoCo | None, device: torch.device) -> Data:
 
 
 def finish(
-    job: Job, state: Mapping[str, torch.Tensor], history: list[dict], provenance: dict[str, Any]
+    job: Job,
+    state: Mapping[str, torch.Tensor],
+    history: list[dict],
+    provenance: dict[str, Any],
+    earlier: float,
 ) -> None:
     """Write checkpoint and history."""
     write_parquet(job.outputs["history"], table(history), provenance)
     write_checkpoint(job.outputs["model"], state, provenance)
-    job.record(job.outputs["model"])
+    job.record(job.outputs["model"], earlier)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import pyarrow.parquet as pq
 from penumbra.evaluation.metrics import METRICS
 from penumbra.reporting.tables.marks import told
 from penumbra.reporting.tables.outliers import told_of_outliers
+from penumbra.reporting.tables.printed import Printed, read_reported
 from penumbra.reporting.tables.render import FORMATS, arrange
-from penumbra.reporting.tables.values import evaluate, read_reported
+from penumbra.reporting.tables.values import evaluate
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import dumps, write_parquet
 from penumbra.store.files import write_text
@@ -33,6 +34,7 @@ SCHEMA = pa.schema(
         ("missing", pa.string()),
         ("reported", pa.string()),
         ("reported_std", pa.string()),
+        ("contradictions", pa.list_(pa.string())),
     ]
 )
 
@@ -41,7 +43,8 @@ def run(job: Job) -> None:
     """Evaluate the cells and write them in every format."""
     config = job.config
     reported = job.inputs.get("reported", [None])[0]
-    cells = evaluate(config["cells"], read_reported(reported), config["confidence"])
+    printed = Printed(read_reported(reported), config["contradictions"])
+    cells = evaluate(config["cells"], printed, config["confidence"])
     bold = compared(config, cells)
     notes = [*caption(config), *bold, *told_of_outliers(config), *told(cells)]
     meta = {"title": config["title"], "notes": dumps(notes)}

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import signal
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -21,13 +22,15 @@ class Resume:
     """Saves and gives back a training's tensors and history; one file per run identity.
 
     The identity names all that decides the run's bytes, so a state is never taken up by another
-    run. `asked` says that the training shall save its state after this step and end.
+    run. `asked` says that the training shall save its state after this step and end. `earlier` are
+    the seconds that made the state which was taken up; what a kill undid is not in them.
     """
 
     asked = False
 
     def __init__(self, folder: Path, identity: str):
         self.path = folder / f"{identity}.safetensors"
+        self.earlier, self._started = 0.0, time.perf_counter()
 
     def listen(self) -> None:
         """Let signals ask: Slurm sends SIGTERM before a preemption, at a time limit and on scancel.
@@ -47,8 +50,9 @@ class Resume:
             PenumbraError: it cannot be written; the state before it is still there.
         """
         whole = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-        text = json.dumps(history)
-        metadata = {"history": text, "digest": _digest(whole, text)}
+        seconds = round(self.earlier + time.perf_counter() - self._started, 3)
+        text = json.dumps({"history": history, "seconds": seconds})
+        metadata = {"run": text, "digest": _digest(whole, text)}
         try:
             with atomic(self.path) as temporary:
                 save_file(whole, temporary, metadata=metadata)
@@ -64,10 +68,12 @@ class Resume:
             with safe_open(self.path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 metadata = file.metadata() or {}
-            text = metadata.get("history", "")
+            text = metadata.get("run", "")
             if metadata.get("digest") != _digest(tensors, text):
                 raise ValueError("its digest is another")
-            return tensors, json.loads(text)
+            run = json.loads(text)
+            self.earlier = run["seconds"]
+            return tensors, run["history"]
         except FileNotFoundError:
             return {}, []
         except (OSError, SafetensorError, ValueError) as error:

@@ -29,7 +29,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     Rows are semantic levels from the top down, columns covariate levels to the right; red is more
     anomalous. Below stand the rank correlations of the means with both levels.
     """
-    order = config["options"]["panels"]
+    order, norms = config["options"]["panels"], config["options"].get("norms", ())
     grid = files["grid"][0]
     classes = classes_of(grid)
     rows = -(-len(order) // WIDTH)
@@ -42,7 +42,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
         if role in config["missing"]:
             _missing(axis, config["missing"][role])
             continue
-        means = cell_means(*anomaly(files, role, grid.stem), classes)
+        means = cell_means(*anomaly(files, role, grid.stem, role in norms), classes)
         axis.imshow(rescaled(means), cmap=scale.cmap, norm=scale.norm)
         _levels(axis, means)
     for axis in axes[len(order) :]:
@@ -50,21 +50,25 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     bar = figure.add_axes((0.94, 0.25, 0.012, 0.5))
     figure.colorbar(scale, cax=bar, label="red = more anomalous")
     figure.suptitle(
-        f"{config['title']}\nmean anomaly of a cell's images (-score; 1 - q of the beta score), "
-        f"rescaled to 0 to 1 over the {len(classes)} cells of a panel",
+        f"{config['title']}\nmean anomaly of a cell's images (-score, a gradient's norm, 1 - q of "
+        f"the beta score), rescaled to 0 to 1 over the {len(classes)} cells of a panel",
         fontsize=9,
     )
     return figure
 
 
 def anomaly(
-    files: dict[str, list[Path]], role: str, image_set: str
+    files: dict[str, list[Path]], role: str, image_set: str, is_norm: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Anomaly (N,) and label (N,) of the images of the grid: -score, or 1 - q of a calibration."""
+    """Anomaly (N,) and label (N,) of the images of the grid: -score, or 1 - q of a calibration.
+
+    Of a gradient norm it is the score itself: the paper calls images of a larger one OOD, and
+    GradNorm's authors (Huang et al. 2021) those of a smaller one.
+    """
     file = files[role][0]
     if provenance_of(file)["rule"] in ("scores", "scores_network"):
         scores, labels = _scores(file, image_set)
-        return -scores, labels
+        return scores if is_norm else -scores, labels
     energies = files["energy"][0]
     lse, labels = _scores(energies, image_set)
     return 1 - probability(-lse, file, energies), labels

@@ -47,9 +47,10 @@ def told(cells: Iterable[Mapping[str, Any]]) -> list[str]:
     if loose:
         named = ", ".join(dict.fromkeys(loose))
         lines.append(f"{named}: not finite under some resamples, so without interval.")
-    gone = [cell["row_label"] for cell in listed if cell["missing"] not in (None, NOT_FINITE)]
+    there = {cell["row_label"] for cell in listed if cell["missing"] in (None, NOT_FINITE)}
+    gone = dict.fromkeys(c["row_label"] for c in listed if c["row_label"] not in there)
     if gone and any(cell["rank"] for cell in listed):
-        lines.append(f"Not compared, as they are not computed: {'; '.join(dict.fromkeys(gone))}.")
+        lines.append(f"Not compared, as they are not computed: {'; '.join(gone)}.")
     return lines
 
 

@@ -12,6 +12,7 @@ from penumbra.evaluation.conformal import LEVEL
 from penumbra.evaluation.metrics import METRICS, PERCENT
 from penumbra.reporting.tables.escapes import markdown, tex
 from penumbra.reporting.tables.marks import sign
+from penumbra.reporting.tables.printed import numbered
 
 HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{ table.title }}</title>
@@ -33,7 +34,8 @@ td.small { text-align: left; }
 {%- for line in table.notes %}<br>{{ line }}{% endfor %}
 <br>Small below a number: its interval
 {%- if table.is_bounded %}; below it conformal bounds at {{ level }} %, mean over seeds{% endif %}.
-Printed numbers are the paper's, on its own data.</caption>
+{%- if table.is_printed %} Printed numbers are the paper's, with its own networks.{% endif %}
+{%- for line in table.contradictions %}<br>{{ line }}{% endfor %}</caption>
 <thead><tr><th></th>{% if table.is_of_blocks %}<th></th>{% endif %}
 {%- for label, span in table.groups %}
 <th colspan="{{ span }}" scope="colgroup">{{ label }}</th>{% endfor %}</tr>
@@ -81,6 +83,8 @@ class Shown:
 class Table:
     """A table ready to be written: title, caption lines, column groups, heads and rows.
 
+    `contradictions` are caption lines on printed numbers, for where these are shown.
+
     A row is its label, the blocks that it reads, why it is not computed, and its cells.
     """
 
@@ -89,6 +93,12 @@ class Table:
     groups: list[tuple[str, int]]
     heads: list[str]
     rows: list[tuple[str, str, str | None, list[Shown]]]
+    contradictions: list[str]
+
+    @property
+    def is_printed(self) -> bool:
+        """Whether a printed number stands beside some cell."""
+        return any(cell.reported for *_, cells in self.rows for cell in cells)
 
     @property
     def is_bounded(self) -> bool:
@@ -116,19 +126,23 @@ def arrange(title: str, notes: list[str], cells: list[dict[str, Any]]) -> Table:
             groups.append((cell["column_label"], 1))
         previous = cell["column"]
     rows = []
+    marks = numbered(cells)
     for listed in by_row.values():
         reasons = {cell["missing"] for cell in listed}
         reason = reasons.pop() if len(reasons) == 1 else None
         blocks = dict.fromkeys(cell["block"] for cell in listed if cell.get("block"))
-        shown = [_show(cell) for cell in listed]
+        shown = [_show(cell, marks) for cell in listed]
         rows.append((listed[0]["row_label"], ", ".join(blocks), reason, shown))
-    return Table(title, notes, groups, [METRICS[cell["metric"]].title for cell in first], rows)
+    heads = [METRICS[cell["metric"]].title for cell in first]
+    told = [f"{mark} {note}" for note, mark in marks.items()]
+    return Table(title, notes, groups, heads, rows, told)
 
 
-def _show(cell: dict[str, Any]) -> Shown:
+def _show(cell: dict[str, Any], marks: dict[str, str]) -> Shown:
     printed = cell["reported"] or ""
     if printed and cell["reported_std"]:
         printed += f" ± {cell['reported_std']}"
+    printed += "".join(marks[note] for note in cell.get("contradictions") or ())
     if cell["mean"] is None:
         return Shown("", "", "", "", ("", ""), ("", ""), printed)
     mark = {1: "best", 2: "second"}.get(cell["rank"], "")
@@ -162,7 +176,7 @@ def to_csv(table: Table) -> str:
     caption comes first, in lines that begin with #, which CSV readers skip as comments when told.
     """
     text = io.StringIO()
-    for line in (table.title, *table.notes):
+    for line in (table.title, *table.notes, *table.contradictions):
         text.write(f"# {' '.join(line.split())}\n")
     writer = csv.writer(text, lineterminator="\n")
     names = [label for label, span in table.groups for _ in range(span)]
@@ -193,7 +207,8 @@ def to_markdown(table: Table, beside: bool = False) -> str:
         f"{markdown(n)}<br>{markdown(h)}" if n else markdown(h)
         for n, h in zip(names, table.heads, strict=True)
     ]
-    notes = (f"{markdown(note)}  " for note in table.notes)
+    told = [*table.notes, *(table.contradictions if beside else [])]
+    notes = (f"{markdown(note)}  " for note in told)
     lines = [f"**{markdown(table.title)}**", "", *notes, ""]
     of_blocks = table.is_of_blocks
     head, rule = ("| | Block | ", "|---|---|") if of_blocks else ("| | ", "|---|")
@@ -201,8 +216,9 @@ def to_markdown(table: Table, beside: bool = False) -> str:
     for label, block, reason, cells in table.rows:
         body = [text(cell) for cell in cells]
         if reason:
-            printed = f" [{cells[-1].reported}]" if beside and cells[-1].reported else ""
-            body = [*["–"] * (len(cells) - 1), f"not computed: {markdown(reason)}{printed}"]
+            printed = [f" [{c.reported}]" if beside and c.reported else "" for c in cells]
+            body = [f"–{number}" for number in printed[:-1]]
+            body.append(f"not computed: {markdown(reason)}{printed[-1]}")
         begin = [markdown(label), *([markdown(block)] if of_blocks else [])]
         lines.append("| " + " | ".join([*begin, *body]) + " |")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,5 @@
 """Cells of a table as numbers: per seed, mean and deviation, rank, and the printed number."""
 
-import csv
 import json
 import math
 import statistics
@@ -15,6 +14,7 @@ from penumbra.evaluation.intervals import Sample, interval
 from penumbra.evaluation.metrics import METRICS, PERCENT, bound_names
 from penumbra.evaluation.resampling import DRAWS, draws_of
 from penumbra.reporting.tables.marks import NOT_FINITE, equal_share, rank
+from penumbra.reporting.tables.printed import Printed
 from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import matrix
 
@@ -66,7 +66,18 @@ def _of_categories(cell: Mapping[str, Any], file: str) -> float:
     wanted = {"before": (True, False), "after": (True,), "removed": (False,)}[cell["outliers"]]
     rows = [row for row in _rows(file) if row["kept"] in wanted]
     count = sum(row["category"] == int(category) for row in rows)
-    return count if unit == "count" else count / max(len(rows), 1)
+    if unit == "count":
+        return count
+    # What is removed is a share of the category, as printed; what is there, of all that is there.
+    removed = cell["outliers"] == "removed"
+    every = [row for row in _rows(file) if row["category"] == int(category)] if removed else rows
+    return count / max(len(every), 1)
+
+
+def _of_selection(cell: Mapping[str, Any], file: str) -> float:
+    """How many outliers the filter keeps, or their share."""
+    kept = [row["kept"] for row in _rows(file)]
+    return sum(kept) / (1 if cell["metric"] == "kept_count" else len(kept))
 
 
 # By the kind of artifact that holds a metric: its value in one file, which is of one seed.
@@ -77,6 +88,7 @@ READERS: dict[str, Callable[[Mapping[str, Any], str], float]] = {
     "training-run": _of_run,
     "latency": _of_latency,
     "categories": _of_categories,
+    "selections": _of_selection,
 }
 
 
@@ -97,7 +109,7 @@ def _pooled(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def evaluate(
-    cells: list[dict[str, Any]], reported: list[dict[str, str]], confidence: float
+    cells: list[dict[str, Any]], printed: Printed, confidence: float
 ) -> list[dict[str, Any]]:
     """One row a cell: values by seed, mean, sample deviation (two seeds or more), rank, reported.
 
@@ -108,7 +120,7 @@ def evaluate(
     """
     samples = [sample_of(cell) for cell in cells]
     rows = [
-        _evaluated(cell, sample, _printed(cell, reported), confidence)
+        _evaluated(cell, sample, printed, confidence)
         for cell, sample in zip(cells, samples, strict=True)
     ]
     rank(rows, samples, [cell["backbone"] for cell in cells], confidence)
@@ -116,7 +128,7 @@ def evaluate(
 
 
 def _evaluated(
-    cell: Mapping[str, Any], sample: Sample, printed: Mapping[str, str] | None, confidence: float
+    cell: Mapping[str, Any], sample: Sample, printed: Printed, confidence: float
 ) -> dict[str, Any]:
     values = sample.values.tolist()
     finite = all(map(math.isfinite, values))
@@ -139,8 +151,7 @@ def _evaluated(
         "equal": _equal(cell),
         "rank": None,
         "missing": cell["missing"] if finite else NOT_FINITE,
-        "reported": printed and printed["value"],
-        "reported_std": printed and (printed["std"] or None),
+        **printed.of(cell),
     }
 
 
@@ -208,22 +219,3 @@ def _equal(cell: Mapping[str, Any]) -> float | None:
     return equal_share(
         [row for file in cell["files"] for row in _shown(cell, file)], cell["metric"]
     )
-
-
-def _printed(cell: Mapping[str, Any], reported: list[dict[str, str]]) -> dict[str, str] | None:
-    """The printed cell; a table that prints the same thing twice is read at its first place."""
-    wanted, metrics = cell["reported"], METRICS[cell["metric"]].printed
-    if wanted is None:
-        return None
-    for row in reported:
-        if row["metric"] in metrics and all(row[key] == value for key, value in wanted.items()):
-            return row if row["value"] else None
-    return None
-
-
-def read_reported(file: Path | None) -> list[dict[str, str]]:
-    """The paper's printed cells, one a row."""
-    if file is None:
-        return []
-    with open(file, newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))

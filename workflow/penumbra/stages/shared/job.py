@@ -74,13 +74,16 @@ class Job:
             "python": platform.python_version(),
         }
 
-    def record(self, artifact: Path, **more: Any) -> None:
-        """Write beside `artifact` what differs from run to run."""
+    def record(self, artifact: Path, earlier: float = 0.0, **more: Any) -> None:
+        """Write beside `artifact` what differs from run to run.
+
+        `earlier` are the seconds of runs that were stopped, and that this one went on from.
+        """
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         cpu = {**self.cpu, "work": time.process_time() - sum(self.cpu.values())}
         run = {
             "rule": self.spec["rule"],
-            "seconds": round(time.perf_counter() - self.started, 3),
+            "seconds": round(earlier + time.perf_counter() - self.started, 3),
             "cpu_seconds": {part: round(seconds, 3) for part, seconds in cpu.items()},
             "peak_memory_mib": round(peak, 1),
             "host": socket.gethostname(),

@@ -1,8 +1,8 @@
 """Universal adversarial training (UAT paper, Algorithm 1): one map L for all samples.
 
 Phase 1 trains on clean batches, phase 2 on x + L, phase 3 freezes the model every τ batches and
-raises its loss by moving L. Of the algorithm's readings, a bounded map found by PGD is the one
-that fits all of the paper's tables; the others are options.
+raises its loss by moving L. Of the algorithm's variants the default is a bounded map found by
+PGD, as the paper's text has it; the others are options (docs: `uat_variants`).
 """
 
 from collections.abc import Mapping

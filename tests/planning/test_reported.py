@@ -1,0 +1,110 @@
+"""Printed numbers stand beside computed ones about the same data, and beside no others."""
+
+import json
+
+import pytest
+
+from penumbra.planning.reported import AVERAGES, CONTRADICTIONS, printed
+from penumbra.planning.tables import Tables
+from penumbra.reporting.tables.printed import Printed
+from tests.planning.helpers import OVERLAYS
+
+SIX = ("SVHN", "Textures", "LSUN-C", "LSUN-R", "iSUN", "Places365")
+
+
+def beside(world, table):
+    """By (row, column, metric) the printed value that stands beside."""
+    file = world.reported(table)
+    config = json.loads(Tables(world).spec({"table": table}))["config"]
+    told = Printed(printed(file), config["contradictions"])
+    found = {(c["row_label"], c["column_label"], c["metric"]): told.of(c) for c in config["cells"]}
+    return {key: value["reported"] for key, value in found.items() if value["reported"]}
+
+
+@pytest.mark.parametrize("name", ["embedded", "embedded-full", "tiny-imagenet"])
+def test_no_printed_number_stands_beside_other_data(world_of, name):
+    world = world_of(name)
+    for table in world.config["tables"]:
+        assert world.reported(table) is None or beside(world, table) == {}, table
+
+
+def test_numbers_of_the_papers_data_stand_beside(world_of):
+    found = beside(world_of("cifar"), "uat_table01")
+    assert found["FN", "SVHN", "fpr95"] == "7.13"
+    assert found["FN", "Average", "fpr95"] == "25.67"
+    assert found["UAT + CCFN", "Average", "fpr95"] == "12.21"
+
+
+def test_an_average_of_other_sets_has_no_printed_one_beside(world_of):
+    """One of six sets less, or one in the place of another: the columns of the others stay."""
+    for far in (
+        ["svhn", "textures"],
+        ["svhn", "textures", "lsun-crop", "lsun-resize", "isun", "cifar100-test"],
+    ):
+        found = beside(
+            world_of("cifar", {"benchmarks": {"cifar10": {"ood": {"far": far}}}}), "uat_table01"
+        )
+        assert {column for _, column, _ in found} == {*SIX[: len(far)]} - {"Places365"}
+    assert (
+        beside(world_of("cifar", {"benchmarks": {"cifar10": {"ood": {"far": far}}}}), "uat_table04")
+        == {}
+    )
+
+
+def test_jpeg_copies_have_the_numbers_of_the_sets_that_are_whole(world_of):
+    world = world_of(
+        "cifar-jpeg", {"benchmarks": {"cifar10": {"ood": {"far": ["svhn", "textures", "isun"]}}}}
+    )
+    columns = {column for _, column, _ in beside(world, "uat_table01")}
+    assert columns == {"SVHN (first 10000)", "iSUN"}
+    assert beside(world, "uat_table04") == {}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_what_a_benchmark_is_called_is_what_some_table_prints(world_of, root, name):
+    known = {
+        row["id_dataset"]
+        for file in (root / "config/reported").glob("*_table*.csv")
+        for row in printed(file)
+    }
+    for benchmark in world_of(name).config["benchmarks"].values():
+        assert benchmark.get("reported") in {None, *known}
+
+
+@pytest.mark.parametrize("file", [AVERAGES, CONTRADICTIONS])
+def test_what_is_said_of_printed_numbers_is_of_some(root, file):
+    folder = root / "config/reported"
+    rows = printed(folder / file)
+    assert rows
+    for row in rows:
+        keys = {
+            k: v for k, v in row.items() if v and k not in ("paper", "where", "note", "image_sets")
+        }
+        if keys:
+            numbers = printed(folder / f"{row['table']}.csv")
+            assert [n for n in numbers if keys.items() <= n.items()], row
+
+
+def test_an_average_is_over_sets_that_the_table_prints(root):
+    """Where a table prints its sets one by one; others print the average alone."""
+    folder = root / "config/reported"
+    for row in printed(folder / AVERAGES):
+        there = {
+            n["ood_dataset"]
+            for n in printed(folder / f"{row['table']}.csv")
+            if n["id_dataset"] == row["id_dataset"]
+        }
+        single = {name for name in there if name and not name.startswith("average")}
+        assert not single or {*row["image_sets"].split("; ")} <= single, row
+
+
+def test_a_contradiction_marks_the_cells_that_it_names(world_of):
+    """uat, Table 18: the average of EN+ReAct is printed with FPR95 and AUROC exchanged."""
+    world = world_of("cifar")
+    config = json.loads(Tables(world).spec({"table": "uat_table18"}))["config"]
+    told = Printed(printed(world.reported("uat_table18")), config["contradictions"])
+    marked = {
+        (c["row_label"], c["column_label"]) for c in config["cells"] if told.of(c)["contradictions"]
+    }
+    assert ("EN+ReAct", "Average") in marked
+    assert ("FN", "SVHN") not in marked
