@@ -306,3 +306,31 @@ def test_a_row_that_is_not_computed_shows_all_its_printed_numbers(planned):
     table = arrange("T", [], values.evaluate(planned, Printed(printed), 0.95))
     page = to_markdown(table, beside=True)
     assert "| D | – [12.21 ± 1.3] | not computed: no code was released [97.80] |" in page
+
+
+def chosen_file(folder):
+    """Six outliers of three categories, of which a filter keeps four."""
+    rows = [
+        {"outlier": f"o{i}", "category": category, "kept": kept}
+        for i, (category, kept) in enumerate(
+            [(1, True), (1, True), (1, False), (2, True), (3, True), (3, False)]
+        )
+    ]
+    write_parquet(folder / "chosen.parquet", pa.Table.from_pylist(rows), {})
+    return str(folder / "chosen.parquet")
+
+
+@pytest.mark.parametrize(
+    ("outliers", "share"), [("before", 3 / 6), ("after", 2 / 4), ("removed", 1 / 3)]
+)
+def test_what_is_removed_is_a_share_of_its_category(tmp_path, outliers, share):
+    """As printed: 39 of 167 of a category are 23.4 %; the others are of all that is there."""
+    cell = {"metric": "ood1_percent", "outliers": outliers}
+    assert values.READERS["categories"](cell, chosen_file(tmp_path)) == pytest.approx(share)
+
+
+def test_kept_outliers_are_counted(tmp_path):
+    file = chosen_file(tmp_path)
+    read = values.READERS["selections"]
+    assert read({"metric": "kept_count"}, file) == 4
+    assert read({"metric": "kept_share"}, file) == pytest.approx(4 / 6)
