@@ -164,7 +164,7 @@ METRICS: dict[str, Metric] = {
     "auroc": Metric(
         "AUROC", "metrics", "high", PERCENT, ("auroc",), _auroc, bounds=conformal.auroc
     ),
-    # The papers do not say which side of their AUPR is positive: it stands beside both.
+    # The papers do not say which side of their AUPR is positive.
     "aupr_id": Metric(
         *("AUPR-ID", "metrics", "high", PERCENT, ("aupr",)),
         of=lambda scores: _average_precision(scores.accepted),
@@ -189,14 +189,9 @@ METRICS: dict[str, Metric] = {
     "full_auroc": Metric(
         f"AUROC, {FULL}", "metrics", "high", PERCENT, ("auroc",), _auroc, is_full=True
     ),
-    "norm_id": Metric(
-        "ID norm", "metrics", "", ".3f", ("norm_id",), lambda scores: scores.means[0]
-    ),
-    "norm_ood": Metric(
-        "OOD norm", "metrics", "", ".3f", ("norm_ood",), lambda scores: scores.means[1]
-    ),
+    "norm_id": Metric("ID norm", "metrics", "", ".3f", ("norm_id",), lambda of: of.means[0]),
+    "norm_ood": Metric("OOD norm", "metrics", "", ".3f", ("norm_ood",), lambda of: of.means[1]),
     "norm_ratio": Metric("Norm ratio", "metrics", "high", ".3f", ("norm_ratio",), _norm_ratio),
-    # Neither good nor bad: that it drops under UAT is what the paper is after.
     "train_accuracy": Metric("Train accuracy", "accuracy"),
     "heldout_accuracy": Metric("Held-out accuracy", "accuracy", "high"),
     "test_accuracy": Metric("Test accuracy", "accuracy", "high", printed=("test_acc", "id_acc")),
@@ -206,7 +201,7 @@ METRICS: dict[str, Metric] = {
     "running_accuracy": Metric("Train accuracy, running", "history", printed=("train_acc",)),
     "train_seconds": Metric("Training [s]", "training-run", "low", ".1f", ("seconds",)),
     "latency": Metric("Latency [s/image]", "latency", "low", ".6f", ("seconds",)),
-    "kept_count": Metric("Outliers kept", "selections", "", ".1f"),
+    "kept_count": Metric("Outliers kept", "selections", form=".1f"),
     "kept_share": Metric("Kept [%]", "selections"),
     "synthesis_seconds": Metric("Synthesis [s/100 images]", "outliers", "low", ".2f", ("seconds",)),
     **{
