@@ -154,7 +154,10 @@ def selection(calibration_file):
     columns = {"outlier": column(names), "kept": column(chosen.kept), "q": column(q)}
     table = pa.table(columns).replace_schema_metadata({"histogram": dumps(chosen.histogram)})
     config = {"filter": "mid", "options": BAND, "judges": {"detector": None}}
-    wildcards, file = names_of(recipe="bad-ood"), place("selections", recipe="bad-ood")
+    wildcards, file = (
+        names_of(recipe="bad-ood-in-sample"),
+        place("selections", recipe="bad-ood-in-sample"),
+    )
     return put("selections", table, wildcards, [calibration_file], file, config)
 
 
@@ -241,13 +244,19 @@ def build_chain():
     detector = model("detector", "energy", [train, *sets["mixed"]])
     first = calibration("detector", energies("detector", sets["mixed"], [detector, train], rng))
     selected = selection(first)
-    retrained = model("bad-ood", "energy", [train, *sets["mixed"], selected])
+    retrained = model("bad-ood-in-sample", "energy", [train, *sets["mixed"], selected])
     calibration("bad-ood", energies("bad-ood", sets["mixed"], [retrained], rng))
     calibration("gaussian-mid", energies("gaussian-mid", sets["gaussian"], [], rng))
     categorised(sets["mixed"], [selected, train])
     for recipe in ("bad-ood", "standard", "gaussian-mid"):
         grid_scores(recipe, rng)
-    for recipe in ("bad-ood", "detector", "detector-config1", "detector-config2"):
+    for recipe in (
+        "bad-ood",
+        "bad-ood-in-sample",
+        "detector",
+        "detector-config1",
+        "detector-config2",
+    ):
         for seed in (0, 1):
             measured(recipe, seed, retrained, rng)
     return Path.cwd()
