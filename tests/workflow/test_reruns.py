@@ -45,7 +45,7 @@ def test_a_scorer(again):
     """CCFN's scores, their metrics and the tables that show them; no training, no other scorer."""
     again.edit("workflow/penumbra/scores/ccfn.py", "return norm.mean(1)", "return norm.sum(1)")
     variants = [f"ccfn-{v}" for v in ("none", "l2", "var", "mean", "min")]
-    changed = scoring(*MAP, "ccfn", *variants)
+    changed = scoring(*MAP, "ccfn", "ccfn-fixed", *variants)
     measured = {READING.format(*MAP)}
     assert again.planned() == jobs("scores", changed) | jobs("metrics", measured) | TABLES
 
@@ -81,7 +81,7 @@ def test_the_training_loop(again):
     planned = again.planned()
     assert jobs("models", {MODEL.format("standard"), MODEL.format("uat")}) <= planned
     assert {rule for rule, _ in planned} == {
-        *("models", "outputs", "statistics", "fits", "fits_network"),
+        *("models", "blocks", "outputs", "statistics", "fits", "fits_network"),
         *("scores", "scores_network"),
         *("metrics", "tables", "figures"),
     }
@@ -93,7 +93,7 @@ def test_one_training_method(again):
     planned = again.planned()
     assert {w for r, w in planned if r == "models"} == {MODEL.format("uat")}
     assert {w for r, w in planned if r in ("outputs", "statistics")} == {
-        READING.format("uat", "map-uat") + ", block=selected"
+        READING.format("uat", "map-uat") + f", block={block}" for block in ("selected", "layer4.0")
     }
 
 

@@ -79,7 +79,7 @@ class Calibration:
                 **{**model_of(names), "recipe": judge},
                 calibration=outlier_options["calibration"],
             )
-            for judge in outlier_options.get("judges", [])
+            for judge in (outlier_options.get("judges") or [])
         ]
         return judged or own
 
@@ -87,7 +87,7 @@ class Calibration:
         """Reads: the filter, and the fold that each judge did not train on."""
         world = self._world
         outlier_options = detector(world, names["recipe"], names["backbone"]) or {}
-        judges = outlier_options.get("judges", [])
+        judges = outlier_options.get("judges") or []
         config = {
             "filter": outlier_options["filter"],
             "options": world.config["filters"][outlier_options["filter"]],

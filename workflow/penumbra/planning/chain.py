@@ -137,7 +137,7 @@ def _detector(world: World, outlier_options: Mapping[str, Any]) -> Iterator[str]
     if by_score and outlier_options.get("calibration") is None:
         known = ", ".join(world.config["calibrations"])
         yield f".outliers: filter {name} goes by calibrated scores; name a calibration of {known}"
-    for judge in outlier_options.get("judges", []):
+    for judge in outlier_options.get("judges") or []:
         yield from _judge(world, judge, outlier_options["set"])
 
 
