@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from penumbra.evaluation.detection import Row, detection
-from penumbra.stages.shared.blocks import Read
 from penumbra.stages.shared.job import Job, main
+from penumbra.stages.shared.read import Read
 from penumbra.store.artifacts import provenance_of, read_parquet, write_parquet
 from penumbra.store.columns import column, groups, numbers, table, vectors
 

@@ -6,9 +6,9 @@ import pyarrow as pa
 
 from penumbra.evaluation.scoring import one_per_image
 from penumbra.plugins import load
-from penumbra.stages.shared.blocks import Read
 from penumbra.stages.shared.fitting import KEYS, fixed_arrays, report_alike, told
 from penumbra.stages.shared.job import Job, main
+from penumbra.stages.shared.read import Read
 from penumbra.store.artifacts import provenance_of, stream_parquet, write_parquet
 from penumbra.store.columns import column, groups, matrix
 

@@ -1,19 +1,11 @@
 """Which block of a network a job reads."""
 
-from typing import NamedTuple
-
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.norms import behind
 from penumbra.networks.inference import Reader
 from penumbra.stages.shared.job import Job
+from penumbra.stages.shared.read import Read
 from penumbra.store.artifacts import read_parquet
-
-
-class Read(NamedTuple):
-    """The block that is read, and the one in whose place, where a map lies behind that one."""
-
-    block: str
-    instead_of: str
 
 
 def block_read(job: Job, asked: str, reader: Reader) -> Read:
