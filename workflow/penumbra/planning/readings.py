@@ -52,16 +52,14 @@ class Readings:
 
     def blocks(self, names: Mapping[str, str]) -> list[str]:
         """How the block was chosen that is read: none where the config names one."""
-        return self.chosen_block(names, names["block"])
+        return self.chosen(names, names["block"])
 
-    def chosen_block(self, names: Mapping[str, str], block: str | None) -> list[str]:
-        """The same for a scorer's block."""
-        return [self.choice(names)] if block == SELECTED else []
-
-    def choice(self, names: Mapping[str, str]) -> str:
-        """How the block of a model is chosen: once for all seeds, so that one more moves none."""
+    def chosen(self, names: Mapping[str, str], block: str) -> list[str]:
+        """The same for a scorer's block; once for all seeds, so that one more moves none."""
+        if block != SELECTED:
+            return []
         of = {**names, "benchmark": self._world.trained_on(names["benchmark"])}
-        return path(self._world.name, "blocks", **of)
+        return [path(self._world.name, "blocks", **of)]
 
     def images(self, names: Mapping[str, str]) -> list[str]:
         """Training, test, shifted and OOD images."""

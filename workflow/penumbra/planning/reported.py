@@ -1,17 +1,17 @@
 """Which printed number stands beside a cell: only one that is about the same data."""
 
-import csv
 import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.errors import PenumbraError
 from penumbra.planning.world import World
+from penumbra.reporting.tables.printed import read_reported
 
 AVERAGE = "average"
 AVERAGES = "averages.csv"  # of which image sets the papers print averages
 CONTRADICTIONS = "contradictions.csv"  # where the papers contradict themselves
+printed = functools.cache(read_reported)  # plans read the same file for many tables
 CELL = ("id_dataset", "backbone", "method", "variant", "ood_dataset", "metric")
 
 
@@ -61,16 +61,3 @@ def contradictions(folder: Path, table: str) -> list[dict[str, Any]]:
     """What is wrong with printed numbers of a table: columns that name them (`of`), a `note`."""
     rows = (row for row in printed(folder / CONTRADICTIONS) if row["table"] == table)
     return [{"of": {k: row[k] for k in CELL if row[k]}, "note": row["note"]} for row in rows]
-
-
-@functools.cache
-def printed(file: Path) -> list[dict[str, str]]:
-    """The lines of a file of config/reported.
-
-    Raises:
-        PenumbraError: it is not UTF-8.
-    """
-    try:
-        return list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
-    except UnicodeDecodeError as error:
-        raise PenumbraError(f"{file}: not UTF-8 ({error}); save it as UTF-8") from None

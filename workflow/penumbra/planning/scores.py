@@ -136,7 +136,7 @@ class Scores:
             PenumbraError: the scorer reads no block.
         """
         check_latency(self._world, names)
-        return self._readings.chosen_block(names, scorer(self._world, names)["block"])
+        return self._readings.chosen(names, scorer(self._world, names)["block"])
 
     def timed_images(self, names: Mapping[str, str]) -> str:
         """The test images that a latency is measured on."""

@@ -19,16 +19,15 @@ def run(job: Job) -> None:
     scorer = load("scores", config["module"])
     test, names = job.input("test"), tuple(config["statistics"])
     pixels = pixels_at(test, range(min(config["batch_size"], sum(row_group_sizes(test)))))
-    block, instead_of = block_read(job, config["block"], reader)
+    read = block_read(job, config["block"], reader)
 
     def score() -> None:
-        scorer.score(reader.channels(pixels, block, names), **config["options"])
+        scorer.score(reader.channels(pixels, read.block, names), **config["options"])
 
     row = {
         "seconds_per_image": seconds_per_image(score, len(pixels)),
         "images": len(pixels),
-        "block": block,
-        "instead_of": instead_of,
+        **read._asdict(),
     }
     write_parquet(job.outputs["latency"], table([row]), job.provenance())
     job.record(job.outputs["latency"], threads=torch.get_num_threads())

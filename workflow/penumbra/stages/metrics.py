@@ -14,15 +14,17 @@ from penumbra.store.columns import column, groups, numbers, table, vectors
 
 def run(job: Job) -> None:
     """All scorers of one model and input, each OOD image set against the test set."""
-    both = [
-        (row | _block(file), draws)
-        for file in job.inputs["scores"]
-        for row, draws in detection(file.stem, *_read(file))
-    ]
+    both = [pair for file in job.inputs["scores"] for pair in _detected(file)]
     write_parquet(job.outputs["metrics"], table([row for row, _ in both]), job.provenance())
     drawn = _table_of_draws([draws for _, draws in both])
     write_parquet(job.outputs["draws"], drawn, job.provenance())
     job.record(job.outputs["metrics"])
+
+
+def _detected(file: Path) -> list[tuple[Row, Row]]:
+    """Metrics of one scorer with the block that its scores are of, and their draws."""
+    block = _block(file)
+    return [(row | block, draws) for row, draws in detection(file.stem, *_read(file))]
 
 
 def _read(file: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -27,8 +27,8 @@ def sign(equal: float | None) -> str:
 def told(cells: Iterable[Mapping[str, Any]]) -> list[str]:
     """One line of the caption for every mark, and for numbers that are not finite."""
     listed = list(cells)
-    there = {sign(cell["equal"]) for cell in listed if cell["mean"] is not None}
-    lines = [f"{mark} {text}" for mark, text in MARKS.items() if mark in there]
+    shown = {sign(cell["equal"]) for cell in listed if cell["mean"] is not None}
+    lines = [f"{mark} {text}" for mark, text in MARKS.items() if mark in shown]
     moved = (
         f"{cell['row_label']}: the map lies behind {cell['instead_of']}, the block that norm "
         f"ratios choose; read at {cell['block']}, the first one that it reaches."

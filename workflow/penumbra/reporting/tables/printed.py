@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from penumbra.errors import PenumbraError
 from penumbra.evaluation.metrics import METRICS
 
 
@@ -25,8 +26,8 @@ class Printed:
         A table that prints the same thing twice is read at its first place.
         """
         wanted, metrics = cell["reported"], METRICS[cell["metric"]].printed
-        there = (row for row in self._rows if row["metric"] in metrics)
-        row = next((r for r in there if wanted is not None and _fits(r, wanted)), None)
+        rows = self._rows if wanted else ()
+        row = next((r for r in rows if r["metric"] in metrics and _fits(r, wanted)), None)
         if row is None or not row["value"]:
             return {"reported": None, "reported_std": None, "contradictions": []}
         notes = (each["note"] for each in self._contradictions if _fits(row, each["of"]))
@@ -42,11 +43,17 @@ def _fits(row: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 
 def read_reported(file: Path | None) -> list[dict[str, str]]:
-    """The paper's printed cells, one a row."""
+    """The lines of a file of config/reported, as the paper's printed cells, one a row.
+
+    Raises:
+        PenumbraError: it is not UTF-8.
+    """
     if file is None:
         return []
-    with open(file, newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+    try:
+        return list(csv.DictReader(file.read_text("utf-8-sig").splitlines()))
+    except UnicodeDecodeError as error:
+        raise PenumbraError(f"{file}: not UTF-8 ({error}); save it as UTF-8") from None
 
 
 def numbered(cells: Iterable[Mapping[str, Any]]) -> dict[str, str]:
