@@ -130,7 +130,7 @@ def test_names_of_entries_among_the_options_are_known_without_any_module():
 
 
 def test_the_command_prints_it_without_torch(root, schema):
-    program = "import sys; from penumbra.__main__ import main; main(['schema']); "
+    program = "import sys; from penumbra.cli import main; main(['schema']); "
     done = subprocess.run(
         [sys.executable, "-c", program + "assert 'torch' not in sys.modules"],
         env={"PYTHONPATH": str(root / "workflow")},

@@ -38,12 +38,12 @@ def test_the_table_shown_has_its_title(readme, world):
 
 
 def test_the_calls_of_show_exist(readme):
-    from penumbra.__main__ import _parser
+    from penumbra.cli import parser
 
     calls = re.findall(r"`python -m penumbra ([^`]*)`", readme)
     assert len(calls) == 5
     for call in calls:
-        _parser().parse_args(call.split())
+        parser().parse_args(call.split())
 
 
 def test_what_a_user_must_know_before_the_first_call(readme):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from penumbra.__main__ import main
+from penumbra.cli import main
 from penumbra.reporting.tables.printed import Printed
 from penumbra.reporting.tables.values import evaluate
 from penumbra.stages.tables import SCHEMA

@@ -13,7 +13,8 @@ PACKAGE = closure.PACKAGE
 ORDER = (
     ["errors", "seeds", "plugins", "numerics"], ["store"], ["options"],
     ["images"], ["networks"], ["outliers"], ["calibration"], ["training"], ["parts"], ["scores"],
-    ["evaluation"], ["audit"], ["reporting"], ["calls"], ["planning"], ["stages", "__main__"],
+    ["evaluation"], ["detector"], ["audit"], ["reporting"], ["calls"], ["planning"], ["stages"],
+    ["commands"], ["cli", "__main__"],
 )  # fmt: skip
 
 

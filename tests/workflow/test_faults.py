@@ -36,7 +36,7 @@ def test_a_flipped_byte_is_refused_by_name_and_remade(again):
 
 
 def test_all_artifacts_of_a_folder_are_verified(again, capsys):
-    from penumbra.__main__ import main
+    from penumbra.cli import main
 
     assert main(["verify", str(again.folder / "results")]) == 0
     assert "all as they were written" in capsys.readouterr().out
@@ -130,7 +130,7 @@ def test_two_calls_on_one_folder(tmp_path):
 
 def test_images_that_changed_without_a_sign_are_found(tmp_path, capsys):
     """Of equal size and under the same name, a picture reruns nothing; `verify --data` sees it."""
-    from penumbra.__main__ import main
+    from penumbra.cli import main
 
     made, data = Tiny(tmp_path / "world"), tmp_path / "data"
     picture = data / "mine/test/a.bmp"

@@ -1,0 +1,27 @@
+"""Whether any Parquet file or checkpoint of a folder is damaged, and what remakes it."""
+
+import argparse
+from pathlib import Path
+
+from penumbra.audit.verification import verify
+
+HELP = "whether an artifact of a folder is damaged"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("results"))
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="?",
+        const=Path(),
+        metavar="DIR",
+        help="decode every image set anew from the data sets in DIR, and compare",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what is damaged."""
+    print(verify(arguments.folder, arguments.data is not None, arguments.data))
+    return 0
