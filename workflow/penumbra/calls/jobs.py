@@ -1,0 +1,123 @@
+"""The jobs behind targets, as Snakemake plans them, without a call that runs any."""
+
+import ast
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from snakemake.api import SnakemakeApi
+from snakemake.cli import parse_config
+from snakemake.exceptions import RuleException, WorkflowError
+from snakemake.settings.types import (
+    ConfigSettings,
+    DAGSettings,
+    OutputSettings,
+    Quietness,
+    ResourceSettings,
+)
+
+from penumbra.errors import PenumbraError
+from penumbra.home import SNAKEFILE
+
+
+class Job(NamedTuple):
+    """One job: its files, relative to the folder of the results, its spec, and whether it is due.
+
+    `before` is the spec that its outputs were made with, as Snakemake recorded it, where that is
+    another. `updated` are inputs whose content is another than the one that was read, `moved` says
+    that it reads another set of inputs, `command` that its rule calls its stage in other words.
+    Snakemake looks at these three only where nothing is due that comes before the job.
+    """
+
+    rule: str
+    inputs: list[str]
+    outputs: list[str]
+    logs: list[str]
+    spec: dict[str, Any]
+    before: dict[str, Any] | None
+    is_due: bool
+    is_known: bool
+    updated: list[str]
+    moved: bool
+    command: bool
+
+
+class Plan(NamedTuple):
+    """The name of a world, and the jobs behind targets, in an order in which they can run."""
+
+    world: str
+    jobs: list[Job]
+
+
+def plan(
+    targets: Iterable[str], files: Sequence[Path], given: Sequence[str], folder: Path | None
+) -> Plan:
+    """What `snakemake -n` would find; results lie in `folder`, or that of this call.
+
+    `files` are the files of config, and `given` what `--config` says.
+
+    Raises:
+        PenumbraError: there is no such target.
+        SystemExit: the config is wrong, or data are missing; a message has said so.
+    """
+    output = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
+    config = ConfigSettings(config=parse_config(given), configfiles=files, config_args=given)
+    with SnakemakeApi(output) as api:
+        try:
+            workflow = api.workflow(
+                ResourceSettings(cores=1),
+                config,
+                snakefile=SNAKEFILE,
+                workdir=folder,
+            )
+            # As profiles/default says: inputs are compared by content, whatever their size.
+            settings = DAGSettings(
+                targets=frozenset(targets),
+                force_incomplete=True,
+                max_checksum_file_size=sys.maxsize,
+            )
+            found = workflow.dag(settings).workflow_api._workflow
+            found._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
+            found._build_dag()
+            return Plan(found.globals["WORLD"].name, _jobs(found))
+        except (WorkflowError, RuleException) as error:
+            raise PenumbraError(str(error).strip()) from error
+
+
+def _jobs(workflow: Any) -> list[Job]:
+    dag = workflow.dag
+    return [
+        _job(job, dag.needrun(job), dag.reason(job), workflow.persistence)
+        for level in dag.toposorted()
+        for job in sorted(level, key=str)
+        if job.params.get("spec")  # not a target
+    ]
+
+
+def _job(job: Any, is_due: bool, reason: Any, records: Any) -> Job:
+    before = records.params_changed(job).only_old if is_due else ()
+    return Job(
+        rule=job.rule.name,
+        inputs=[os.path.relpath(file) for file in job.input],
+        outputs=[os.path.relpath(file) for file in job.output],
+        logs=[os.path.relpath(file) for file in job.log],
+        spec=json.loads(job.params.spec),
+        before=_spec(before),
+        is_due=is_due,
+        is_known=bool(records.has_metadata(job)),
+        updated=sorted(map(str, reason.updated_input - reason.updated_input_run)),
+        moved=bool(reason.input_changed),
+        command=bool(reason.code_changed),
+    )
+
+
+def _spec(recorded: Iterable[str]) -> dict[str, Any] | None:
+    """The spec among the params that Snakemake recorded, each as Python writes it."""
+    for text in recorded:
+        value = json.loads(ast.literal_eval(text))
+        if isinstance(value, Mapping):
+            return dict(value)
+    return None
