@@ -24,7 +24,8 @@ class _Version(argparse.Action):
     """Looks the version up only where it is asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        parser.exit(message=f"penumbra {importlib.metadata.version('penumbra')}\n")
+        print(f"penumbra {importlib.metadata.version('penumbra')}")
+        parser.exit()
 
 
 def parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from snakemake.api import SnakemakeApi
 from snakemake.cli import parse_config
-from snakemake.exceptions import RuleException, WorkflowError
+from snakemake.exceptions import MissingRuleException, RuleException, WorkflowError
 from snakemake.settings.types import (
     ConfigSettings,
     DAGSettings,
@@ -26,10 +26,10 @@ from penumbra.home import SNAKEFILE
 class Job(NamedTuple):
     """One job: its files, relative to the folder of the results, its spec, and whether it is due.
 
-    `before` is the spec that its outputs were made with, as Snakemake recorded it, where that is
-    another. `updated` are inputs whose content is another than the one that was read, `moved` says
-    that it reads another set of inputs, `command` that its rule calls its stage in other words.
-    Snakemake looks at these three only where nothing is due that comes before the job.
+    Of a job that is due, what Snakemake recorded when its outputs were made, and what is otherwise:
+    `before` is the spec, where that was another; `added` and `dropped` are inputs that it reads now
+    and did not, and the reverse; `updated` inputs whose content was another, where no job is due
+    that makes inputs of this one; `command` says that its rule called its stage in other words.
     """
 
     rule: str
@@ -40,8 +40,9 @@ class Job(NamedTuple):
     before: dict[str, Any] | None
     is_due: bool
     is_known: bool
+    added: list[str]
+    dropped: list[str]
     updated: list[str]
-    moved: bool
     command: bool
 
 
@@ -53,7 +54,7 @@ class Plan(NamedTuple):
 
 
 def plan(
-    targets: Iterable[str], files: Sequence[Path], given: Sequence[str], folder: Path | None
+    targets: Sequence[str], files: Sequence[Path], given: Sequence[str], folder: Path | None
 ) -> Plan:
     """What `snakemake -n` would find; results lie in `folder`, or that of this call.
 
@@ -83,8 +84,21 @@ def plan(
             found._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
             found._build_dag()
             return Plan(found.globals["WORLD"].name, _jobs(found))
+        except MissingRuleException as error:
+            raise PenumbraError(
+                f"{', '.join(targets)}: the world has no such table, figure or file of results; "
+                "penumbra list names the tables and figures of a world"
+            ) from error
         except (WorkflowError, RuleException) as error:
-            raise PenumbraError(str(error).strip()) from error
+            raise PenumbraError(_first_words(error)) from error
+
+
+def _first_words(error: BaseException) -> str:
+    """The message of the error that others, each with a trace of its own, were made of."""
+    told, inner = error, error.__context__
+    while inner:
+        told, inner = inner if isinstance(inner, WorkflowError) else told, inner.__context__
+    return str(told).strip()
 
 
 def _jobs(workflow: Any) -> list[Job]:
@@ -92,26 +106,32 @@ def _jobs(workflow: Any) -> list[Job]:
     return [
         _job(job, dag.needrun(job), dag.reason(job), workflow.persistence)
         for level in dag.toposorted()
-        for job in sorted(level, key=str)
+        for job in sorted(level, key=lambda job: list(map(str, job.output)))
         if job.params.get("spec")  # not a target
     ]
 
 
 def _job(job: Any, is_due: bool, reason: Any, records: Any) -> Job:
-    before = records.params_changed(job).only_old if is_due else ()
+    read, reads = _read(job, records) if is_due else set(), set(map(str, job.input))
     return Job(
         rule=job.rule.name,
         inputs=[os.path.relpath(file) for file in job.input],
         outputs=[os.path.relpath(file) for file in job.output],
         logs=[os.path.relpath(file) for file in job.log],
         spec=json.loads(job.params.spec),
-        before=_spec(before),
+        before=_spec(records.params_changed(job).only_old if is_due else ()),
         is_due=is_due,
         is_known=bool(records.has_metadata(job)),
+        added=sorted(reads - read) if read else [],
+        dropped=sorted(read - reads),
         updated=sorted(map(str, reason.updated_input - reason.updated_input_run)),
-        moved=bool(reason.input_changed),
-        command=bool(reason.code_changed),
+        command=is_due and any(records.code_changed(job)),
     )
+
+
+def _read(job: Any, records: Any) -> set[str]:
+    """The inputs that a job's outputs were made from, where that is recorded."""
+    return {str(file) for output in job.output for file in records.input(output) or ()}
 
 
 def _spec(recorded: Iterable[str]) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ results/WORLD and logs/WORLD, are left alone, as are saved states of trainings t
 
 import argparse
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from penumbra.commands.shared import world
@@ -15,6 +15,8 @@ from penumbra.errors import PenumbraError
 HELP = "artifacts that no table or figure of a world needs; --remove removes them"
 # What stages write: artifacts, records of runs, a table's and a figure's formats.
 SUFFIXES = (".parquet", ".safetensors", ".json", ".csv", ".md", ".tex", ".html", ".png", ".svg")
+RECORD = ".run.json"
+UNITS = ("kB", "MB", "GB")
 TARGETS = ("all_tables", "all_figures")
 
 
@@ -31,43 +33,65 @@ def run(arguments: argparse.Namespace) -> int:
         PenumbraError: a call of Snakemake works in the folder.
     """
     from penumbra.calls.jobs import plan  # slow to import
-    from penumbra.calls.records import living
 
     choice = world.choose(arguments.world, arguments.config)
     home = choice.folder or Path()
-    if arguments.remove and (calls := living(home)):
+    if arguments.remove:
+        _refuse_company(home)
+    planned = plan(TARGETS, choice.files, choice.given, choice.folder)
+    needed = {file for job in planned.jobs for file in (*job.outputs, *job.logs)}
+    tops = results, logs = [home / top / planned.world for top in ("results", "logs")]
+    artifacts, old = unneeded(results, needed, home), _old_logs(logs, needed, home)
+    if not artifacts and not old:
+        print(f"World {planned.world}: its tables and figures need everything that is there")
+        return 0
+    for line in _listed(artifacts):
+        print(line)
+    if old:
+        print(f"{_size(old)}  logs in {logs}")
+    done = ", removed" if arguments.remove else "; --remove removes them"
+    print(f"{_size([*artifacts, *old])}  in {len(artifacts) + len(old)} files{done}")
+    if arguments.remove:
+        _remove([*artifacts, *old], tops)
+    return 0
+
+
+def _refuse_company(home: Path) -> None:
+    from penumbra.calls.records import living
+
+    if calls := living(home):
         raise PenumbraError(
             f"{calls[0]} works in this folder, and may be about to write what is listed; wait for "
             "its end, then call this again"
         )
-    planned = plan(TARGETS, choice.files, choice.given, choice.folder)
-    needed = {file for job in planned.jobs for file in (*job.outputs, *job.logs)}
-    results, logs = (home / top / planned.world for top in ("results", "logs"))
-    files = unneeded(results, needed, home, _stages())
-    old = [file for file in _files(logs) if _seen_from(home, file) not in needed]
-    told = files + [file for file in old if file.suffix == ".log"]
-    for file in told:
-        print(f"{_size(file.stat().st_size):>9}  {file}")
-    total = _size(sum(file.stat().st_size for file in told))
-    if not told:
-        print(f"World {planned.world}: its tables and figures need everything that is there")
-    elif not arguments.remove:
-        print(f"{total:>9}  in {len(told)} files; --remove removes them")
-    else:
-        _remove(told, (results, logs))
-        print(f"{total:>9}  in {len(told)} files, removed")
-    return 0
 
 
-def unneeded(results: Path, needed: set[str], home: Path, stages: set[str]) -> list[Path]:
-    """Files that stages wrote below `results` and that are not needed; records go with theirs."""
-    found = []
+def _listed(artifacts: list[Path]) -> Iterator[str]:
+    """A line for each artifact, the record of its run counted with it."""
+    owners: dict[str, list[Path]] = {}
+    for file in artifacts:
+        owners.setdefault(str(file).removesuffix(RECORD), []).append(file)
+    for owner, files in owners.items():
+        yield f"{_size(files)}  {owner}"
+
+
+def unneeded(results: Path, needed: set[str], home: Path) -> list[Path]:
+    """Files that stages wrote below `results` and that are not needed; records go with theirs.
+
+    `needed` are paths seen from `home`.
+    """
+    found, stages = [], _stages()
     for file in _files(results):
         is_ours = file.relative_to(results).parts[0] in stages and file.suffix in SUFFIXES
-        owner = _seen_from(home, file).removesuffix(".run.json")
+        owner = _seen_from(home, file).removesuffix(RECORD)
         if is_ours and owner not in needed:
             found.append(file)
     return found
+
+
+def _old_logs(logs: Path, needed: set[str], home: Path) -> list[Path]:
+    files = (file for file in _files(logs) if file.suffix == ".log")
+    return [file for file in files if _seen_from(home, file) not in needed]
 
 
 def _stages() -> set[str]:
@@ -100,10 +124,8 @@ def _remove(files: Iterable[Path], tops: Iterable[Path]) -> None:
                 os.rmdir(folder)
 
 
-def _size(count: float) -> str:
-    """Bytes for a person."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
+def _size(files: Iterable[Path]) -> str:
+    """How large files are, for a person, and as wide as a column."""
+    size = sum(file.stat().st_size for file in files) / 1000
+    unit = next((unit for unit in UNITS[:-1] if size < 1000 ** (UNITS.index(unit) + 1)), UNITS[-1])
+    return f"{size / 1000 ** UNITS.index(unit):>8.1f} {unit}"

@@ -51,7 +51,8 @@ def explain(target: str, choice: Choice, everything: bool = False) -> Iterator[s
     if missing:
         yield f"not computed yet: {_counts(missing)}"
     if follow := [job for job, why in reasons if not why and is_there(job, choice)]:
-        yield f"and {len(follow)} jobs that read those: {_counts(follow)}"
+        jobs = "1 job that reads" if len(follow) == 1 else f"{len(follow)} jobs that read"
+        yield f"and {jobs} those: {_counts(follow)}"
     unknown = [job for job in planned.jobs if not job.is_known and is_there(job, choice)]
     if unknown:
         yield (
@@ -72,6 +73,8 @@ def own_reasons(job, choice: Choice) -> list[str]:
         return []
     told = [f"{file} is missing" for file in job.outputs if file not in there]
     told += [f"input {file} is another" for file in job.updated]
+    told += [f"input {file} is new" for file in job.added]
+    told += [f"input {file} is no longer read" for file in job.dropped]
     told += ["its rule's shell command"] if job.command else []
     return told + _since(job, there, choice)
 
@@ -84,13 +87,7 @@ def _since(job, there: list[str], choice: Choice) -> list[str]:
     carrier = next((file for file in there if file.endswith(SUFFIXES)), None)
     if carrier is None:  # a figure
         return changes.of_specs(job.before, job.spec) if job.before else []
-    provenance = provenance_of(choice.place(carrier))
-    told = changes.of_artifact(provenance, job.spec)
-    read, reads = set(provenance["inputs"]), set(job.inputs)
-    if job.moved and read != reads:
-        told += [f"input {file} is new" for file in sorted(reads - read)]
-        told += [f"input {file} is no longer read" for file in sorted(read - reads)]
-    return told
+    return changes.of_artifact(provenance_of(choice.place(carrier)), job.spec)
 
 
 def _counts(jobs) -> str:

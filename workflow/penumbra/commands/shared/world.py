@@ -88,10 +88,14 @@ def split(words: Sequence[str], given: Iterable[str] = ()) -> tuple[Choice, list
             f"{folders[0] / FILE}"
         )
     if folders:
-        return Choice([(folders[0] / FILE).absolute()], folders[0], list(given)), rest
+        return Choice([_absolute(folders[0] / FILE)], folders[0], list(given)), rest
     known = shipped()
-    files = [known.get(str(path), path).absolute() for path in named if str(path) != EMBEDDED]
+    files = [_absolute(known.get(str(path), path)) for path in named if str(path) != EMBEDDED]
     return Choice(files, None, list(given)), rest
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))
 
 
 def _names_world(word: str) -> bool:
