@@ -24,7 +24,13 @@ WHERE = ("-c", "--cores", "-j", "--jobs", "--profile", "-e", "--executor")
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     parser.usage = "penumbra run [WORLD …] [TARGET …] [options] [-- SNAKEMAKE'S OPTIONS]"
-    parser.add_argument("words", nargs="*", metavar="WORLD or TARGET")
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="WORLD or TARGET",
+        help="first the world, the embedded one if none is named; then what to make of it, all "
+        "its tables if nothing is named",
+    )
     world.add_config(parser)
     parser.add_argument("--cores", metavar="N", help="cores that jobs may take together; else all")
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would run")
