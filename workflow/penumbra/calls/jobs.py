@@ -80,10 +80,10 @@ def plan(
                 force_incomplete=True,
                 max_checksum_file_size=sys.maxsize,
             )
-            found = workflow.dag(settings).workflow_api._workflow
-            found._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
-            found._build_dag()
-            return Plan(found.globals["WORLD"].name, _jobs(found))
+            planned = workflow.dag(settings).workflow_api._workflow
+            planned._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
+            planned._build_dag()
+            return Plan(planned.globals["WORLD"].name, _jobs(planned))
         except MissingRuleException as error:
             raise PenumbraError(
                 f"{', '.join(targets)}: the world has no such table, figure or file of results; "

@@ -80,13 +80,14 @@ def unneeded(results: Path, needed: set[str], home: Path) -> list[Path]:
 
     `needed` are paths seen from `home`.
     """
-    found, stages = [], _stages()
-    for file in _files(results):
-        is_ours = file.relative_to(results).parts[0] in stages and file.suffix in SUFFIXES
-        owner = _seen_from(home, file).removesuffix(RECORD)
-        if is_ours and owner not in needed:
-            found.append(file)
-    return found
+    folders = _folders()
+    return [
+        file
+        for file in _files(results)
+        if file.relative_to(results).parts[0] in folders
+        and file.suffix in SUFFIXES
+        and _seen_from(home, file).removesuffix(RECORD) not in needed
+    ]
 
 
 def _old_logs(logs: Path, needed: set[str], home: Path) -> list[Path]:
@@ -94,7 +95,7 @@ def _old_logs(logs: Path, needed: set[str], home: Path) -> list[Path]:
     return [file for file in files if _seen_from(home, file) not in needed]
 
 
-def _stages() -> set[str]:
+def _folders() -> set[str]:
     """The folders of a world's results that rules write into."""
     from penumbra.planning.paths import TEMPLATES
 
@@ -103,11 +104,11 @@ def _stages() -> set[str]:
 
 def _files(folder: Path) -> list[Path]:
     """All files below a folder, but for hidden ones, and for what a link leads to."""
-    found = []
+    files = []
     for top, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(top, name) for name in sorted(names) if not name.startswith(".")]
-    return [file for file in found if file.is_file() and not file.is_symlink()]
+        files += [Path(top, name) for name in sorted(names) if not name.startswith(".")]
+    return [file for file in files if file.is_file() and not file.is_symlink()]
 
 
 def _seen_from(home: Path, file: Path) -> str:
