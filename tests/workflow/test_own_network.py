@@ -1,6 +1,7 @@
 """A classifier of one's own, from a file of Python and its weights to a table."""
 
 import os
+import re
 
 import pyarrow.parquet as pq
 import pytest
@@ -8,73 +9,26 @@ import torch
 
 from tests.conftest import Checkout
 
-NET = """
-from torch import nn
-
-from parts import block
-
-
-def build(classes, width=8):
-    layers = [block(3, width), block(width, 2 * width), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    return nn.Sequential(*layers, nn.Linear(2 * width, classes))
-"""
-PARTS = """
-from torch import nn
-
-
-def block(inputs, outputs):
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 2, 1), nn.BatchNorm2d(outputs), nn.ReLU())
-"""
-WORLD = """
-base: own
-world: mine
-image_sets:
-  train: {dataset: digits, split: train}
-  test: {dataset: digits, split: test, limit: 100}
-  faces: {dataset: skimage-faces, split: test, count: 24, label: Faces}
-benchmarks:
-  mine:
-    label: My digits
-    train: train
-    test: test
-    ood: {far: [faces]}
-    missing: error
-    normalisation: {mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}
-backbones:
-  net:
-    label: My net
-    network: "python:my_net:build"
-    options: {image_size: 16, blocks: ["0", "1"]}
-recipes:
-  given: {method: pretrained, pretrained: {weights: my.pth}}
-weights_root: .
-scorers: {fn: {block: "1"}}
-tables: [mine]
-"""
-TABLE = """
-title: Mine
-columns:
-  - {group: far, sets: each, metrics: [auroc]}
-rows:
-  - {label: MSP, scorer: msp}
-  - {label: ViM, scorer: vim}
-  - {label: FN, scorer: fn}
-  - {label: ODIN, scorer: odin}
-"""
 CALL = ("--configfile", "mine.yaml", "--cores", "2")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(root, tmp_path_factory):
+    """What docs/own-models.md says, literally, but for `block` in a file beside."""
+    page = (root / "docs/own-models.md").read_text()
+    net, world, table = re.findall(r"```(?:python|yaml)\n(.*?)```", page, re.DOTALL)
+    scope: dict = {}
+    exec(net, scope)
+    parts, build = net.split("def build")
     checkout = Checkout(tmp_path_factory.mktemp("own"))
     folder = checkout.folder
-    (folder / "my_net.py").write_text(NET)
-    (folder / "parts.py").write_text(PARTS)
-    (folder / "mine.yaml").write_text(WORLD)
+    (folder / "my_net.py").write_text(
+        f"from torch import nn\n\nfrom parts import block\n\n\ndef build{build}"
+    )
+    (folder / "parts.py").write_text(parts)
+    (folder / "mine.yaml").write_text(world)
     (folder / "tables").mkdir()
-    (folder / "tables/mine.yaml").write_text(TABLE)
-    scope: dict = {}
-    exec(PARTS + NET.replace("from parts import block", ""), scope)
+    (folder / "tables/mine.yaml").write_text(table)
     torch.manual_seed(0)
     torch.save({"state_dict": scope["build"](10).state_dict()}, folder / "my.pth")
     checkout.snakemake("mine", *CALL)
