@@ -19,6 +19,7 @@ from penumbra.store.artifacts import dumps
 
 ENTRY = ("module", "options", "fit")
 TEST = "test"  # the name of the ID test images beside those of the OOD sets
+WORDS = {"train": "training", "heldout": "held-out"}
 Given = Mapping[str, ArrayLike]
 
 
@@ -131,7 +132,7 @@ def _missing(
     if fit_read:
         role = needs.fit_role(entry)
         if role not in fitted_on:
-            return f"it is fitted on {role} images, and none are given"
+            return f"it is fitted on {WORDS[role]} images, and none are given"
         lacking.append(_lacks(fitted_on[role], fit_read))
     if "head" in (*read, *fit_read) and not last:
         lacking.append("the last layer's weight and bias (head)")
