@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import penumbra
 from penumbra.errors import PenumbraError
@@ -80,7 +81,7 @@ def test_a_ratio_to_nothing_is_no_number():
         ([], r"scores of OOD: there are none"),
         ([[1.0], [2.0]], r"scores of OOD: of shape \(2, 1\); give one number an image"),
         (3.0, r"scores of OOD: of shape \(\)"),
-        (["high", "low"], r"scores of OOD: of dtype <U4; scores are real numbers"),
+        (["high", "low"], r"scores of OOD: of dtype <U4; give real numbers"),
         ([1.0, None], r"scores of OOD: of dtype object"),
         ([[1.0], [1.0, 2.0]], r"scores of OOD: of dtype object"),
         ([1j], r"scores of OOD: of dtype complex128"),
@@ -94,6 +95,13 @@ def test_a_ratio_to_nothing_is_no_number():
 def test_bad_scores_are_refused(given, message):
     with pytest.raises(PenumbraError, match=message):
         penumbra.evaluate([1.0, 2.0], given)
+
+
+def test_tensors_are_taken_where_numpy_can():
+    plain = penumbra.evaluate(torch.tensor([1.0, 2.0]), torch.tensor([0.0]))
+    assert plain.iloc[0]["auroc"] == 1
+    with pytest.raises(PenumbraError, match=r"scores of OOD: numpy cannot take it .*detach"):
+        penumbra.evaluate([1.0], torch.tensor([0.0], requires_grad=True))
 
 
 @pytest.mark.parametrize("level", [0, 1, 95, -0.5])

@@ -1,7 +1,5 @@
 """Out-of-distribution detection: what a user of Python calls, each name imported when asked for."""
 
-import importlib
-
 _NAMES = {
     "Detector": "detector.detector",
     "evaluate": "public.evaluation",
@@ -14,9 +12,11 @@ __all__ = ["Detector", "__version__", "evaluate", "frame", "score_arrays", "scor
 
 def __getattr__(name: str) -> object:
     if name in _NAMES:
-        value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+        from importlib import import_module
+
+        value = getattr(import_module(f"{__name__}.{_NAMES[name]}"), name)
     elif name == "__version__":
-        from importlib.metadata import version  # slow to import
+        from importlib.metadata import version
 
         value = version(__name__)
     else:

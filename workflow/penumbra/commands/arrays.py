@@ -61,19 +61,19 @@ def run(arguments: argparse.Namespace) -> int:
     }
     ood = {name: read_images(file) for name, file in files.items()}
     head = None if arguments.head is None else read_head(arguments.head)
-    found = score_arrays(
+    scored = score_arrays(
         given["train"], given["test"], ood, arguments.scorers, head, heldout=given["heldout"]
     )
-    if not found.scores:
-        reasons = "\n".join(f"  {line}" for line in _told(found.left_out))
+    if not scored.scores:
+        reasons = "\n".join(f"  {line}" for line in _told(scored.left_out))
         raise PenumbraError(f"these arrays suffice for no scorer\n{reasons}")
-    metrics = _metrics(found)
+    metrics = _metrics(scored)
     sizes = {role: _size(arrays) for role, arrays in given.items() if arrays is not None}
-    print(_markdown(found, metrics, sizes), end="")
+    print(_markdown(scored, metrics, sizes), end="")
     if arguments.out:
         _write_csv(arguments.out, metrics)
     if arguments.scores:
-        _write_scores(arguments.scores, found)
+        _write_scores(arguments.scores, scored)
     return 0
 
 
@@ -99,7 +99,7 @@ def _size(arrays: dict[str, Any]) -> int:
     return len(next(iter(arrays.values())))
 
 
-def _metrics(found: "ArrayScores") -> dict[str, "pd.DataFrame"]:
+def _metrics(scored: "ArrayScores") -> dict[str, "pd.DataFrame"]:
     """By scorer, the one with the largest mean AUROC first."""
     from penumbra.public.arrays import TEST
     from penumbra.public.evaluation import evaluate
@@ -111,7 +111,7 @@ def _metrics(found: "ArrayScores") -> dict[str, "pd.DataFrame"]:
             confidence=CONFIDENCE,
             name=TEST,
         )
-        for name, scores in found.scores.items()
+        for name, scores in scored.scores.items()
     }
     ranked = sorted(frames, key=lambda name: -frames[name]["auroc"].iloc[-1])
     return {name: frames[name] for name in ranked}
@@ -126,22 +126,22 @@ def _told(left_out: dict[str, str]) -> list[str]:
 
 
 def _markdown(
-    found: "ArrayScores", metrics: dict[str, "pd.DataFrame"], sizes: dict[str, int]
+    scored: "ArrayScores", metrics: dict[str, "pd.DataFrame"], sizes: dict[str, int]
 ) -> str:
     from penumbra.evaluation.metrics import METRICS
     from penumbra.public.arrays import TEST
     from penumbra.reporting.tables.escapes import markdown
 
-    scored = next(iter(found.scores.values()))
-    ood = [f"{name} {len(values)}" for name, values in scored.items() if name != TEST]
+    first = next(iter(scored.scores.values()))
+    ood = [f"{name} {len(values)}" for name, values in first.items() if name != TEST]
     over = f"mean over {len(ood)} OOD image sets" if len(ood) > 1 else "one OOD image set"
     listed = ", ".join(f"{role} {count}" for role, count in sizes.items())
     notes = [
         f"ID: {listed} images; OOD: {', '.join(ood)}.",
         "Scores: larger is more ID; FPR95 with ID positive at the recall nearest to 95 %.",
         f"In brackets: the interval at {100 * CONFIDENCE:g} %, over test images.",
-        *_equal(found),
-        *(f"Left out: {line}." for line in _told(found.left_out)),
+        *_equal(scored),
+        *(f"Left out: {line}." for line in _told(scored.left_out)),
     ]
     lines = [f"**Scorers of arrays, {over}, in percent**", ""]
     lines += [*(f"{markdown(note)}  " for note in notes), ""]
@@ -153,9 +153,9 @@ def _markdown(
     return "\n".join(lines) + "\n"
 
 
-def _equal(found: "ArrayScores") -> Iterable[str]:
+def _equal(scored: "ArrayScores") -> Iterable[str]:
     """Scorers that tell no image of a set apart, which no metric shows."""
-    for name, scores in found.scores.items():
+    for name, scores in scored.scores.items():
         alike = [k for k, values in scores.items() if len(values) > 1 and len({*values}) == 1]
         if alike:
             yield f"{name} scores all images of {', '.join(alike)} alike."
@@ -177,7 +177,7 @@ def _write_csv(file: Path, metrics: dict[str, "pd.DataFrame"]) -> None:
     write_text(file, whole.to_csv(index=False))
 
 
-def _write_scores(file: Path, found: "ArrayScores") -> None:
+def _write_scores(file: Path, scored: "ArrayScores") -> None:
     """One row an image and scorer: scorer, image_set, index, score."""
     import numpy as np
     import pyarrow as pa
@@ -186,7 +186,7 @@ def _write_scores(file: Path, found: "ArrayScores") -> None:
     from penumbra.store.files import atomic
 
     tables = []
-    for scorer, sets in found.scores.items():
+    for scorer, sets in scored.scores.items():
         for name, scores in sets.items():
             count = len(scores)
             columns = {"scorer": [scorer] * count, "image_set": [name] * count}

@@ -63,20 +63,20 @@ def score_arrays(
     fitted_on, tested = _sets(train, heldout, test, ood)
     last = checked_head(head)
     agree([*fitted_on.values(), *tested], last)
-    found = ArrayScores({}, {})
+    result = ArrayScores({}, {})
     fits: dict[str, Arrays] = {}
     for name, entry in entries.items():
         reason = _missing(entry, fitted_on, tested, last)
         if not reason:
             try:
-                found.scores[name] = _applied(entry, fitted_on, tested, last, fits)
+                result.scores[name] = _applied(entry, fitted_on, tested, last, fits)
             except PenumbraError as error:
                 reason = str(error).removeprefix(f"{entry['module']}: ")
         if reason and scorers is not None:
             raise PenumbraError(f"scorer {name}: {reason}")
         if reason:
-            found.left_out[name] = reason
-    return found
+            result.left_out[name] = reason
+    return result
 
 
 def _sets(
@@ -180,4 +180,5 @@ def _fit(scorer: Any, entry: dict[str, Any], on: Images, last: Arrays) -> Arrays
         arrays = {name: array[chosen] for name, array in arrays.items()}
     fitted = scorer.fit(arrays | (last if "head" in wanted else {}), **needs.fit_options(entry))
     refuse_infinite(fitted.items())
-    return dict(fitted)
+    # As they come out of the workflow's files: products of other layouts round otherwise.
+    return {name: np.ascontiguousarray(array) for name, array in fitted.items()}

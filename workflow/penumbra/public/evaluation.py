@@ -13,6 +13,7 @@ from penumbra.errors import PenumbraError
 from penumbra.evaluation.detection import Row, detection
 from penumbra.evaluation.intervals import Sample, interval
 from penumbra.evaluation.metrics import METRICS, PERCENT, bound_names
+from penumbra.public.numbers import numbers
 
 MEAN = "mean"  # the row over all image sets
 ONE = "OOD"  # what a single array of OOD scores is called
@@ -83,12 +84,7 @@ def checked(given: Any, what: str) -> np.ndarray:
     Raises:
         PenumbraError: they are none, of another shape, no numbers, or not finite.
     """
-    try:
-        values = np.asarray(given)
-    except ValueError:  # lists of unequal lengths
-        values = np.asarray(given, object)
-    if values.dtype.kind not in "fiu":
-        raise PenumbraError(f"{what}: of dtype {values.dtype}; scores are real numbers")
+    values = numbers(given, what)
     if values.ndim != 1:
         raise PenumbraError(f"{what}: of shape {values.shape}; give one number an image, (n,)")
     if not len(values):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from penumbra.errors import PenumbraError, unknown
+from penumbra.public.numbers import WHOLE, numbers
 
 MATRICES = ("logits", "features")
 KEYS = (*MATRICES, "labels")
@@ -74,7 +75,7 @@ def head(given: Mapping[str, Any] | None) -> Arrays:
         raise PenumbraError("head: holds no weight; give weight (C, D) and bias (C,)")
     weight = _matrix(given["weight"], "weight of head")
     bias = given.get("bias", np.zeros(len(weight), np.float32))
-    bias = _finite(_numbers(bias, "bias of head", "fiu"), "bias of head")
+    bias = _finite(numbers(bias, "bias of head"), "bias of head")
     if bias.shape != (len(weight),):
         raise PenumbraError(
             f"head: bias {bias.shape} does not belong to weight {weight.shape}; they are (C,) and "
@@ -134,7 +135,7 @@ def _check_head(of: Images, last: Arrays) -> None:
 
 
 def _matrix(given: Any, what: str) -> np.ndarray:
-    array = _numbers(given, what, "fiu")
+    array = numbers(given, what)
     if array.ndim != 2 or not array.size:
         raise PenumbraError(f"{what}: of shape {array.shape}; give one row an image, two axes")
     return _finite(array, what)
@@ -155,18 +156,7 @@ def _finite(array: np.ndarray, what: str) -> np.ndarray:
 
 
 def _labels(given: Any, what: str) -> np.ndarray:
-    array = _numbers(given, what, "iu")
+    array = numbers(given, what, WHOLE)
     if array.ndim != 1:
         raise PenumbraError(f"{what}: of shape {array.shape}; give one class an image, (N,)")
     return array.astype(np.int64)
-
-
-def _numbers(given: Any, what: str, kinds: str) -> np.ndarray:
-    try:
-        array = np.asarray(given)
-    except ValueError:  # lists of unequal lengths
-        array = np.asarray(given, object)
-    if array.dtype.kind not in kinds:
-        wanted = "integers" if kinds == "iu" else "real numbers"
-        raise PenumbraError(f"{what}: of dtype {array.dtype}; give {wanted}")
-    return array

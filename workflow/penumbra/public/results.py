@@ -74,12 +74,12 @@ def _groups(config: Sequence[str | Path]) -> Mapping[tuple[str, str], str]:
     merged: dict[str, Any] = {}
     for file in [config] if isinstance(config, str | Path) else config:
         merged = merge(merged, load_yaml(Path(file)))
-    found: dict[tuple[str, str], str] = {}
+    by_set: dict[tuple[str, str], str] = {}
     for benchmark, entry in merged.get("benchmarks", {}).items():
         for group, names in entry.get("ood", {}).items():
             for name in names:
-                found.setdefault((benchmark, name), group)
-    return found
+                by_set.setdefault((benchmark, name), group)
+    return by_set
 
 
 def _of_scores(
