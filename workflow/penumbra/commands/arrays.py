@@ -104,15 +104,13 @@ def _metrics(scored: "ArrayScores") -> dict[str, "pd.DataFrame"]:
     from penumbra.public.arrays import TEST
     from penumbra.public.evaluation import evaluate
 
-    frames = {
-        name: evaluate(
-            scores[TEST],
-            {image_set: values for image_set, values in scores.items() if image_set != TEST},
-            confidence=CONFIDENCE,
-            name=TEST,
-        )
-        for name, scores in scored.scores.items()
-    }
+    frames = {}
+    for name, scores in scored.scores.items():
+        ood = {image_set: values for image_set, values in scores.items() if image_set != TEST}
+        try:
+            frames[name] = evaluate(scores[TEST], ood, confidence=CONFIDENCE, name=TEST)
+        except PenumbraError as error:
+            raise PenumbraError(f"scorer {name}: {error}") from error
     ranked = sorted(frames, key=lambda name: -frames[name]["auroc"].iloc[-1])
     return {name: frames[name] for name in ranked}
 
