@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from penumbra import cli, plugins
+from tests.planning.test_own_world import OWN
 
 
 @pytest.fixture
@@ -75,6 +76,13 @@ def test_list_of_a_world(said):
     assert "resnet18 resnet ResNet-18" in lines
     assert "uat-tau3 uat extends uat" in lines
     assert "digits test there scikit-learn's handwritten digits" in lines
+
+
+def test_list_of_a_world_of_ones_own(said, tmp_path):
+    (tmp_path / "penumbra.yaml").write_text(OWN)
+    told = said("list", str(tmp_path), "--tables", "--networks")
+    assert told.splitlines()[1].startswith("own_scores  ")
+    assert told.splitlines()[3:5] == ["Networks of the world mine", "net  resnet  Net"]
 
 
 def test_list_says_which_data_are_there(said, tmp_path):

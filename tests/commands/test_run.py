@@ -73,6 +73,13 @@ def test_a_profile_of_this_folder_goes_before_one_that_ships(mine):
     assert command("--profile", "slurm").endswith(" --profile slurm")
 
 
+def test_a_folder_that_is_a_world_goes_before_one_that_ships(mine):
+    (mine / "cifar").mkdir()
+    assert "config/cifar.yaml" in command("cifar")  # it may hold data
+    (mine / "cifar/penumbra.yaml").write_text("world: mine\n")
+    assert f"--directory cifar --configfile {mine}/cifar/penumbra.yaml" in command("cifar")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -96,7 +103,7 @@ def test_a_world_that_is_none(mine):
 
 def test_every_shipped_file_of_config_is_a_world_or_is_read_by_all(root):
     names = {file.stem for file in (root / "config").glob("*.yaml")}
-    assert names - set(world.shipped()) >= {"datasets"}
+    assert names - set(world.shipped()) == {"config", "datasets", "own"}
     assert set(world.shipped()) >= {"embedded", "embedded-full", "cifar", "cifar-cpu", "imagenet"}
     assert next(iter(world.shipped())) == "embedded"
     assert "config" not in world.shipped()

@@ -20,18 +20,18 @@ recipes:
 ASK = "import penumbra.home as home; print(home.__file__, home.IS_INSTALLED, home.HOME, sep='\\n')"
 
 
-def call(*command, cwd, **environment):
+def call(*command, cwd, status=0):
     """A process that knows nothing of this checkout."""
     kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
     done = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
-        env={**kept, **environment},
+        env=kept,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    assert done.returncode == status, (done.stdout + done.stderr)[-6000:]
     return done.stdout + done.stderr
 
 
@@ -117,3 +117,11 @@ def test_the_slurm_profile_is_found(installed, tmp_path):
     said = call(installed / "penumbra", "run", *words, cwd=tmp_path)
     assert "shipped/slurm" in said
     assert "rule tables:" in said
+
+
+def test_environments_of_snakemake_are_refused(installed, tmp_path):
+    (tmp_path / "one.yaml").write_text(ONE)
+    words = ("one.yaml", "uat_table13", "--cores", "1", "--", "--sdm", "conda")
+    said = call(installed / "penumbra", "run", *words, cwd=tmp_path, status=1)
+    assert "the installed package runs its jobs in the environment that it is installed in" in said
+    assert not (tmp_path / "results").exists()

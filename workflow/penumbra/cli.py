@@ -8,7 +8,9 @@ from penumbra.errors import PenumbraError
 from penumbra.plugins import load
 
 # In the order of a first acquaintance.
-COMMANDS = ("run", "list", "show", "explain", "verify", "clean", "schema", "completion")
+COMMANDS = (
+    *("run", "list", "arrays", "show", "explain", "verify", "clean", "schema", "completion"),
+)
 EXAMPLES = """
 examples:
   penumbra run uat_table01 --cores 2         one table of the embedded world, into results/

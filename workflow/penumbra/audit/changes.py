@@ -49,11 +49,11 @@ def differences(old: Any, new: Any, key: str = "") -> Iterator[tuple[str, Any, A
         for name in dict.fromkeys([*old, *new]):
             inner = f"{key}.{name}" if key else str(name)
             yield from differences(old.get(name, NONE), new.get(name, NONE), inner)
-    elif dumps_or_none(old) != dumps_or_none(new):
+    elif _json(old) != _json(new):
         yield key, old, new
 
 
-def dumps_or_none(value: Any) -> str | None:
+def _json(value: Any) -> str | None:
     """A value's JSON, which keeps 1, 1.0 and true apart; None where there is no value."""
     return None if value is NONE else dumps(value)
 

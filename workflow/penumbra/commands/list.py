@@ -60,13 +60,14 @@ def opened(choice: worlds.Choice):
     """
     from snakemake.cli import parse_config
 
+    from penumbra.planning import base
     from penumbra.planning.checks import check
     from penumbra.planning.config import Files, merge
     from penumbra.planning.world import World
 
-    files = [worlds.CONFIG / "config.yaml", *choice.files]
-    config = merge(Files(files).laid(), parse_config(choice.given))
-    made = World(config, worlds.CONFIG, files)
+    config = merge(Files(choice.files).laid(), parse_config(choice.given))
+    below, laid = base.base(worlds.CONFIG, config)
+    made = World(merge(laid, config), worlds.CONFIG, [*below, *choice.files])
     check(made)
     return made
 
@@ -86,13 +87,14 @@ def _scorers(world) -> Iterator[tuple[str, ...]]:
     for name, entry in world.config["scorers"].items():
         wanted = needs.needs(entry)
         source = needs.source(wanted)
-        block = f"block {entry.get('block', '(not named)')}" if source == "statistics" else source
+        block = f"block {entry.get('block', 'not named')}" if source == "statistics" else source
         fitted = f", fitted on {needs.fit_role(entry)}" if needs.fit_needs(entry) else ""
         yield name, entry["module"], f"{block}: {', '.join(wanted)}{fitted}"
 
 
 def _networks(world) -> Iterator[tuple[str, ...]]:
-    for name, entry in world.config["backbones"].items():
+    for name in world.config["backbones"]:
+        entry = world.backbone(name)
         yield name, entry["network"], entry.get("label", "")
 
 

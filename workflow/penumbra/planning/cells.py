@@ -7,12 +7,15 @@ from typing import Any
 from penumbra.errors import PenumbraError, unknown
 from penumbra.evaluation.metrics import METRICS
 from penumbra.planning import scorers
+from penumbra.planning.config import resolve_recipe
 from penumbra.planning.detectors import detector, shard_files
+from penumbra.planning.options_of_models import UNTRAINED
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import CLEAN, path, run_record
 from penumbra.planning.reported import printed_cell
-from penumbra.planning.world import World
+from penumbra.planning.world import MAIN, World
 
+OF_ALL = ("benchmark", "backbone", "recipe")  # what a table may say for all its rows
 UNFILTERED = "it has no filter"
 
 
@@ -55,7 +58,7 @@ def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
     cells = []
     for i, row in enumerate(table["rows"]):
         for j, (label, column, sets) in enumerate(_columns(table, world)):
-            cell = {**{k: table[k] for k in ("benchmark", "backbone") if k in table}, **row}
+            cell = {**{k: table[k] for k in OF_ALL if k in table}, **row}
             cell |= column.get("with", {})
             cell |= {key: column[key] for key in ("if_defined",) if key in column}
             benchmark = world.benchmark_of(cell)
@@ -74,7 +77,7 @@ def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
                         printed_cell(world, table, row, column, benchmark, sets),
                         cell.get("outliers"),
                         benchmark,
-                        cell.get("benchmark", "main"),
+                        cell.get("benchmark", MAIN),
                         world.model(cell) if files and "recipe" in cell else None,
                         *_scored(cell, metric, files, world),
                     )
@@ -128,6 +131,8 @@ def _files(
     names = world.model(cell)
     if kind == "selections" and not (detector(world, names["recipe"]) or {}).get("filter"):
         return (), UNFILTERED
+    if kind in ("history", "training-run") and is_given(world, names):
+        return (), "it was not trained here"
     if kind in ("history", "training-run", "selections"):
         names |= {"benchmark": world.trained_on(names["benchmark"])}
     if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
@@ -137,6 +142,12 @@ def _files(
         (scorers.check_latency if kind == "latency" else scorers.check)(world, names)
     seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
     return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
+
+
+def is_given(world: World, names: Mapping[str, Any]) -> bool:
+    """Whether a model is taken up, not trained."""
+    recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
+    return recipe["method"] in UNTRAINED
 
 
 def undefined(row: Mapping[str, Any], world: World) -> str | None:

@@ -38,10 +38,10 @@ def _is_world(file: Path) -> bool:
     return bool(re.search(r"^world:", file.read_text(encoding="utf-8"), re.MULTILINE))
 
 
-def add(parser: argparse.ArgumentParser, what: str = "world") -> None:
+def add(parser: argparse.ArgumentParser) -> None:
     """The arguments by which a world is named."""
     parser.add_argument(
-        what,
+        "world",
         nargs="*",
         metavar="WORLD",
         help=f"a folder with a {FILE}, files of config, or names of worlds that ship (penumbra "
@@ -76,12 +76,14 @@ def choose(words: Sequence[str], given: Iterable[str] = ()) -> Choice:
 def split(words: Sequence[str], given: Iterable[str] = ()) -> tuple[Choice, list[str]]:
     """The world that the first words name, and the words behind those.
 
+    A folder that is a world goes before one that ships and is called alike.
+
     Raises:
         PenumbraError: a folder or file among the words is no world.
     """
     count = next((i for i, word in enumerate(words) if not _names_world(word)), len(words))
     named, rest = list(map(Path, words[:count])), list(words[count:])
-    folders = [path for path in named if path.is_dir()]
+    folders = [path for path in named if (path / FILE).is_file()]
     if folders and len(named) > 1:
         raise PenumbraError(
             f"{folders[0]}: a folder is a whole world; name no other beside it, or its file "
@@ -100,14 +102,10 @@ def _absolute(path: Path) -> Path:
 
 def _names_world(word: str) -> bool:
     path = Path(word)
-    if word in shipped() and not os.path.isdir(word):
-        return True
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise PenumbraError(f"{word}: there is no such file of config")
+    if word in shipped() or (path / FILE).is_file():
         return True
     if path.is_dir():
-        if not (path / FILE).is_file():
-            raise PenumbraError(f"{word}: the folder holds no {FILE}, so it is no world")
-        return True
-    return False
+        raise PenumbraError(f"{word}: the folder holds no {FILE}, so it is no world")
+    if path.suffix in (".yaml", ".yml") and not path.is_file():
+        raise PenumbraError(f"{word}: there is no such file of config")
+    return path.suffix in (".yaml", ".yml")

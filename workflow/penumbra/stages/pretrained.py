@@ -1,0 +1,39 @@
+"""Given model: weights that were trained elsewhere -> checkpoint."""
+
+from pathlib import Path
+
+from penumbra.errors import PenumbraError
+from penumbra.images.image_set import classes_of
+from penumbra.networks.loading.metadata import check_normalisation, preprocessing
+from penumbra.stages.shared.job import Job, main
+from penumbra.store.artifacts import write_checkpoint
+from penumbra.training.determinism import determinism
+from penumbra.training.methods.pretrained import tensors
+
+
+def run(job: Job) -> None:
+    """Take the weights up by name; no image is looked at."""
+    config = job.config
+    determinism(config["threads"])
+    classes, file = classes_of(job.input("train")), job.input("weights")
+    if not classes:
+        raise PenumbraError(
+            f"{job.input('train')}: its images have no classes; put each in a folder"
+        )
+    known = preprocessing(config["network"], file)
+    check_normalisation(known, config["normalisation"], job.wildcards["benchmark"])
+    made = tensors(config["backbone"], file, classes, _order(job))
+    write_checkpoint(job.outputs["model"], made, job.provenance())
+    job.record(job.outputs["model"])
+
+
+def _order(job: Job) -> list[str] | None:
+    """The classes in the order of the network's logits, where a file names it."""
+    if "classes" not in job.inputs:
+        return None
+    lines = Path(job.input("classes")).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+if __name__ == "__main__":
+    main(run)
