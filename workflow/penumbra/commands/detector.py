@@ -1,0 +1,149 @@
+"""A model and a scorer in one file, to score images of your own: write, show, turn into ONNX."""
+
+import argparse
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from penumbra.commands.snakemake_call import call, config_files
+from penumbra.errors import PenumbraError
+
+HELP = "a model and a scorer in one file: write it, show it, turn it into ONNX"
+MODEL = "model.safetensors"
+PLACE = re.compile(r"([^/]+)/models/([^/]+)/([^/]+)/([^/]+)/seed(\d+)")
+
+
+class Model(NamedTuple):
+    """Where a model lies: the folder that holds `results`, and its names."""
+
+    folder: Path
+    world: str
+    benchmark: str
+    backbone: str
+    recipe: str
+    seed: str
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    does = parser.add_subparsers(required=True, dest="does", metavar="WHAT")
+    export = does.add_parser("export", help="write a detector; Snakemake makes what it needs")
+    export.add_argument("model", type=Path, help="model.safetensors below results/, or its folder")
+    export.add_argument("file", type=Path, help="where the detector is written; .safetensors")
+    export.add_argument("--scorer", required=True, help="a scorer of the config")
+    export.add_argument(
+        "--tpr", type=float, default=0.95, help="share of held-out ID images to accept (0.95)"
+    )
+    export.add_argument(
+        "--input",
+        default="clean",
+        metavar="clean|map|map-RECIPE",
+        help="images as they are, or with the universal map of the model or of a recipe (clean)",
+    )
+    export.add_argument(
+        "--world",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="config files of the model's world, or a folder with penumbra.yaml (embedded world)",
+    )
+    export.add_argument(
+        "--config", nargs="+", default=[], metavar="KEY=VALUE", help="as snakemake --config"
+    )
+    export.add_argument("--cores", default="all", help="cores that Snakemake uses (all)")
+    export.set_defaults(do=_export)
+    show = does.add_parser("show", help="what a detector is")
+    show.add_argument("file", type=Path)
+    show.set_defaults(do=_show)
+    onnx = does.add_parser("onnx", help="write network and scorer as one ONNX graph, and check it")
+    onnx.add_argument("file", type=Path)
+    onnx.add_argument("out", type=Path, metavar="OUT.onnx")
+    onnx.set_defaults(do=_onnx)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it."""
+    arguments.do(arguments)
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from penumbra.detector.file import check_name, exported
+    from penumbra.detector.threshold import check_tpr
+
+    model = model_at(arguments.model)
+    check_tpr(arguments.tpr)
+    check_name(arguments.file)
+    _check_world(model, arguments)
+    given = {"map": f"map-{model.recipe}"}.get(arguments.input, arguments.input)
+    names = [model.benchmark, model.backbone, model.recipe, f"seed{model.seed}", given]
+    target = Path("results", model.world, "detectors", *names, f"{arguments.scorer}.safetensors")
+    call([str(target)], model.folder, arguments.world, arguments.config, arguments.cores)
+    source = model.folder / target
+    exported(source, arguments.file, arguments.tpr, _commit(source))
+    _show(arguments)
+
+
+def model_at(path: Path) -> Model:
+    """The model in a file or folder below `results`.
+
+    Raises:
+        PenumbraError: it is none.
+    """
+    file = path if path.suffix == ".safetensors" else path / MODEL
+    *_, outer, inner = ("", *str(file.absolute().parent).rpartition("/results/")[::2])
+    place = PLACE.fullmatch(inner)
+    if place is None or file.name != MODEL:
+        raise PenumbraError(
+            f"{path}: is no place of a model; name one as results/embedded/models/<benchmark>/"
+            "<backbone>/<recipe>/seed<seed>"
+        )
+    if not file.is_file():
+        raise PenumbraError(
+            f"{file}: there is no such model; `snakemake {file.relative_to(outer)} --cores all` "
+            "trains it, with the --configfile of its world"
+        )
+    return Model(Path(outer), *place.groups())
+
+
+def _check_world(model: Model, arguments: argparse.Namespace) -> None:
+    """Refuse config files of another world, and scorers that theirs has not."""
+    from penumbra.commands.snakemake_call import SNAKEFILE
+    from penumbra.errors import unknown
+    from penumbra.planning.config import merge
+    from penumbra.planning.yaml_files import load_yaml
+
+    config: dict = {}
+    for file in (SNAKEFILE.parent / "config/config.yaml", *config_files(arguments.world)):
+        config = merge(config, load_yaml(file))
+    if config["world"] != model.world:
+        raise PenumbraError(
+            f"{arguments.model}: is of the world {model.world}, and the config is that of the "
+            f"world {config['world']}; name the config files of {model.world} with --world"
+        )
+    if arguments.scorer not in config["scorers"]:
+        raise unknown("scorer", arguments.scorer, config["scorers"], f"world {model.world}")
+
+
+def _commit(source: Path) -> str:
+    """The commit of the code that made an artifact, where its run record knows it."""
+    import json
+
+    run = source.with_name(source.name + ".run.json")
+    return json.loads(run.read_text("utf-8")).get("commit", "") if run.is_file() else ""
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    from penumbra.detector.detector import Detector
+    from penumbra.detector.words import told
+
+    print(told(arguments.file, Detector.load(arguments.file, device="cpu")))
+
+
+def _onnx(arguments: argparse.Namespace) -> None:
+    from penumbra.detector.detector import Detector
+    from penumbra.detector.onnx import write
+
+    detector = Detector.load(arguments.file, device="cpu")
+    print(write(detector, arguments.out))
