@@ -91,8 +91,8 @@ def model_at(path: Path) -> Model:
     Raises:
         PenumbraError: it is none.
     """
-    file = path if path.suffix == ".safetensors" else path / MODEL
-    *_, outer, inner = ("", *str(file.absolute().parent).rpartition("/results/")[::2])
+    file = (path if path.suffix == ".safetensors" else path / MODEL).absolute()
+    outer, _, inner = str(file.parent).rpartition("/results/")
     place = PLACE.fullmatch(inner)
     if place is None or file.name != MODEL:
         raise PenumbraError(

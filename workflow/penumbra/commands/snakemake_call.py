@@ -10,6 +10,7 @@ from penumbra.errors import PenumbraError
 from penumbra.store.closure import PACKAGE
 
 SNAKEFILE = PACKAGE.parents[1] / "Snakefile"
+STDERR = 2
 OWN_CONFIG = "penumbra.yaml"  # of a folder that is a world of its own
 
 
@@ -48,7 +49,7 @@ def call(
         command += ["--configfile", *(file.resolve() for file in files)]
     if config:
         command += ["--config", *config]
-    done = subprocess.run([*map(os.fspath, command), "--", *targets], stdout=sys.stderr)
+    done = subprocess.run([*map(os.fspath, command), "--", *targets], stdout=STDERR, check=False)
     if done.returncode:
         raise PenumbraError(
             f"Snakemake ended with status {done.returncode}; what it said stands above"

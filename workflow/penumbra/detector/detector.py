@@ -148,7 +148,7 @@ class Detector:
     def p_id(self, scores: np.ndarray) -> np.ndarray:
         """P(ID) of scores (N,) where ID and OOD are equally likely; NaN without a calibration."""
         made = self.description.calibration
-        if made is None:
+        if made is None or not len(scores):
             return np.full(len(scores), np.nan)
         return p_id(scores, self._known[HELDOUT], self._known[OOD], made["parameters"])
 

@@ -41,7 +41,8 @@ def fitted_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 class Scoring:
     """Scores of uint8 images (N, 3, H, W) by one scorer under one network.
 
-    `scorer` is the `Description`'s; `tensors` are the detector's.
+    `scorer` is the `Description`'s; `tensors` are the detector's. `fixed` is what a scorer of arrays
+    reads beside those of images: the last layer where it wants it, and its fit.
     """
 
     def __init__(self, reader: Reader, scorer: Mapping[str, Any], tensors: Mapping[str, Tensor]):
@@ -51,7 +52,7 @@ class Scoring:
         self._fitted = fitted_of(tensors)
         stored = {k: v.numpy() for k, v in tensors.items() if k.startswith("model.fc.")}
         fixed = head_arrays(stored) if "head" in self.needs else {}
-        self._fixed = fixed | {name: tensor.numpy() for name, tensor in self._fitted.items()}
+        self.fixed = fixed | {name: tensor.numpy() for name, tensor in self._fitted.items()}
 
     @property
     def is_of_network(self) -> bool:
@@ -68,7 +69,7 @@ class Scoring:
             score = partial(self._score, probe_of(self.reader, self._fitted), **self.options)
             with autograd(self.needs):
                 return scored(score, self.reader.batches(pixels), what)
-        returned = self._score(self.arrays(pixels) | self._fixed, **self.options)
+        returned = self._score(self.arrays(pixels) | self.fixed, **self.options)
         return one_per_image(returned, len(pixels), what)
 
     def arrays(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
