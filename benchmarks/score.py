@@ -1,4 +1,4 @@
-"""`penumbra score` of 10,000 image files, against the bare loop that decodes them and runs the network.
+"""`penumbra score` of 10,000 image files, against the bare loop of decoding and the network.
 
 By hand, `python -m benchmarks.score FILE` takes the encoded images of a Parquet file; else windows
 of a photograph that scikit-image ships are written. Both sides have one thread to decode and one to

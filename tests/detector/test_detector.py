@@ -96,7 +96,11 @@ def test_a_detector_without_calibration():
 
 @pytest.mark.parametrize(
     ("module", "needs", "block"),
-    [("odin", ("gradients",), ""), ("fn", ("l2",), "block2.0"), ("react", ("features", "head"), "")],
+    [
+        ("odin", ("gradients",), ""),
+        ("fn", ("l2",), "block2.0"),
+        ("react", ("features", "head"), ""),
+    ],
 )
 def test_scorers_of_the_network_of_blocks_and_of_the_last_layer(module, needs, block):
     """What images are scored beside changes nothing."""
@@ -112,7 +116,10 @@ def test_scorers_of_the_network_of_blocks_and_of_the_last_layer(module, needs, b
 
 @pytest.mark.parametrize(
     ("device", "message"),
-    [("gpu", "device 'gpu': is none; name cpu"), ("cuda:99", "device cuda:99: .* GPUs are visible")],
+    [
+        ("gpu", "device 'gpu': is none; name cpu"),
+        ("cuda:99", "device cuda:99: .* GPUs are visible"),
+    ],
 )
 def test_a_device_that_is_not_there(file, device, message):
     with pytest.raises(PenumbraError, match=message):

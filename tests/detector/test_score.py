@@ -1,4 +1,4 @@
-"""`penumbra score`: rows of many images, sound and broken, from files, folders, Parquet and lists."""
+"""`penumbra score`: images sound and broken, from files, folders, Parquet files and lists."""
 
 import csv
 import io
@@ -142,6 +142,28 @@ def test_parquet_that_cannot_be_used(file, tmp_path, capsys):
     assert "Parquet" in rows[0]["error"]
     assert "no column holds encoded images" in rows[2]["error"]
     assert rows[4]["error"] == "the image set's shape is (3, 20, 20); (3, 16, 16) needed"
+
+
+def test_a_damaged_row_group_ends_nothing(file, tmp_path, capsys):
+    """Of an image set and of a file of encoded images, whose other row groups are sound."""
+    stored = tmp_path / "stored.parquet"
+    sets = [ImageSet(noise(5, i), np.full(5, -1), ["x"] * 5, []) for i in range(2)]
+    write_parquet(stored, map(to_table, sets), {})
+    given = tmp_path / "given.parquet"
+    images = []
+    for pixels in noise(10):
+        stream = io.BytesIO()
+        Image.fromarray(pixels.transpose(1, 2, 0)).save(stream, "PNG")
+        images.append(stream.getvalue())
+    pq.write_table(pa.table({"image": images}), given, row_group_size=5)
+    for path in (stored, given):
+        with path.open("r+b") as stream:
+            stream.seek(4)
+            stream.write(bytes(range(60)))
+    rows, _ = score(capsys, file, stored, given)
+    errors = [bool(row["error"]) for row in rows]
+    assert errors == [True] + [False] * 5 + [True] * 5 + [False] * 5
+    assert rows[0]["error"].startswith("row group 0 of 5 images: ")
 
 
 def test_a_list_of_names(file, folder, capsys):

@@ -30,7 +30,7 @@ def test_equal_scores_are_all_accepted():
 
 @pytest.mark.parametrize("tpr", [0, 1, -0.5, 95, float("nan")])
 def test_a_share_that_is_none(tpr):
-    with pytest.raises(PenumbraError, match="lies between 0 and 1, as in 0.95"):
+    with pytest.raises(PenumbraError, match=r"lies between 0 and 1, as in 0\.95"):
         threshold(np.zeros(3), tpr)
 
 

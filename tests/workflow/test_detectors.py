@@ -139,7 +139,12 @@ def test_export_and_show(export, exported, capsys):
     [
         ("results/tiny/tables", (), "tiny", "is no place of a model; name one as results/"),
         ("README.md", (), "tiny", "is no place of a model"),
-        (f"{MODELS}/standard/seed7", (), "tiny", "there is no such model; `snakemake results/tiny/"),
+        (
+            f"{MODELS}/standard/seed7",
+            (),
+            "tiny",
+            "there is no such model; `snakemake results/tiny/",
+        ),
         (f"{MODELS}/standard/seed0", ("--tpr", "1"), "tiny", "TPR 1: the share"),
         (f"{MODELS}/standard/seed0", ("--scorer", "enrgy"), "tiny", "unknown scorer 'enrgy'; did"),
         (f"{MODELS}/standard/seed0", (), "", "is of the world tiny, and the config is that of the"),

@@ -1,6 +1,5 @@
 """A call of Snakemake on this project's workflow, as commands make it."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -43,13 +42,13 @@ def call(
     """
     if not SNAKEFILE.is_file():
         raise PenumbraError(f"{SNAKEFILE}: the workflow is not there; call this from a checkout")
-    command = [sys.executable, "-m", "snakemake", "--snakefile", SNAKEFILE, "--directory", folder]
-    command += ["--cores", cores]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
+    command += ["--directory", str(folder), "--cores", cores]
     if files := config_files(world):
-        command += ["--configfile", *(file.resolve() for file in files)]
+        command += ["--configfile", *(str(file.resolve()) for file in files)]
     if config:
         command += ["--config", *config]
-    done = subprocess.run([*map(os.fspath, command), "--", *targets], stdout=STDERR, check=False)
+    done = subprocess.run([*command, "--", *targets], stdout=STDERR, check=False)
     if done.returncode:
         raise PenumbraError(
             f"Snakemake ended with status {done.returncode}; what it said stands above"

@@ -1,7 +1,7 @@
 """A detector in use: is an image like those that its network was trained on?"""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,14 +170,15 @@ class Detector:
             raise PenumbraError("a detector takes a list of images or paths; put the one into one")
         listed = list(images)
         is_image = [isinstance(image, Image.Image) for image in listed]
+        made: Callable[[Any, str, int], np.ndarray]
         if all(is_image):
-            names, read = None, of_image
+            names, made = None, of_image
         elif not any(is_image) and all(isinstance(image, str | Path) for image in listed):
-            names, read = [str(image) for image in listed], of_file
+            names, made = [str(image) for image in listed], of_file
         else:
             kinds = ", ".join(sorted({type(image).__name__ for image in listed}))
             raise PenumbraError(
                 f"a detector takes a uint8 array, images of Pillow, or paths; these are {kinds}"
             )
         groups = groups_of(listed, self.batch_size)
-        return names, (np.stack([read(image, way, size) for image in group]) for group in groups)
+        return names, (np.stack([made(image, way, size) for image in group]) for group in groups)

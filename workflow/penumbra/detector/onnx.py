@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from penumbra.detector.detector import Detector
 from penumbra.detector.onnx_scores import SCORES
 from penumbra.errors import PenumbraError
-from penumbra.evaluation.scoring import head_arrays
 from penumbra.images.prepared import prepared
 from penumbra.networks.inference import Reader, statistics
 from penumbra.store.files import atomic

@@ -127,7 +127,7 @@ def otod(arrays: Arrays, temperature: float = 3.0) -> Tensor:
     """As `scores/otod.py`."""
     logits = arrays["logits"]
     views = (arrays["features"], logits, _softmax(logits, temperature))
-    return -sum(map(_transport, views)) / len(views)
+    return -torch.stack([_transport(view) for view in views]).mean(0)
 
 
 def _transport(rows: Tensor) -> Tensor:

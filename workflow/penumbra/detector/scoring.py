@@ -41,8 +41,8 @@ def fitted_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 class Scoring:
     """Scores of uint8 images (N, 3, H, W) by one scorer under one network.
 
-    `scorer` is the `Description`'s; `tensors` are the detector's. `fixed` is what a scorer of arrays
-    reads beside those of images: the last layer where it wants it, and its fit.
+    `scorer` is the `Description`'s; `tensors` are the detector's. `fixed` is what a scorer of
+    arrays reads beside those of images: the last layer where it wants it, and its fit.
     """
 
     def __init__(self, reader: Reader, scorer: Mapping[str, Any], tensors: Mapping[str, Tensor]):

@@ -1,7 +1,6 @@
 """What a user names to be scored, one image after the other: files, folders, Parquet, lists."""
 
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from penumbra.images.parquet import columns_of
 from penumbra.images.prepared import prepared
 
 PARQUET, LIST = ".parquet", "@"
+UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, MemoryError)  # of Parquet files
 
 
 class Source(NamedTuple):
@@ -89,15 +89,14 @@ def _of_parquet(file: Path) -> Iterator[Source]:
         with pq.ParquetFile(file) as opened:
             meta = opened.metadata
             groups = [meta.row_group(i).num_rows for i in range(meta.num_row_groups)]
-            stored = {"pixels", "origin"} <= set(opened.schema_arrow.names)
-            shape = json.loads(opened.schema_arrow.metadata[b"shape"]) if stored else None
-            if not stored:
+            is_image_set = b"shape" in (opened.schema_arrow.metadata or {})
+            if not is_image_set:
                 columns_of(opened, file, labelled=False)  # refuses what holds no images
-    except (pa.ArrowException, OSError, ValueError, KeyError, PenumbraError) as error:
+    except (*UNREADABLE, PenumbraError) as error:
         yield _broken(file, reason(error).removeprefix(f"{file}: "))
         return
+    make = _of_image_set if is_image_set else _of_row_group
     for number, rows in enumerate(groups):
-        make = _of_image_set if shape else _of_row_group
         yield from make(file, number, rows, sum(groups[:number]))
 
 
@@ -115,12 +114,18 @@ def _of_row_group(file: Path, number: int, rows: int, start: int) -> Iterator[So
 
 def _of_image_set(file: Path, number: int, rows: int, start: int) -> Iterator[Source]:
     """Images that the workflow has decoded and made square."""
-    images = row_group(file, number).pixels
+    try:
+        images = row_group(file, number).pixels
+    except UNREADABLE as error:
+        yield _broken(file, f"row group {number} of {rows} images: {reason(error)}")
+        return
     for row in range(rows):
 
         def pixels(way: str, size: int, image: np.ndarray = images[row]) -> np.ndarray:
             if image.shape != (3, size, size):
-                raise ValueError(f"the image set's shape is {image.shape}; {(3, size, size)} needed")
+                raise ValueError(
+                    f"the image set's shape is {image.shape}; {(3, size, size)} needed"
+                )
             return image
 
         yield Source(f"{readable(str(file))}[{start + row}]", pixels)
