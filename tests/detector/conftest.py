@@ -54,12 +54,12 @@ def _as_before():
 
 @pytest.fixture(scope="session")
 def file(tmp_path_factory):
-    """A calibrated detector: noise is held-out ID, flat grey is OOD."""
+    """A calibrated detector: noise is held-out ID, stripes are OOD."""
     path = tmp_path_factory.mktemp("detector") / "small.safetensors"
     tensors = {**weights(), HELDOUT: torch.zeros(1).double()}
     raw = Detector(described(), tensors, "cpu")
-    grey = (noise(40, 2) // 16 + 100).astype(np.uint8)
-    scores = {HELDOUT: raw.scores(noise(50, 1)), OOD: raw.scores(grey)}
+    stripes = np.repeat(noise(40, 2)[:, :, :1], SIZE, 2)
+    scores = {HELDOUT: raw.scores(noise(50, 1)), OOD: raw.scores(stripes)}
     made = described(calibration=calibrate(*scores.values(), 0), uncalibrated="")
     known = {role: torch.from_numpy(values) for role, values in scores.items()}
     write(path, made, {**tensors, **known}, CODE)
