@@ -25,7 +25,7 @@ from penumbra.commands import score
 from penumbra.detector.file import HELDOUT, Description, write
 from penumbra.networks.backbones import resnet
 
-COUNT, SIDE, BATCH, PAIRS = 10_000, 32, 256, 5
+COUNT, SIDE, BATCH, PAIRS = 10_000, 32, 256, 3
 TARGET = "≥ 0.90"
 NETWORK = {"network": "resnet", "layers": 18, "width": 16, "stem": "cifar"}
 

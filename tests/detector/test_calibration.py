@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from penumbra.detector.calibration import calibrate, p_id
+from penumbra.detector.calibration import Probability, calibrate
 from penumbra.errors import PenumbraError
 
 
@@ -13,7 +13,7 @@ def drawn(id_count=400, ood_count=100, seed=0):
 
 
 def q_of(of_id, of_ood, at):
-    return p_id(at, of_id, of_ood, calibrate(of_id, of_ood, 0)["parameters"])
+    return Probability(of_id, of_ood, calibrate(of_id, of_ood, 0)["parameters"])(at)
 
 
 def test_it_is_the_probability_where_both_are_equally_likely():

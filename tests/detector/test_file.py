@@ -55,6 +55,11 @@ def foreign(file, made):
     made.write_bytes(b"\x89PNG and so on")
 
 
+def endless(file, made):
+    """The size of its header, as a safetensors file begins with, is 2⁶⁴ - 1."""
+    made.write_bytes(b"\xff" * 100)
+
+
 def nothing(file, made):
     pass
 
@@ -66,6 +71,7 @@ def nothing(file, made):
         (cut, "is damaged"),
         (checkpoint, "is no detector, but another file of Penumbra's; `penumbra detector export`"),
         (foreign, "is no detector; `penumbra detector export` writes one"),
+        (endless, "is no detector; `penumbra detector export` writes one"),
         (nothing, "there is no such file"),
     ],
 )

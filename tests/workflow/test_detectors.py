@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from penumbra.cli import main
-from penumbra.commands.snakemake_call import call
+from penumbra.commands.snakemake_call import call, config_files
 from penumbra.detector.detector import Detector
 from penumbra.detector.file import described
 from penumbra.detector.words import told
@@ -100,6 +100,11 @@ def test_files_of_digits_have_the_pixels_of_the_workflow(exported, tmp_path):
     scores = read_parquet(exported.folder / f"results/tiny/scores/{name}.parquet")
     assert scores["image_set"][0].as_py() == "digits-test"
     assert np.allclose(detector(files)["score"], numbers(scores["score"])[:20], rtol=1e-5)
+
+
+def test_a_folder_is_the_world_of_its_config_file(tmp_path):
+    (tmp_path / "penumbra.yaml").write_text("world: mine\n")
+    assert config_files([tmp_path]) == [tmp_path / "penumbra.yaml"]
 
 
 @pytest.fixture

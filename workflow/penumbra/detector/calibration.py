@@ -8,7 +8,7 @@ The map never falls as the score rises, is the same for every rising function of
 beyond the calibration scores what it says at their ends, where nothing is known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,19 +19,23 @@ from penumbra.calibration.prior import under
 from penumbra.calibration.quality import held_out, quality
 from penumbra.errors import PenumbraError
 
-KNOWN = "known"  # among the parameters: the calibration scores
+KNOTS = "knots"  # among the parameters: the calibration scores and their mid-ranks
 
 
-def energies(scores: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """-logit u of scores (N,) among the calibration scores (n,): (N,), falling with the score."""
+def knots(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct ones of calibration scores (n,), ascending, and their mid-ranks in (0, 1)."""
     distinct, counts = np.unique(known, return_counts=True)
-    shares = (np.cumsum(counts) - counts / 2) / len(known)
-    u = np.interp(scores, distinct, shares)
+    return distinct, (np.cumsum(counts) - counts / 2) / len(known)
+
+
+def energies(scores: np.ndarray, ranks: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """-logit u of scores (N,) among the calibration scores: (N,), falling with the score."""
+    u = np.interp(scores, *ranks)
     return np.log1p(-u) - np.log(u)
 
 
 def fit(scores: np.ndarray, is_id: np.ndarray) -> dict[str, Any]:
-    """The likeliest map of scores (n,) with labels (n,) bool; it keeps the scores.
+    """The likeliest map of scores (n,) with labels (n,) bool; it keeps the scores' ranks.
 
     Raises:
         PenumbraError: not both labels are there, or the scores are all equal or not finite.
@@ -40,12 +44,13 @@ def fit(scores: np.ndarray, is_id: np.ndarray) -> dict[str, Any]:
         raise PenumbraError("some scores of the calibration images are infinite")
     if np.ptp(scores) == 0:
         raise PenumbraError(f"all scores of the calibration images are {scores[0]:g}")
-    return {**beta.fit(energies(scores, scores), is_id), KNOWN: scores}
+    ranks = knots(scores)
+    return {**beta.fit(energies(scores, ranks), is_id), KNOTS: ranks}
 
 
-def probability(scores: np.ndarray, parameters: Mapping[str, Sequence[float]]) -> np.ndarray:
+def probability(scores: np.ndarray, parameters: Mapping[str, Any]) -> np.ndarray:
     """P(ID) of scores (N,) under the calibration images' own share of ID: (N,) in [0, 1]."""
-    return beta.probability(energies(scores, np.asarray(parameters[KNOWN])), parameters)
+    return beta.probability(energies(scores, parameters[KNOTS]), parameters)
 
 
 def calibrate(of_id: np.ndarray, of_ood: np.ndarray, seed: int) -> dict[str, Any]:
@@ -68,19 +73,24 @@ def calibrate(of_id: np.ndarray, of_ood: np.ndarray, seed: int) -> dict[str, Any
         )
     half = held_out(range(len(scores)), scores, is_id, fit, probability, seed)
     return {
-        "parameters": {key: value for key, value in parameters.items() if key != KNOWN},
+        "parameters": {key: value for key, value in parameters.items() if key != KNOTS},
         "quality": quality(q, is_id),
         "held_out": half,
     }
 
 
-def p_id(
-    scores: np.ndarray, of_id: np.ndarray, of_ood: np.ndarray, parameters: Mapping[str, Any]
-) -> np.ndarray:
-    """P(ID) of scores (N,) where ID and OOD images are equally likely: (N,) in [0, 1].
+class Probability:
+    """P(ID) where ID and OOD images are equally likely.
 
-    `of_id` (n,) and `of_ood` (m,) are the scores that the map was fitted on. Their numbers are an
-    accident of the data sets, so that their share is not taken for the one in use.
+    `of_id` (n,) and `of_ood` (m,) are the scores that the map of these parameters was fitted on.
+    Their numbers are an accident of the data sets, so that their share is not taken for the one in
+    use.
     """
-    known = {**parameters, KNOWN: np.concatenate([of_id, of_ood])}
-    return under("uniform", probability(scores, known), len(of_id), len(of_ood))
+
+    def __init__(self, of_id: np.ndarray, of_ood: np.ndarray, parameters: Mapping[str, Any]):
+        self._parameters = {**parameters, KNOTS: knots(np.concatenate([of_id, of_ood]))}
+        self._counts = len(of_id), len(of_ood)
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """Of scores (N ≥ 1,): (N,) in [0, 1]."""
+        return under("uniform", probability(scores, self._parameters), *self._counts)

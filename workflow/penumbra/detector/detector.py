@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from penumbra.detector import threshold as thresholds
-from penumbra.detector.calibration import p_id
+from penumbra.detector.calibration import Probability
 from penumbra.detector.file import HELDOUT, OOD, Description, read
 from penumbra.detector.groups import groups_of
 from penumbra.detector.pixels import of_array, of_file, of_image
@@ -70,7 +70,14 @@ class Detector:
         reader = reader_of(description, tensors, device_of(device), self.batch_size)
         self._scoring = Scoring(reader, description.scorer, tensors)
         self._known = {role: tensors[role].numpy() for role in (HELDOUT, OOD) if role in tensors}
-        self._tpr = description.tpr
+        self._p_id: Probability | None = None
+        if description.calibration is not None:
+            of_id, of_ood = self.known
+            self._p_id = Probability(of_id, of_ood, description.calibration["parameters"])
+        self._set(description.tpr)
+
+    def _set(self, tpr: float) -> None:
+        self._tpr, self._threshold = tpr, thresholds.threshold(self.heldout, tpr)
 
     @classmethod
     def load(
@@ -91,7 +98,7 @@ class Detector:
     @property
     def threshold(self) -> float:
         """The lowest score that is accepted."""
-        return thresholds.threshold(self._known[HELDOUT], self._tpr)
+        return self._threshold
 
     @property
     def known(self) -> list[np.ndarray]:
@@ -114,9 +121,8 @@ class Detector:
         Raises:
             PenumbraError: the share is not between 0 and 1.
         """
-        thresholds.check_tpr(tpr)
         made = copy.copy(self)
-        made._tpr = tpr
+        made._set(tpr)
         return made
 
     def false_accepts(self) -> float | None:
@@ -147,10 +153,9 @@ class Detector:
 
     def p_id(self, scores: np.ndarray) -> np.ndarray:
         """P(ID) of scores (N,) where ID and OOD are equally likely; NaN without a calibration."""
-        made = self.description.calibration
-        if made is None or not len(scores):
+        if self._p_id is None or not len(scores):
             return np.full(len(scores), np.nan)
-        return p_id(scores, self._known[HELDOUT], self._known[OOD], made["parameters"])
+        return self._p_id(scores)
 
     def scores(self, pixels: np.ndarray) -> np.ndarray:
         """Scores (N,) float64 of uint8 (N, 3, size, size); larger is more ID."""
