@@ -98,7 +98,10 @@ WRONG = {
     ),
     "latency": (table(columns=[{"metrics": ["latency"]}]), "latency is measured of block scorers"),
     "map": (row(input="map"), "recipe standard learns no universal map"),
-    "role": (row(benchmark="mian"), "rows.0.benchmark: unknown role 'mian'; did you mean 'main'"),
+    "role": (
+        row(benchmark="mian"),
+        "rows.0.benchmark: unknown role or benchmark 'mian'; did you mean 'main'",
+    ),
     "map-of": (row(input={"map_of": "uta"}), "rows.0.input.map_of: unknown recipe 'uta'; .*'uat'"),
     "with": (
         column(**{"with": {"backbone": "x"}}),

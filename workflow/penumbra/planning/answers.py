@@ -27,6 +27,7 @@ def answers(
     }
     return {
         **names_by_kind,
+        "tested": [*names_by_kind["roles"], *names_by_kind["benchmarks"]],
         "figure_modules": offered("figure module"),
         "rules": rules(),
         "datasets": datasets,

@@ -11,8 +11,9 @@ from penumbra.planning.detectors import detector, shard_files
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import CLEAN, path, run_record
 from penumbra.planning.reported import printed_cell
-from penumbra.planning.world import World
+from penumbra.planning.world import MAIN, World
 
+OF_ALL = ("benchmark", "backbone", "recipe")  # what a table may say for all its rows
 UNFILTERED = "it has no filter"
 
 
@@ -55,7 +56,7 @@ def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
     cells = []
     for i, row in enumerate(table["rows"]):
         for j, (label, column, sets) in enumerate(_columns(table, world)):
-            cell = {**{k: table[k] for k in ("benchmark", "backbone") if k in table}, **row}
+            cell = {**{k: table[k] for k in OF_ALL if k in table}, **row}
             cell |= column.get("with", {})
             cell |= {key: column[key] for key in ("if_defined",) if key in column}
             benchmark = world.benchmark_of(cell)
@@ -74,7 +75,7 @@ def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
                         printed_cell(world, table, row, column, benchmark, sets),
                         cell.get("outliers"),
                         benchmark,
-                        cell.get("benchmark", "main"),
+                        cell.get("benchmark", MAIN),
                         world.model(cell) if files and "recipe" in cell else None,
                         *_scored(cell, metric, files, world),
                     )

@@ -14,6 +14,7 @@ WORDS = {
     "datasets": "data set",
     "outliers": "outliers",
     "class_lists": "class list",
+    "tested": "role or benchmark",
     "figure_modules": "figure module",
 }
 # How an entry of a kind comes about, where that is not plain.

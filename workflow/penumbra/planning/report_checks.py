@@ -7,7 +7,7 @@ from typing import Any
 
 from penumbra.errors import unknown
 from penumbra.evaluation.metrics import METRICS
-from penumbra.planning.cells import undefined
+from penumbra.planning.cells import OF_ALL, undefined
 from penumbra.planning.gathering import tell
 from penumbra.planning.references import unanswered
 from penumbra.planning.reported import printed
@@ -97,7 +97,7 @@ def _needs(table: Mapping[str, Any], rows: list[dict[str, Any]]) -> Problems:
     told = set()
     for i, row in enumerate(rows):
         for column in table["columns"]:
-            said = {*row, *column.get("with", {}), *(k for k in FIELDS if k in table)}
+            said = {*row, *column.get("with", {}), *(k for k in OF_ALL if k in table)}
             for metric in column["metrics"]:
                 needed = () if "missing" in row else OF_ROWS.get(_artifact(metric), ())
                 for key in needed:
@@ -174,8 +174,8 @@ def _input(world: World, entry: Mapping[str, Any]) -> Problems:
     absent = [key for key in OF_INPUTS[entry["kind"]] if key not in entry]
     if absent:
         yield (), f"{entry['kind']} need {', '.join(absent)}; say it"
-    benchmark = world.config["roles"].get(entry.get("benchmark", "main"))
+    benchmark = world.tested(entry.get("benchmark"))
     chosen = entry.get("image_set")
-    own = world.config["benchmarks"].get(benchmark, {})
+    own = world.config["benchmarks"].get(benchmark or "", {})
     if benchmark and isinstance(chosen, str) and not isinstance(own.get(chosen), str):
         yield ("image_set",), f"{benchmark} has no {chosen!r}; write train, test, or heldout"

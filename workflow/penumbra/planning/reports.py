@@ -19,7 +19,7 @@ class Reports:
     """The files of tables and figures, by name.
 
     `schema` and `answers` give the schema of a kind, and per kind of entry the names that there
-    are.
+    are; `only` what a table has that does not say it: the world's only backbone and recipe.
     """
 
     def __init__(
@@ -27,8 +27,10 @@ class Reports:
         files: Mapping[str, Path],
         schema: Callable[[str], dict[str, Any]],
         answers: Callable[[], Mapping[str, Collection[str]]],
+        only: Mapping[str, str | None],
     ):
         self.files, self._schema, self._answers = files, schema, answers
+        self._only = {key: name for key, name in only.items() if name is not None}
         self._document = functools.cache(self._read_document)
 
     def file(self, name: str) -> Path:
@@ -57,7 +59,7 @@ class Reports:
         Raises:
             PenumbraError: there is no such file, or all that is wrong with a key that is there.
         """
-        laid: dict[str, Any] = {}
+        laid: dict[str, Any] = {} if is_figure(name) else {**self._only}
         for _, data in reversed(list(self.lineage(name))):
             laid |= data
         laid.pop("like", None)

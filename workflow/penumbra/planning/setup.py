@@ -10,32 +10,32 @@ from snakemake.logging import logger
 from penumbra.calls import plan
 from penumbra.calls.environment import set_environment
 from penumbra.errors import PenumbraError
+from penumbra.planning import base
 from penumbra.planning.checks import check
 from penumbra.planning.config import merge
 from penumbra.planning.requirements import require
 from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
-from penumbra.planning.yaml_files import load_yaml
 
 
-def set_up(config: Mapping[str, Any], base: Path, workflow: Any) -> tuple[World, Tables]:
+def set_up(config: Mapping[str, Any], home: Path, workflow: Any) -> tuple[World, Tables]:
     """The checked world of a call of Snakemake, and its tables; exits with a message else."""
     is_planner = not workflow.remote_exec
     if is_planner:
         logger.info("Reading the config, and looking for the data that it names.")
     try:
-        files = [base / "config/config.yaml", *map(Path, workflow.overwrite_configfiles or [])]
-        # Used as a module of another workflow, this one is given what that one's config says.
-        world = World(merge(load_yaml(files[0]), config), base / "config", files)
+        below, laid = base.base(home / "config", config)
+        files = [*below, *map(Path, workflow.overwrite_configfiles or [])]
+        world = World(merge(laid, config), home / "config", files)
         check(world)
         tables = Tables(world)
         require(world, tables)
     except PenumbraError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    set_environment(base, world.root)
+    set_environment(home, world.root)
     if is_planner:
         logger.info(f"World {world.name}: planning its jobs.")
     else:
-        plan.hold_to(base, world.config)
+        plan.hold_to(home, world.config)
     return world, tables

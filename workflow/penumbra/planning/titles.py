@@ -31,6 +31,6 @@ def _data(world: World, table: Mapping[str, Any], cell: Cell, is_printed: bool) 
     """A cell's ID data, and in a table of the papers those that the paper has there."""
     label = world.config["benchmarks"][cell.benchmark]["label"]
     printed = table.get("stands_for", world.stands_for(cell.role))
-    if not is_printed or printed == label:
+    if not is_printed or printed in (None, label):
         return label
     return f"{label} in the place of {printed}"

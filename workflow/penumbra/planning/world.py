@@ -15,6 +15,8 @@ from penumbra.planning.reports import Reports, files_of
 from penumbra.planning.schema import structure
 from penumbra.planning.validation import check_plain
 
+MAIN = "main"  # the role that a table has which names no benchmark
+
 
 class World:
     """The config as Snakemake merged it, and the tables and data sets that it names.
@@ -35,7 +37,8 @@ class World:
         self.catalogue = merge(laid, given) if isinstance(given, Mapping) else laid
         # Tables may lie beside a user's config file.
         reports = files_of([folder, *(file.parent for file in files)])
-        self.reports = Reports(reports, self.schema, self.answers)
+        one = {kind: only(self.config.get(f"{kind}s", {})) for kind in ("backbone", "recipe")}
+        self.reports = Reports(reports, self.schema, self.answers, one)
 
     @property
     def name(self) -> str:
@@ -138,23 +141,32 @@ class World:
             )
 
     def benchmark_of(self, row: Mapping[str, Any]) -> str:
-        """The benchmark that has the role a row, column or figure's input names.
+        """The benchmark that a row, column or figure's input names.
 
         Raises:
-            PenumbraError: none has it in this world.
+            PenumbraError: it names a role that no benchmark has in this world.
         """
-        role = row.get("benchmark", "main")
-        benchmark = self.config["roles"].get(role)
+        benchmark = self.tested(row.get("benchmark"))
         if benchmark is None:
+            told = "stands for this; name one, or leave the table out"
             raise PenumbraError(
-                f"{self.where('roles', role)}: no benchmark of the world {self.name} stands for "
-                f"this; name one, or leave the table out"
+                f"{self.where('roles', row.get('benchmark', MAIN))}: no benchmark of the world "
+                f"{self.name} {told}"
             )
         return benchmark
 
-    def stands_for(self, role: str) -> str:
+    def tested(self, name: str | None) -> str | None:
+        """The benchmark of a role or name, or None; without one, `main`'s or the only one."""
+        roles, benchmarks = self.config["roles"], self.config["benchmarks"]
+        if name is None and MAIN not in roles:
+            return only(benchmarks)
+        name = name or MAIN
+        return roles.get(name, name if name in benchmarks else None)
+
+    def stands_for(self, role: str) -> str | None:
         """The ID data that the papers have where this world has the benchmark of a role."""
-        return self.schema("config")["properties"]["roles"]["properties"][role]["x-stands-for"]
+        roles = self.schema("config")["properties"]["roles"]["properties"]
+        return roles[role]["x-stands-for"] if role in roles else None
 
     def reported(self, table: str) -> Path | None:
         """The paper's printed numbers for a table, if the paper has that table."""
@@ -231,3 +243,8 @@ class World:
         """What a figure is drawn from, as its YAML says; without what is declared missing."""
         entries = self.table(name)["inputs"].values()
         return [entry for entry in entries if "missing" not in entry]
+
+
+def only(entries: Any) -> str | None:
+    """The name of the only entry of a section, if there is one alone."""
+    return next(iter(entries)) if isinstance(entries, Mapping) and len(entries) == 1 else None

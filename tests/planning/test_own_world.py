@@ -1,0 +1,96 @@
+"""A world of one's own: nothing of the embedded world's but its methods."""
+
+import pytest
+import yaml
+
+from penumbra.errors import PenumbraError
+from penumbra.planning.base import base
+from penumbra.planning.config import merge
+from penumbra.planning.tables import Tables
+from tests.planning.helpers import checked, required
+
+OWN = """
+base: own
+world: mine
+image_sets:
+  a: {dataset: digits, split: train}
+  b: {dataset: digits, split: test}
+  c: {dataset: skimage-faces, split: test, label: Faces}
+benchmarks:
+  mine:
+    label: My digits
+    train: a
+    test: b
+    ood: {far: [c]}
+    missing: error
+    normalisation: {mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}
+backbones:
+  net: {label: Net, network: resnet, options: {layers: 18, width: 8, stem: fn}}
+recipes:
+  quick:
+    method: standard
+    epochs: 1
+    batch_size: 64
+    lr: 0.05
+    momentum: 0.9
+    nesterov: false
+    weight_decay: 0.0
+    schedule: {kind: cosine_iteration}
+    augment: {flip: false, crop_padding: 0}
+    precision: float32
+"""
+
+
+@pytest.fixture
+def own(root, tmp_path):
+    def make(text=OWN, **over):
+        file = tmp_path / "mine.yaml"
+        file.write_text(text)
+        given = merge(yaml.safe_load(text), over)
+        files, laid = base(root / "config", given)
+        return checked(merge(laid, given), root / "config", [*files, file])
+
+    return make
+
+
+def test_it_has_no_images_networks_recipes_or_tables_but_its_own(own):
+    config = own().config
+    assert list(config["image_sets"]) == ["a", "b", "c"]
+    assert list(config["backbones"]) == ["net"]
+    assert list(config["recipes"]) == ["quick"]
+    assert config["tables"] == ["own_scores"]
+    assert config["parts"] == config["outliers"] == config["roles"] == {}
+    assert not any("backbones" in entry for entry in config["scorers"].values())
+
+
+def test_a_table_takes_the_only_benchmark_backbone_and_recipe(own):
+    world = own()
+    required(world)
+    cells = Tables(world).of("own_scores")
+    assert {cell.benchmark for cell in cells} == {"mine"}
+    assert cells[0].files == ("results/mine/metrics/mine/net/quick/seed0/clean.parquet",)
+
+
+def test_of_two_recipes_the_table_says_which(own, tmp_path):
+    two = {"recipes": {"slow": {"extends": "quick", "epochs": 2}}}
+    with pytest.raises(PenumbraError, match="MSP: fpr95 needs its `recipe`; say it"):
+        required(own(**two))
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/slow.yaml").write_text("like: own_scores\nrecipe: slow\nbenchmark: mine\n")
+    world = own(**two, tables=["slow"])
+    required(world)
+    assert Tables(world).of("slow")[0].model["recipe"] == "slow"
+
+
+def test_a_benchmark_that_is_none_is_named_with_the_nearest(own, tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables/wrong.yaml").write_text("like: own_scores\nbenchmark: mien\n")
+    with pytest.raises(
+        PenumbraError, match="unknown role or benchmark 'mien'; did you mean 'mine'"
+    ):
+        required(own(tables=["wrong"]))
+
+
+def test_tables_of_the_papers_want_their_role(own):
+    with pytest.raises(PenumbraError, match=r"backbones|backbone 'resnet18'"):
+        required(own(tables=["uat_table01"]))
