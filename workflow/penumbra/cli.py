@@ -6,7 +6,7 @@ import sys
 from penumbra.errors import PenumbraError
 from penumbra.plugins import load
 
-COMMANDS = ("show", "verify", "schema")
+COMMANDS = ("init", "show", "verify", "schema")
 
 
 def parser() -> argparse.ArgumentParser:
