@@ -1,7 +1,7 @@
 """Models: a backbone trained by a recipe on a benchmark with a seed.
 
 REQUIRED INPUTS: the benchmark's training images; for a detector its outliers, and which are kept;
-for a zero-shot classifier CLIP as transformers saves it.
+for a zero-shot classifier CLIP as transformers saves it; for a given one its weights.
 OUTPUTS: results/<world>/models/<benchmark>/<backbone>/<recipe>/seed<seed>/
 """
 
@@ -19,7 +19,7 @@ rule models:
     log:
         logs("models/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
     wildcard_constraints:
-        recipe=models.recipes(are_zero_shot=False),
+        recipe=models.recipes(),
     conda:
         "../../envs/penumbra.yaml"
     threads: COMPUTE["threads"]["models"]
@@ -46,7 +46,7 @@ rule zero_shot:
     log:
         logs("models/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
     wildcard_constraints:
-        recipe=models.recipes(are_zero_shot=True),
+        recipe=models.recipes("zero_shot"),
     conda:
         "../../envs/penumbra.yaml"
     threads: COMPUTE["threads"]["models"]
@@ -59,3 +59,29 @@ rule zero_shot:
     shell:
         "starter python -m penumbra.stages.zero_shot"
         " --in train={input.train:q} clip={input.clip:q} --out model={output.model:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
+
+
+rule pretrained:
+    """Take up a classifier that was trained elsewhere."""
+    input:
+        train=models.train,
+        weights=models.weights,
+        classes=models.classes,
+    output:
+        model=results("models/{benchmark}/{backbone}/{recipe}/seed{seed}/model.safetensors"),
+    log:
+        logs("models/{benchmark}/{backbone}/{recipe}/seed{seed}.log"),
+    wildcard_constraints:
+        recipe=models.recipes("pretrained"),
+    conda:
+        "../../envs/penumbra.yaml"
+    threads: COMPUTE["threads"]["models"]
+    resources:
+        mem_mb=demands.mem_mb("pretrained"),
+        runtime=demands.minutes("pretrained"),
+    params:
+        spec=models.pretrained_spec,
+    shell:
+        "starter python -m penumbra.stages.pretrained"
+        " --in train={input.train:q} weights={input.weights:q} classes={input.classes:q}"
+        " --out model={output.model:q} <<< {params.spec:q} 2>&1 | keep {log:q}"

@@ -5,6 +5,7 @@ A backbone has `build(classes, …)`, a scorer `score()` and NEEDS, a calibratio
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from penumbra import plugins
 from penumbra.errors import PenumbraError
@@ -24,6 +25,17 @@ FUNCTIONS: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {
     "figure module": {"draw": ("files", "config")},
 }
 NAMED = {"method": "options.methods", "kind": "options.parts"}
+
+
+def whole(backbone: Mapping[str, Any]) -> dict[str, Any]:
+    """A backbone whose `network: torchvision:resnet50` is written out: module, and its `name`."""
+    given = backbone.get("network")
+    if not isinstance(given, str) or ":" not in given:
+        return dict(backbone)
+    module, _, name = given.partition(":")
+    options = backbone.get("options")
+    said = {"name": name, **options} if isinstance(options, Mapping) else {"name": name}
+    return {**backbone, "network": module, "options": said}
 
 
 def offered(kind: str) -> list[str]:

@@ -7,7 +7,9 @@ from typing import Any
 from penumbra.errors import PenumbraError, unknown
 from penumbra.evaluation.metrics import METRICS
 from penumbra.planning import scorers
+from penumbra.planning.config import resolve_recipe
 from penumbra.planning.detectors import detector, shard_files
+from penumbra.planning.options_of_models import UNTRAINED
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import CLEAN, path, run_record
 from penumbra.planning.reported import printed_cell
@@ -129,6 +131,8 @@ def _files(
     names = world.model(cell)
     if kind == "selections" and not (detector(world, names["recipe"]) or {}).get("filter"):
         return (), UNFILTERED
+    if kind in ("history", "training-run") and is_given(world, names):
+        return (), "it was not trained here"
     if kind in ("history", "training-run", "selections"):
         names |= {"benchmark": world.trained_on(names["benchmark"])}
     if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
@@ -138,6 +142,12 @@ def _files(
         (scorers.check_latency if kind == "latency" else scorers.check)(world, names)
     seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
     return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
+
+
+def is_given(world: World, names: Mapping[str, Any]) -> bool:
+    """Whether a model is taken up, not trained."""
+    recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
+    return recipe["method"] in UNTRAINED
 
 
 def undefined(row: Mapping[str, Any], world: World) -> str | None:

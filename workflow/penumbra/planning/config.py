@@ -42,6 +42,11 @@ class Files:
                 )
             below = merge(below, data)
 
+    @property
+    def paths(self) -> list[Path]:
+        """The files, in order."""
+        return [path for path, _ in self._documents]
+
     def beside(self, path: Path, under: str) -> "Files":
         """A file, and over it what these files have below the key `under`."""
         made = Files([path])

@@ -7,23 +7,25 @@ from pathlib import Path
 from penumbra.errors import PenumbraError
 from penumbra.planning import detectors
 from penumbra.planning.config import extended, resolve_recipe
-from penumbra.planning.networks import network
+from penumbra.planning.networks import given_files, network
+from penumbra.planning.options_of_models import UNTRAINED
 from penumbra.planning.paths import one_of, path
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
 
 class Models:
-    """The rules `models` and `zero_shot`."""
+    """The rules `models`, `zero_shot` and `pretrained`."""
 
     def __init__(self, world: World):
         self._world = world
 
-    def recipes(self, *, are_zero_shot: bool) -> str:
-        """A wildcard constraint: the recipes of zero-shot classifiers, or those that train."""
+    def recipes(self, untrained: str | None = None) -> str:
+        """A wildcard constraint: recipes of a method that trains nothing, or those that train."""
         recipes = self._world.config["recipes"]
         methods = {name: extended("recipe", recipes, name).get("method") for name in recipes}
-        return one_of(n for n, m in methods.items() if (m == "zero_shot") == are_zero_shot)
+        wanted = {untrained} if untrained else {*methods.values()} - {*UNTRAINED}
+        return one_of(name for name, method in methods.items() if method in wanted)
 
     def train(self, names: Mapping[str, str]) -> str:
         """The training images; for a detector whose recipe says so, their reconstructions.
@@ -86,6 +88,27 @@ class Models:
             "threads": compute["threads"]["models"],
         }
         return spec("zero_shot", config, roots, names)
+
+    def pretrained_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: backbone, normalisation, threads, and the name of the network as it is given."""
+        world = self._world
+        backbone, roots = network(world, names["backbone"])
+        config = {
+            "backbone": backbone,
+            "network": world.config["backbones"][names["backbone"]]["network"],
+            "normalisation": world.config["benchmarks"][names["benchmark"]]["normalisation"],
+            "threads": world.config["compute"]["threads"]["models"],
+        }
+        return spec("pretrained", config, roots, names)
+
+    def weights(self, names: Mapping[str, str]) -> str:
+        """The file of a given model's weights."""
+        return given_files(self._world, names["recipe"], names["backbone"])["weights"]
+
+    def classes(self, names: Mapping[str, str]) -> list[str]:
+        """The file that says in which order a given model's logits are, where its recipe does."""
+        files = given_files(self._world, names["recipe"], names["backbone"])
+        return [files["classes"]] if "classes" in files else []
 
     def clip(self, names: Mapping[str, str]) -> list[str]:
         """The files of a zero-shot classifier's CLIP.

@@ -4,20 +4,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from penumbra.planning import own_code
+from penumbra.planning.config import resolve_recipe
 from penumbra.planning.world import World
 
 
 def network(world: World, backbone: str) -> tuple[dict[str, Any], list[str]]:
-    """What a backbone's jobs read of it, and the module that it names."""
+    """What a backbone's jobs read of it, and the module that it names.
+
+    Raises:
+        PenumbraError: the file of a network of the user's own is not found.
+    """
     entry = world.backbone(backbone)
     config = {"network": entry["network"], **entry["options"]}
     if "folder" in config:
         config["folder"] = str(Path(world.config["weights_root"]) / config["folder"])
+    if entry["network"] == "python":
+        config |= own_code.found(config["name"], world.places, f"backbones.{backbone}.network")
     roots = [f"penumbra.networks.backbones.{entry['network']}"]
     if "head" in entry:
         config["head"] = entry["head"]
         roots.append("penumbra.networks.layers.heads")
     return config, roots
+
+
+def given_files(world: World, recipe: str, backbone: str) -> dict[str, str]:
+    """By key of a pretrained recipe, the files that it names, below weights_root."""
+    options = resolve_recipe(world.config["recipes"], recipe, backbone)["options"]
+    root = Path(world.config["weights_root"])
+    return {key: str(root / options[key]) for key in ("weights", "classes") if options.get(key)}
 
 
 def reader(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:

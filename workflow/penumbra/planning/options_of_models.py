@@ -6,13 +6,13 @@ from typing import Any
 from penumbra.errors import PenumbraError
 from penumbra.options.check import Problem, Statement, examine
 from penumbra.options.head import Head
-from penumbra.options.offered import function, is_offered, offered
+from penumbra.options.offered import function, is_offered, offered, whole
 from penumbra.options.recipe import Outliers, Recipe
 from penumbra.planning.layers import Layer, Placed, entries, laid, mapping, placed, together
 from penumbra.planning.needs import functions
 from penumbra.plugins import load
 
-UNTRAINED = "zero_shot"  # the method that reads its own options alone
+UNTRAINED = ("zero_shot", "pretrained")  # methods that read their own options alone
 CONFIGS_OWN = ("method", "extends", "backbones")  # keys of a recipe that are no options
 
 
@@ -38,11 +38,12 @@ def chosen(kind: str, entry: Mapping[str, Any], whole: bool = False) -> Iterator
 def backbones(config: Any) -> Iterator[Placed]:
     """Networks, their arguments and heads."""
     for name, entry in entries(config, "backbones").items():
-        layers: list[Layer] = [(("backbones", name), entry)]
-        yield from placed(layers, chosen("network", entry))
-        if is_offered("network", entry.get("network")):
-            build = function("network", entry["network"], "build")
-            yield from placed(layers, build.problems(entry.get("options", {})), "options")
+        written = whole(entry)
+        layers: list[Layer] = [(("backbones", name), written)]
+        yield from placed(layers, chosen("network", written))
+        if is_offered("network", written.get("network")):
+            build = function("network", written["network"], "build")
+            yield from placed(layers, build.problems(written.get("options", {})), "options")
         if "head" in entry:
             yield from placed(layers, examine(Head, entry["head"]), "head")
 
@@ -66,17 +67,17 @@ def recipes(config: Any) -> Iterator[Placed]:
 
 
 def _recipe(raw: Mapping[str, Any], layers: list[Layer]) -> Iterator[Placed]:
-    whole = together(layers)
-    wrong = list(chosen("method", whole, whole=True))
+    recipe = together(layers)
+    wrong = list(chosen("method", recipe, whole=True))
     yield from placed(layers, wrong)
     if wrong:
         return
-    method, is_trained = str(whole["method"]), whole["method"] != UNTRAINED
+    method, is_trained = str(recipe["method"]), recipe["method"] not in UNTRAINED
     blocks = {name: load("options.methods", name).Options for name in offered("method")}
     read = {method: blocks[method]} | ({"outliers": Outliers} if method == "energy" else {})
     others = dict.fromkeys((*CONFIGS_OWN, "outliers", *blocks), Statement(Any, None))
     beside = others | {key: Statement(block) for key, block in read.items()}
-    given = {**{key: {} for key in read if is_trained}, **whole}
+    given = {**{key: {} for key in read if is_trained}, **recipe}
     yield from placed(layers, examine(Recipe, given, is_trained, beside))
     yield from placed(
         layers,

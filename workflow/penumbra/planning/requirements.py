@@ -13,8 +13,10 @@ from penumbra.errors import PenumbraError
 from penumbra.evaluation.metrics import METRICS
 from penumbra.images.layout import missing
 from penumbra.planning.cells import Cell
+from penumbra.planning.config import resolve_recipe
 from penumbra.planning.detectors import detector
 from penumbra.planning.gathering import gather, tell
+from penumbra.planning.networks import given_files
 from penumbra.planning.parts import USES, outlier_set, part, weights_file
 from penumbra.planning.report_checks import check_figure
 from penumbra.planning.tables import Tables
@@ -77,6 +79,7 @@ def _require(world: World, asked: Asked) -> None:
         for source in world.lacking(image_set)
     }
     problems = [*absent.values(), *_missing_weights(world, asked), *_missing_clip(world, asked)]
+    problems += _missing_models(world, asked)
     if problems:
         raise PenumbraError("\n\n".join(map(str, problems)))
 
@@ -131,6 +134,18 @@ def _missing_weights(world: World, asked: Asked) -> Iterator[str]:
                     f"parts.{name}: {file} is missing; put the published file there, name another "
                     "folder with weights_root, or train the part here (`training`)"
                 )
+
+
+def _missing_models(world: World, asked: Asked) -> Iterator[str]:
+    """Files that pretrained recipes name."""
+    pairs = {(c.model["recipe"], c.model["backbone"]) for c in asked.cells if c.model}
+    pairs |= {(e["recipe"], e["backbone"]) for e in asked.entries if "recipe" in e}
+    for recipe, backbone in sorted(pairs):
+        if resolve_recipe(world.config["recipes"], recipe, backbone)["method"] == "pretrained":
+            for key, file in given_files(world, recipe, backbone).items():
+                if not Path(file).is_file():
+                    where = world.where("recipes", recipe, "pretrained", key)
+                    yield f"{where}: {file} is missing; name the file, or put it there"
 
 
 def _missing_clip(world: World, asked: Asked) -> Iterator[str]:

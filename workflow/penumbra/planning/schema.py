@@ -81,13 +81,15 @@ def _taken(kind: str) -> Schema:
         classes = filter(None, map(decoding_of, offered("kind")))
         return {"anyOf": [of_hint(each) for each in classes]}
     key, modules = CHOOSER[kind], offered(kind)
-    named = {key: {"enum": modules}}
+    named: Schema = {key: {"enum": modules}}
+    if kind == "network":  # one of a library or a file is called module:name
+        named = {key: {"anyOf": [named[key], {"pattern": f"^({'|'.join(modules)}):."}]}}
     if kind == "method":  # whose options stand under the method's own name
         options = {module: plugins.load("options.methods", module).Options for module in modules}
         return {"properties": {m: of_hint(c) for m, c in options.items() if stated(c)} | named}
     conditions = [
         {
-            "if": {"properties": {key: {"const": module}}, "required": [key]},
+            "if": {"properties": {key: {"pattern": f"^{module}(:|$)"}}, "required": [key]},
             "then": {"properties": TAKEN[kind](module)},
         }
         for module in modules

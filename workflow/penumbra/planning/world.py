@@ -8,6 +8,7 @@ from typing import Any
 from penumbra.errors import PenumbraError
 from penumbra.images.classes import resolved
 from penumbra.images.layout import Location, locate
+from penumbra.options.offered import whole
 from penumbra.planning.answers import answers
 from penumbra.planning.config import Files, from_command_line, merge, resolve_recipe
 from penumbra.planning.paths import CLEAN, path
@@ -105,7 +106,12 @@ class World:
 
     def backbone(self, name: str) -> dict[str, Any]:
         """A backbone's config."""
-        return self.config["backbones"][name]
+        return whole(self.config["backbones"][name])
+
+    @property
+    def places(self) -> list[Path]:
+        """Where files of the user's own are looked for: beside the config files, and here."""
+        return [*(file.parent for file in self.files.paths), Path()]
 
     def image_set(self, name: str) -> dict[str, Any]:
         """An image set's config."""
@@ -183,7 +189,8 @@ class World:
         if given == CLEAN:
             return CLEAN
         recipe = row["recipe"] if given == "map" else given["map_of"]
-        if resolve_recipe(self.config["recipes"], recipe, "")["method"] != "uat":
+        method = resolve_recipe(self.config["recipes"], recipe, "")["method"]
+        if method not in ("uat", "pretrained"):  # one of these may have been trained by the other
             raise PenumbraError(
                 f"{row.get('label', 'input')}: recipe {recipe} learns no universal map"
             )

@@ -1,0 +1,179 @@
+"""Any network that ends in a linear layer, as a classifier whose places are its modules by path."""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from penumbra.errors import PenumbraError, unknown
+from penumbra.networks.base import INPUT, Classifier, added
+from penumbra.networks.tracing import Trace, blocks_of, is_map, trace
+
+FEATURES = "features"  # the last place: what the linear layer is given
+
+
+class Hooked(Classifier):
+    """A network of somebody else's; its maps are read by hooks on its modules.
+
+    The tensors are `net.<path>` and, of the last layer, `fc.weight` (C, D) and `fc.bias`. `blocks`
+    are modules whose output is a map (N, C, H, W); `levels` those of them that everything behind
+    passes through and that end a resolution. No map is added inside such a network.
+    """
+
+    positions = {}
+
+    def __init__(
+        self, net: nn.Module, classes: int, size: int, blocks: list[str] | None, last: str | None
+    ):
+        """`size` is the side of the images (3, size, size) that the network is looked at with.
+
+        Raises:
+            PenumbraError: it does not take such images, gives other logits than (N, C), does not
+                end in a linear layer (that of the path `last`, where given), or a block is none.
+        """
+        super().__init__()
+        for module in net.modules():
+            if getattr(module, "inplace", False) is True:
+                module.inplace = False  # type: ignore[assignment]  # what is read of a block stays as the block gave it
+        was_training = net.training
+        net.eval()
+        seen = trace(net, size)
+        self.size, self.last = size, _last(net, seen, classes, last)
+        self.blocks = _checked(seen, blocks) if blocks else blocks_of(net, seen)
+        convolutions = [p for p in seen.order if isinstance(net.get_submodule(p), nn.Conv2d)]
+        self.last_weights = tuple(f"net.{path}.weight" for path in reversed(convolutions[-2:]))
+        fc = net.get_submodule(self.last)
+        parent, _, name = self.last.rpartition(".")
+        setattr(net.get_submodule(parent), name, nn.Identity())
+        self.net, self.fc = net, fc
+        net.train(was_training)
+
+    def own_name(self, name: str) -> str:
+        """What a tensor of the original network is called here."""
+        path, _, leaf = name.rpartition(".")
+        return f"fc.{leaf}" if path == self.last else f"net.{name}"
+
+    def places(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
+        """The network before its last layer, as one."""
+        return [(FEATURES, self.net)]
+
+    def outputs_of(
+        self, x: Tensor, names: tuple[str, ...], perturb: tuple[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
+        """Outputs of blocks, and the `features`; the whole network is run.
+
+        Raises:
+            PenumbraError: a name is neither, or the map is added inside the network.
+        """
+        self._check_input(perturb)
+        for name in names:
+            self._index_of(name)
+        outputs: dict[str, Tensor] = {}
+        keepers = {name: _keeper(outputs, name) for name in names if name != FEATURES}
+        with _hooks(self.net, keepers):
+            outputs[FEATURES] = self.net(added(x, INPUT, perturb))
+        return {name: outputs[name] for name in (*self.blocks, FEATURES) if name in names}
+
+    def onward(
+        self, place: str, value: Tensor, perturb: tuple[str, Tensor] | None = None
+    ) -> Tensor:
+        """Logits (N, C) of what a level or the features gave.
+
+        Raises:
+            PenumbraError: another place: what goes around it is not known from its output.
+        """
+        self._check_input(perturb)
+        if place == FEATURES:
+            return self.fc(value)
+        if place not in self.levels:
+            raise unknown("level", place, [*self.levels, FEATURES], type(self).__name__)
+        return self._onward(place, value)
+
+    def _onward(self, place: str, value: Tensor) -> Tensor:
+        # Nothing of this one image is left behind the place.
+        blank = value.new_zeros(1, 3, self.size, self.size)
+        with _hooks(self.net, {place: lambda *_: value}):
+            return self.fc(self.net(blank))
+
+    @functools.cached_property
+    def levels(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The last block of each resolution, where all that follows is a function of its output.
+
+        Found in eval mode, as scorers read the network.
+        """
+        was_training = self.training
+        self.eval()
+        seen = trace(self.net, self.size)
+        seen.logits = self.fc(seen.logits)
+        by_side = {tuple(seen.outputs[block].shape[2:]): block for block in self.blocks}
+        with torch.no_grad():
+            found = tuple(block for block in by_side.values() if self._decides(block, seen))
+        self.train(was_training)
+        return found
+
+    def _decides(self, place: str, seen: Trace) -> bool:
+        try:
+            logits = self._onward(place, seen.outputs[place])
+        except RuntimeError:  # what goes around it is of another batch
+            return False
+        return logits.shape == seen.logits.shape and torch.allclose(logits, seen.logits, atol=1e-4)
+
+    def _index_of(self, place: str) -> int:
+        names = [*self.blocks, FEATURES]
+        if place not in names:
+            raise unknown("place", place, names, type(self).__name__)
+        return names.index(place)
+
+    @staticmethod
+    def _check_input(perturb: tuple[str, Tensor] | None) -> None:
+        if perturb is not None and perturb[0] != INPUT:
+            raise PenumbraError(
+                f"a map at {perturb[0]}: into this network a map is added at its input alone"
+            )
+
+
+def _keeper(outputs: dict[str, Tensor], name: str) -> Callable[..., None]:
+    def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
+        outputs[name] = output
+
+    return keep
+
+
+@contextmanager
+def _hooks(net: nn.Module, hooks: Mapping[str, Callable]) -> Iterator[None]:
+    handles = [net.get_submodule(path).register_forward_hook(hook) for path, hook in hooks.items()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _checked(seen: Trace, blocks: Iterable[str]) -> tuple[str, ...]:
+    maps = [path for path in seen.order if is_map(seen.outputs[path])]
+    for path in blocks:
+        if path not in maps:
+            raise unknown("block", path, maps, "options.blocks, of modules that give maps")
+    return tuple(sorted(blocks, key=maps.index))
+
+
+def _last(net: nn.Module, seen: Trace, classes: int, given: str | None) -> str:
+    """The path of the linear layer that gives the logits."""
+    if tuple(seen.logits.shape[1:]) != (classes,):
+        raise PenumbraError(
+            f"the network gives logits {tuple(seen.logits.shape)} of two images, and its classes "
+            f"are {classes}; let it end in one number a class"
+        )
+    linear = [path for path in seen.order if isinstance(net.get_submodule(path), nn.Linear)]
+    giving = [path for path in linear if torch.equal(seen.outputs[path], seen.logits)]
+    if given is not None and given not in giving:
+        raise unknown("last layer", given, giving, "options.last, of linear ones that give logits")
+    if not giving:
+        raise PenumbraError(
+            "the network does not end in a linear layer (torch.nn.Linear), whose input scorers "
+            "read as features; score its logits as arrays: penumbra arrays"
+        )
+    return given or giving[-1]

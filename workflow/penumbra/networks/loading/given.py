@@ -1,0 +1,129 @@
+"""Weights of a classifier that was trained elsewhere, taken up by name."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from penumbra.errors import PenumbraError
+from penumbra.images.names import quoted
+from penumbra.networks.base import Classifier
+from penumbra.networks.hooked import Hooked
+from penumbra.networks.loading.pickled import opened
+from penumbra.networks.loading.states import adopt, listed
+
+# What training scripts keep a state dict under, and what wrappers put before every name.
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights")
+PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.")
+# Words of widely used ResNets for 32×32 images, where torchvision's names, as here, have others.
+SYNONYMS = {".shortcut.": ".downsample.", "linear.": "fc."}
+COUNTER = "num_batches_tracked"  # of batch norm, which old files lack and eval mode never reads
+
+
+def take_up(
+    model: Classifier, file: Path, classes: Sequence[str], order: Sequence[str] | None = None
+) -> dict[str, Tensor]:
+    """Give `model` the weights of a file; its logits come in the order of `classes`.
+
+    `order` are the same classes in the order of the file's last layer, where that is another.
+    Returns what else a checkpoint of this project holds: its universal map, by name.
+
+    Raises:
+        PenumbraError: the file is damaged, holds code or no tensors, was trained on another number
+            of classes, or has other tensors than the network; each kind of difference is listed.
+    """
+    state, maps = _read(file)
+    own = model.state_dict()
+    state = _unprefixed(state, own, model)
+    state = {_own_name(model, own, name): tensor for name, tensor in state.items()}
+    _check_classes(file, state, own, classes)
+    counters = {name: own[name] for name in own.keys() - state.keys() if name.endswith(COUNTER)}
+    adopt(model, {**state, **counters}, str(file))
+    if order is not None:
+        _reorder(model, file, classes, order)
+    return maps
+
+
+def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """A file's tensors, and of a checkpoint of this project apart its map."""
+    if file.suffix == ".safetensors":
+        try:
+            tensors = safetensors.torch.load_file(file)
+        except (SafetensorError, OSError) as error:
+            raise PenumbraError(f"{file}: not a readable safetensors file: {error}") from error
+    else:
+        tensors = _unwrapped(opened(file, "the state dict of a classifier"), file)
+    maps = {name: tensor for name, tensor in tensors.items() if name.startswith("map@")}
+    return {name: tensor for name, tensor in tensors.items() if name not in maps}, maps
+
+
+def _unwrapped(held: Any, file: Path) -> dict[str, Tensor]:
+    while isinstance(held, Mapping):
+        tensors = {k: v for k, v in held.items() if isinstance(k, str) and isinstance(v, Tensor)}
+        if tensors:
+            return tensors
+        inner = next((held[key] for key in WRAPPERS if key in held), None)
+        if inner is None:
+            keys = listed(map(str, held)) or "nothing"
+            raise PenumbraError(
+                f"{file}: no tensors, and none below {', '.join(WRAPPERS)}: it holds {keys}; save "
+                "the network's state_dict() alone"
+            )
+        held = inner
+    raise PenumbraError(f"{file}: holds a {type(held).__name__}, not a state dict")
+
+
+def _unprefixed(
+    state: dict[str, Tensor], own: Mapping[str, Tensor], model: Classifier
+) -> dict[str, Tensor]:
+    """The tensors without what wrappers put before all names."""
+    while state:
+        if any(_own_name(model, own, name) in own for name in state):
+            return state
+        prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in state)), None)
+        if prefix is None:
+            return state
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state
+
+
+def _own_name(model: Classifier, own: Mapping[str, Tensor], name: str) -> str:
+    if name in own:
+        return name
+    if isinstance(model, Hooked):
+        return model.own_name(name)
+    for word, ours in SYNONYMS.items():
+        name = name.replace(word, ours)
+    return name
+
+
+def _check_classes(
+    file: Path, state: Mapping[str, Tensor], own: Mapping[str, Tensor], classes: Sequence[str]
+) -> None:
+    weight = state.get("fc.weight")
+    if weight is None or weight.dim() != 2 or weight.shape[1:] != own["fc.weight"].shape[1:]:
+        return  # another network, and told as such
+    if len(weight) != len(classes):
+        raise PenumbraError(
+            f"{file}: its last layer tells {len(weight)} classes apart, and the training images "
+            f"have {len(classes)}: {quoted(classes)}; give it images of all its classes, each in a "
+            "folder of its own"
+        )
+
+
+def _reorder(model: Classifier, file: Path, classes: Sequence[str], order: Sequence[str]) -> None:
+    """Put the rows of the last layer in the order of `classes`."""
+    if sorted(order) != sorted(classes):
+        apart = sorted({*order} ^ {*classes})
+        raise PenumbraError(
+            f"{file}: the classes that its recipe names ({len(order)}) are not those of the "
+            f"training images ({len(classes)}); not in both: {quoted(apart)}"
+        )
+    rows = [order.index(name) for name in classes]
+    state = model.state_dict()
+    for name in ("fc.weight", "fc.bias"):
+        if name in state:
+            state[name].copy_(state[name][rows])
