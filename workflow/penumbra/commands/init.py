@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from penumbra.errors import PenumbraError
 
 if TYPE_CHECKING:
-    from penumbra.planning.own_file import Network
+    from penumbra.planning.own_networks import Network
     from penumbra.planning.own_sets import OwnSet, Place
 
 HELP = "look at images of your own, and write a config file for them"
@@ -44,6 +44,13 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="OOD images that calibrate detectors, and that nothing is tested on",
     )
     parser.add_argument("--size", type=_size, help="side in pixels; by the images' own by default")
+    parser.add_argument("--weights", type=_path, metavar="FILE", help="of a classifier of your own")
+    parser.add_argument(
+        "--network", help="what they are of: torchvision:NAME, timm:NAME or python:MODULE:FUNCTION"
+    )
+    parser.add_argument(
+        "--classes", type=_path, metavar="FILE", help="its classes in order, one a line"
+    )
     parser.add_argument("--name", help="of the world; that of DIR by default")
     parser.add_argument(
         "--leave-out-broken",
@@ -72,8 +79,10 @@ def _size(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, print what is there and what is chosen, and write the file."""
-    from penumbra.planning import own_file, own_found, own_sets
+    from penumbra.planning import own_file, own_found, own_names, own_sets
 
+    if bool(arguments.weights) != bool(arguments.network):
+        raise PenumbraError("--weights and --network go together; give both, or train by neither")
     file = arguments.folder / own_file.FILE
     if file.exists() and not arguments.force:
         raise PenumbraError(f"{file} is there already; give another folder, or --force")
@@ -91,9 +100,11 @@ def run(arguments: argparse.Namespace) -> int:
     for note in notes:
         print(f"note: {note}")
     others = [one for one in sets if one.place.role not in own_sets.CALLED]
-    world = own_file.slug(arguments.name or arguments.folder.resolve().name)
+    world = own_names.slug(arguments.name or arguments.folder.resolve().name)
     own = own_file.Own(world, _label(arguments.id), ids, others, _cores())
-    lines = own_file.text(own, _network(arguments, ids))
+    network = _network(arguments, ids)
+    print("\n  ".join(["chosen (edit the file where you know better):", *network.reasons]))
+    lines = own_file.text(own, network)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     file.write_text(lines, encoding="utf-8")
     print(f"wrote {file}; next: penumbra run {arguments.folder}")
@@ -101,28 +112,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _places(arguments: argparse.Namespace) -> "list[Place]":
-    from penumbra.planning import own_file, own_sets
+    from penumbra.planning import own_names, own_sets
 
     named = [(own_sets.OOD, *one) for one in arguments.ood]
     if arguments.calibration_ood:
         named.append((own_sets.CALIBRATION, *arguments.calibration_ood))
-    own_file.check_names([name for _, name, _ in named])
+    own_names.check_names([name for _, name, _ in named])
     others = [own_sets.Place(role, name, [path]) for role, name, path in named]
     return [*own_sets.id_places(arguments.id, arguments.id_test), *others]
 
 
 def _network(arguments: argparse.Namespace, ids: "Mapping[str, OwnSet]") -> "Network":
-    """How images are brought to a network, and how it is trained; printed with the reasons."""
+    """How images are brought to a network, and how it is trained or where its weights are."""
     import torch  # slow to import
 
-    from penumbra.planning import own_choices, own_file, own_sets
+    from penumbra.planning import own_choices, own_networks, own_sets
 
     look = ids[own_sets.TRAIN].look
+    if arguments.weights:
+        given = own_networks.Given(arguments.weights, arguments.network, arguments.classes)
+        return own_networks.given(given, look, arguments.size)
     share = own_sets.shares(set(ids))[own_sets.TRAIN].share
     count = round(len(look.images) * (share[1] if share else 1))
     choices = own_choices.choose(look, count, arguments.size, torch.cuda.is_available())
-    print("\n".join(own_choices.told(choices)))
-    return own_file.trained(choices)
+    return own_networks.trained(choices)
 
 
 def _progress(name: str, number: int, of: int) -> None:

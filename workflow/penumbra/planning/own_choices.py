@@ -1,6 +1,6 @@
 """What a world of one's own trains, chosen by its images: few rules, each told with its reason."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from penumbra.images.looks import Look
@@ -14,6 +14,7 @@ SMALL_WIDTH, FEW = 8, 2000  # on a CPU, where images are this few and small
 SHOWN = {True: 4_000_000, False: 60_000}  # images that a training shows, on a GPU and a CPU
 EPOCHS = {True: (30, 200), False: (10, 60)}
 BATCHES = ((10_000, 128), (500, 64), (0, 32))  # from so many training images on
+NUMBERS = {*("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")}
 RATE = 0.1 / 128  # learning rate an image of a batch
 
 
@@ -39,9 +40,8 @@ class Choices(NamedTuple):
 def choose(train: Look, count: int, size: int | None, has_gpu: bool) -> Choices:
     """The choices for training on `count` of the images `train`; a `size` that is given stays."""
     machine = "a GPU" if has_gpu else "no GPU"
-    size, why = _size(train.side(), has_gpu) if size is None else (size, "as given")
-    oblong = train.oblong()
-    square = "crop" if oblong > 0.5 else "squash"
+    size, why = size_of(train.side(), has_gpu) if size is None else (size, "as given")
+    square, shape = square_of(train)
     stem = "cifar" if size <= SMALL else "imagenet"
     is_small = count < FEW or (size > SIZES[0] and stem == "cifar")
     width = SMALL_WIDTH if is_small and not has_gpu else WIDTHS[has_gpu]
@@ -52,18 +52,24 @@ def choose(train: Look, count: int, size: int | None, has_gpu: bool) -> Choices:
     named = "words" if flip else "numbers or characters, which a mirror makes others"
     reasons = (
         f"size {size}: {why}",
-        f"square by {square}: {oblong:.0%} of the ID images are not square",
+        f"square by {square}: {shape}",
         f"resnet18, stem {stem}: {'at most' if stem == 'cifar' else 'over'} {SMALL} pixels",
         f"width {width}: {machine}, {count:,} training images",
-        f"{epochs} epochs in batches of {batch}: {SHOWN[has_gpu]:,} images are shown in all, in "
-        f"{least} to {most} epochs ({machine})",
+        f"{epochs} epochs in batches of {batch}: as many as show {SHOWN[has_gpu]:,} images, but "
+        f"{least} to {most} ({machine})",
         f"{'flip' if flip else 'no flip'}: classes are called by {named}",
     )
     precision = "bfloat16" if has_gpu else "float32"
     return Choices(size, square, stem, width, epochs, batch, flip, precision, reasons)
 
 
-def _size(side: int, has_gpu: bool) -> tuple[int, str]:
+def square_of(train: Look) -> tuple[str, str]:
+    """How images become squares, and why."""
+    oblong = train.oblong()
+    return "crop" if oblong > 0.5 else "squash", f"{oblong:.0%} of the ID images are not square"
+
+
+def size_of(side: int, has_gpu: bool) -> tuple[int, str]:
     """The size for images of a median side, and why."""
     fit = [one for one in SIZES if one <= ENLARGED * side] or [SIZES[0]]
     size = fit[-1] if has_gpu else min(fit[-1], LARGEST_ON_CPU)
@@ -73,11 +79,5 @@ def _size(side: int, has_gpu: bool) -> tuple[int, str]:
 
 
 def _are_signs(classes: Sequence[str]) -> bool:
-    """Whether all classes are called by a number or one character, as those of digits are."""
-    return all(len(name) == 1 or name.isdecimal() for name in classes)
-
-
-def told(choices: Choices) -> Iterator[str]:
-    """The choices in words, each with its reason."""
-    yield "chosen (edit the file where you know better):"
-    yield from (f"  {reason}" for reason in choices.reasons)
+    """Whether all classes are called by a number or a character, as digits and letters are."""
+    return all(len(c) == 1 or c.isdecimal() or c.lower() in NUMBERS for c in classes)

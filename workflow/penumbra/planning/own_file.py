@@ -1,19 +1,17 @@
 """The config file of a world of one's own."""
 
-import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from penumbra.errors import PenumbraError
 from penumbra.images import lists
-from penumbra.images.names import check_text, readable
-from penumbra.planning.own_choices import Choices
+from penumbra.images.names import check_text
+from penumbra.planning.own_names import quote, slug
+from penumbra.planning.own_networks import Network
 from penumbra.planning.own_sets import (
     CALIBRATION,
-    CALLED,
     HELDOUT,
     OOD,
     TEST,
@@ -23,34 +21,6 @@ from penumbra.planning.own_sets import (
 )
 
 FILE = "penumbra.yaml"
-PLAIN = re.compile(r"[A-Za-z/](?:[\w ./-]*[\w./-])?", re.ASCII)
-WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-HALF = "{mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5]}"
-
-
-class Network(NamedTuple):
-    """What of a world says how images are brought to a network, and how it comes by its weights."""
-
-    size: int
-    square: str
-    normalisation: str
-    backbone: str  # lines of YAML
-    recipe: str
-
-
-def trained(choices: Choices) -> Network:
-    """A network that is trained on the images."""
-    backbone = (
-        "  resnet18: {label: ResNet-18, network: resnet, "
-        f"options: {{layers: 18, width: {choices.width}, stem: {choices.stem}}}}}"
-    )
-    recipe = f"""\
-  standard:
-    {{method: standard, momentum: 0.9, nesterov: true, weight_decay: 0.0005,
-    epochs: {choices.epochs}, batch_size: {choices.batch_size}, lr: {choices.lr},
-    schedule: {{kind: cosine_iteration, warmup_epochs: 1}}, precision: {choices.precision},
-    augment: {{flip: {str(choices.flip).lower()}, crop_padding: {choices.size // 8}}}}}"""
-    return Network(choices.size, choices.square, HALF, backbone, recipe)
 
 
 class Own(NamedTuple):
@@ -61,25 +31,6 @@ class Own(NamedTuple):
     sets: Mapping[str, OwnSet]  # ID, by role
     others: list[OwnSet]
     threads: int
-
-
-def slug(name: str) -> str:
-    """A name as those of entries are: lower-case letters, digits, dots and hyphens.
-
-    Raises:
-        PenumbraError: nothing is left of it.
-    """
-    made = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
-    if not made:
-        raise PenumbraError(f"{readable(name)!r} is no name; use letters, digits and hyphens")
-    return made
-
-
-def quote(text: str) -> str:
-    """A text as YAML has it between brackets."""
-    if PLAIN.fullmatch(text) and text.lower() not in WORDS:
-        return text
-    return json.dumps(text, ensure_ascii=False)  # JSON's texts are YAML's
 
 
 def text(own: Own, network: Network) -> str:
@@ -126,7 +77,8 @@ def _trained(own: Own, network: Network) -> Iterator[str]:
     yield f"  {slug(own.label)}:"
     yield f"    {{label: {quote(own.label)}, train: {TRAIN}, heldout: {HELDOUT}, test: {TEST},"
     yield f"    ood: {{far: [{far}]}},{calibration} missing: error,"
-    yield f"    normalisation: {network.normalisation}}}"
+    unknown = "" if network.is_known else " # UNKNOWN: write that of the weights' training"
+    yield f"    normalisation: {network.normalisation}}}{unknown}"
     yield "backbones:"
     yield network.backbone
     yield "recipes:"
@@ -183,19 +135,3 @@ def without_broken(one: OwnSet, folder: Path) -> OwnSet:
     folder.mkdir(parents=True, exist_ok=True)
     lists.write(file, list(zip(paths, labels, strict=True)))
     return one._replace(place=one.place._replace(paths=[file]))
-
-
-def check_names(places: list[str]) -> None:
-    """Refuse names of sets that are alike, or that an ID split has.
-
-    Raises:
-        PenumbraError: naming both.
-    """
-    taken = dict.fromkeys(CALLED, "an ID split")
-    for name in places:
-        if slug(name) in taken:
-            raise PenumbraError(
-                f"{readable(name)} is called like {taken[slug(name)]}, {slug(name)!r}; give "
-                "another name: --ood NAME=FOLDER"
-            )
-        taken[slug(name)] = readable(name)

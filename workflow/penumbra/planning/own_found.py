@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from penumbra.errors import PenumbraError
 from penumbra.images.looks import Look, shared
@@ -17,7 +18,7 @@ APART = 2.0  # the sides of two sets differ by more: how sharp images are may te
 def describe(one: OwnSet) -> Iterator[str]:
     """Lines about a set: images, classes, sizes, formats."""
     look = one.look
-    where = ", ".join(readable(str(path)) for path in look.paths[:2])
+    where = ", ".join(readable(str(_from_here(path))) for path in look.paths[:2])
     yield f"{one.name}: {len(look.images):,} images in {where}{', …' * (len(look.paths) > 2)}"
     if one.place.role in CALLED:
         yield f"  classes   {_classes(look.counts())}"
@@ -28,6 +29,10 @@ def describe(one: OwnSet) -> Iterator[str]:
         yield f"  not read  {_listed(look.unread())}"
     if look.left_out:
         yield f"  left out  {look.left_out}"
+
+
+def _from_here(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _classes(counts: Mapping[str, int]) -> str:

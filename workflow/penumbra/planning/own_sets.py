@@ -69,7 +69,10 @@ def id_places(given: Path, test: Path | None) -> list[Place]:
         splits[TEST] = [test]
     elif TEST not in splits and HELDOUT in splits:
         splits[TEST] = splits.pop(HELDOUT)
-    return [Place(role, f"ID {role}", paths) for role, paths in splits.items()]
+    are_split = len(splits) > 1
+    return [
+        Place(role, f"ID {role}" if are_split else "ID", paths) for role, paths in splits.items()
+    ]
 
 
 def _split(given: Path, names: tuple[str, ...]) -> list[Path]:
