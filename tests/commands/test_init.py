@@ -141,6 +141,19 @@ def test_parquet_files_of_splits_are_found(init, world, given):
     refused(init, "1 of 2 files are missing: train-00001-of-00002", "--force", pets="hub")
 
 
+def test_a_folder_of_parquet_files_alone_is_these(init, world, given):
+    write_parquet(given / "hub/data-00000-of-00002.parquet", 16)
+    write_parquet(given / "hub/data-00001-of-00002.parquet", 16, first=16)
+    write_parquet(given / "far/any.parquet", 4, first=40)
+    (given / "hub/.DS_Store").write_bytes(b"1")
+    assert init(pets="hub", ood="far")[0] == 0
+    datasets = world().config["datasets"]
+    assert datasets["own-ood"]["splits"]["street"]["path"] == "far/any.parquet"
+    assert len(datasets["own-id"]["splits"]["all"]["path"]) == 2
+    (given / "hub/data-00000-of-00002.parquet").unlink()
+    refused(init, "1 of 2 files are missing: data-00000-of-00002", "--force", pets="hub")
+
+
 def test_numbered_classes_of_parquet_are_counted(init, world, given):
     write_parquet(given / "numbers.parquet", 24, classes="")
     assert init(pets="numbers.parquet")[0] == 0

@@ -118,7 +118,7 @@ def _places(arguments: argparse.Namespace) -> "list[Place]":
     if arguments.calibration_ood:
         named.append((own_sets.CALIBRATION, *arguments.calibration_ood))
     own_names.check_names([name for _, name, _ in named])
-    others = [own_sets.Place(role, name, [path]) for role, name, path in named]
+    others = [own_sets.Place(role, name, own_sets.files_of(path)) for role, name, path in named]
     return [*own_sets.id_places(arguments.id, arguments.id_test), *others]
 
 

@@ -67,9 +67,11 @@ def check_broken(sets: list[OwnSet]) -> None:
     ]
     if lines:
         more = [f"  and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
+        are_files = any(one.look.broken and one.look.layout != "parquet" for one in sets)
+        without = ", or go on without them by --leave-out-broken" if are_files else ""
         raise PenumbraError(
             "\n".join([f"{len(lines)} images cannot be read:", *lines[:NAMED], *more])
-            + "\nReplace or remove them, or go on without them by --leave-out-broken"
+            + f"\nReplace or remove them{without}"
         )
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from penumbra.errors import PenumbraError
 from penumbra.images import pieces
 from penumbra.images.looks import Look
-from penumbra.images.names import quoted, readable
+from penumbra.images.names import is_left_out, quoted, readable
 
 # What folders and files of splits are called. A split for validation holds the held-out images;
 # where there is none for testing it is tested on.
@@ -59,20 +59,36 @@ def id_places(given: Path, test: Path | None) -> list[Place]:
     """
     splits = {role: found for role in CALLED if (found := _split(given, CALLED[role]))}
     if TRAIN not in splits:
-        splits = {TRAIN: [given]}
+        splits = {TRAIN: files_of(given)}
     if test is not None:
         if TEST in splits:
             raise PenumbraError(
                 f"{readable(str(given))} holds {splits[TEST][0].name} already; leave out "
                 f"--id-test, or give {splits[TRAIN][0]} as --id"
             )
-        splits[TEST] = [test]
+        splits[TEST] = files_of(test)
     elif TEST not in splits and HELDOUT in splits:
         splits[TEST] = splits.pop(HELDOUT)
     are_split = len(splits) > 1
     return [
         Place(role, f"ID {role}" if are_split else "ID", paths) for role, paths in splits.items()
     ]
+
+
+def files_of(given: Path) -> list[Path]:
+    """What is given itself; or the Parquet files, where it is a folder that holds nothing else.
+
+    Raises:
+        PenumbraError: the files are numbered, and some are missing.
+    """
+    there = sorted(given.iterdir()) if given.is_dir() else []
+    files = [path for path in there if not is_left_out(path.name)]
+    if not files or any(path.suffix != ".parquet" or path.is_dir() for path in files):
+        return [given]
+    named = {pieces.NUMBERED.split(path.stem)[0] for path in files}
+    if len(named) == 1:
+        pieces.check(files, named.pop())
+    return files
 
 
 def _split(given: Path, names: tuple[str, ...]) -> list[Path]:
