@@ -165,10 +165,10 @@ def test_lists_and_a_test_set_elsewhere(init, world, given):
     train = "".join(f"{path.relative_to(given)} {path.parent.name}\n" for path in rows[:-4])
     (given / "train.txt").write_text(train)
     classes(given / "later", each=3, seed=50)
-    status, _ = init("--id-test", given / "later", "--name", "My World", pets="train.txt")
+    status, _ = init("--id-test", given / "later", "--name", "My.World 2", pets="train.txt")
     assert status == 0
     made = world()
-    assert made.name == "my-world"
+    assert made.name == "my-world-2"
     assert made.config["image_sets"]["test"]["split"] == "test"
 
 

@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     for note in notes:
         print(f"note: {note}")
     others = [one for one in sets if one.place.role not in own_sets.CALLED]
-    world = own_names.slug(arguments.name or arguments.folder.resolve().name)
+    world = own_names.world_name(arguments.name or arguments.folder.resolve().name)
     own = own_file.Own(world, _label(arguments.id), ids, others, _cores())
     network = _network(arguments, ids)
     print("\n  ".join(["chosen (edit the file where you know better):", *network.reasons]))
@@ -144,7 +144,7 @@ def _progress(name: str, number: int, of: int) -> None:
 
 
 def _label(given: Path) -> str:
-    return given.resolve().stem
+    return given.name if given.is_dir() else given.stem
 
 
 def _cores() -> int:

@@ -74,7 +74,7 @@ def _trained(own: Own, network: Network) -> Iterator[str]:
     judges = (slug(one.name) for one in own.others if one.place.role == CALIBRATION)
     calibration = "".join(f" calibration_ood: {name}," for name in judges)
     yield "benchmarks:"
-    yield f"  {slug(own.label)}:"
+    yield f"  {own.world}:"
     yield f"    {{label: {quote(own.label)}, train: {TRAIN}, heldout: {HELDOUT}, test: {TEST},"
     yield f"    ood: {{far: [{far}]}},{calibration} missing: error,"
     unknown = "" if network.is_known else " # UNKNOWN: write that of the weights' training"

@@ -23,6 +23,15 @@ def slug(name: str) -> str:
     return made
 
 
+def world_name(name: str) -> str:
+    """A name as those of worlds are: a slug without dots.
+
+    Raises:
+        PenumbraError: nothing is left of it.
+    """
+    return slug(name.replace(".", "-"))
+
+
 def quote(text: str) -> str:
     """A text as YAML has it between brackets."""
     if PLAIN.fullmatch(text) and text.lower() not in WORDS:
