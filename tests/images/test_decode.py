@@ -1,6 +1,8 @@
 """Images of every format, depth and kind of colours; and those that are refused, with the cause."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -63,6 +65,81 @@ def test_alpha_and_orientation_are_not_followed():
     exif[274] = 6  # turned by a quarter
     turned = packed(image, "JPEG", exif=exif)
     assert np.array_equal(values(turned), values(packed(image, "JPEG")))
+
+
+def colours(*channels):
+    """A ramp of 256 values in each channel, each in an order of its own: uint8 (16, 16, C)."""
+    ramp = np.arange(256)
+    return np.stack([(ramp * step + 7) % 256 for step in channels], 1).reshape(16, 16, -1)
+
+
+def test_inks_become_the_light_that_they_leave():
+    inks = colours(1, 3, 5, 7).astype(np.uint8)
+    found = values(packed(Image.fromarray(inks, "CMYK"), "TIFF"))
+    paper = 255 - inks[..., 3:].astype(float)
+    wanted = paper - np.floor(inks[..., :3] * paper / 255 + 0.5)
+    assert np.array_equal(found, wanted)
+
+
+def test_inks_of_a_jpeg_are_not_inverted():
+    """Adobe's programs, and Pillow, store them inverted and say so in a marker."""
+    flat = np.full((16, 16, 4), (200, 30, 0, 40), np.uint8)
+    found = values(packed(Image.fromarray(flat, "CMYK"), "JPEG", quality=100))
+    wanted = [215 - 215 * 200 / 255, 215 - 215 * 30 / 255, 215]
+    assert np.abs(found - np.array(wanted)).max() <= 3  # the codec's own loss
+
+
+@pytest.mark.parametrize("kind", ["PNG", "GIF"])
+@pytest.mark.parametrize("clear", [0, 7])
+def test_a_palette_is_looked_up_whatever_is_transparent(kind, clear):
+    palette = colours(3, 5, 7).reshape(256, 3).astype(np.uint8)
+    places = np.arange(256, dtype=np.uint8).reshape(16, 16)[::-1].copy()
+    image = Image.fromarray(places, "P")
+    image.putpalette(palette.tobytes())
+    found = values(packed(image, kind, transparency=clear))
+    assert np.array_equal(found, palette[places])
+
+
+def test_of_sixteen_bits_of_a_colour_the_high_byte_stays():
+    deep = colours(1, 3, 5).astype(">u2") * 256 + colours(11, 13, 17)
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in deep)
+    head = struct.pack(">IIBBBBB", 16, 16, 16, 2, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    text = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    )
+    assert np.array_equal(values(text), deep // 256)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("GIF", {}), ("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True})]
+)
+def test_the_first_frame_or_page_is_read_exactly(kind, options):
+    first = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, 2)
+    frames = [Image.fromarray(first), Image.fromarray(255 - first)]
+    text = packed(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    assert Image.open(io.BytesIO(text)).n_frames == 2
+    assert np.array_equal(values(text), first)
+
+
+UPRIGHT = [
+    lambda x: x, np.fliplr, lambda x: x[::-1, ::-1], np.flipud, lambda x: x.swapaxes(0, 1),
+    lambda x: np.rot90(x, -1), lambda x: x[::-1, ::-1].swapaxes(0, 1), np.rot90,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_orientation_is_followed_in_tiff_alone_as_pillow_does(orientation):
+    stored = colours(1, 3, 5).astype(np.uint8)[:8]
+    exif = Image.Exif()
+    exif[274] = orientation
+    image = Image.fromarray(stored)
+    text = packed(image, "PNG", exif=exif)
+    assert Image.open(io.BytesIO(text)).getexif()[274] == orientation
+    assert np.array_equal(values(text), stored)
+    upright = UPRIGHT[orientation - 1](stored)
+    assert np.array_equal(values(packed(image, "TIFF", exif=exif)), upright)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])

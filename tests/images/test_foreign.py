@@ -51,6 +51,7 @@ def in_lists(texts):
 
 FORMS = {
     "struct": structs,
+    "path of no type": lambda texts: pa.array([{"bytes": t, "path": None} for t in texts]),
     "without path": bare,
     "bytes": lambda texts: pa.array(texts, pa.binary()),
     "large": lambda texts: pa.array(texts, pa.large_binary()),

@@ -339,3 +339,28 @@ def test_shards_of_a_reading_have_the_names_that_their_jobs_make(world):
     assert Readings(made).model(wildcards(shard="2of3"))
     with pytest.raises(PenumbraError, match="makes 0of3 to 2of3"):
         Readings(made).model(wildcards(shard="3of3"))
+
+
+def at(**paths):
+    """Data sets of one split each, by the path that it names."""
+    entry = {"title": "Mine", "reader": "stored", "labelled": False, "size": 16}
+    made = {name: entry | {"splits": {"all": {"path": path}}} for name, path in paths.items()}
+    images = {name: {"dataset": name, "split": "all"} for name in paths}
+    return {"datasets": made, "image_sets": images, "data_root": "/there"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        ("a/b", "a/b", True),
+        ("a/b", "/there/a/./b", True),
+        ("a", "a/b/c", True),
+        (["a/x.parquet", "b.parquet"], "b.parquet", True),
+        (["a/x.parquet", "b.parquet"], "a", True),
+        ("a/b", "a/bc", False),
+        ("a.txt", "b.txt", False),
+    ],
+)
+def test_paths_that_hold_each_other_share_images(world, one, other, meet):
+    made = world(at(one=one, other=other))
+    assert common(made, "one", "other") == common(made, "other", "one") == meet

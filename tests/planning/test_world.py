@@ -75,7 +75,7 @@ def test_what_an_own_data_set_lacks_is_told_at_once_with_its_file(world, tmp_pat
     with pytest.raises(PenumbraError) as error:
         world(over, [mine])
     lines = str(error.value).splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 3
     assert all(line.startswith(f"{mine}: mine: ") and "is a required" in line for line in lines)
 
 

@@ -9,11 +9,13 @@ from penumbra.plugins import load
 
 # In the order of a first acquaintance.
 COMMANDS = (
-    *("run", "list", "score", "detector", "arrays", "show"),
+    *("init", "run", "list", "score", "detector", "arrays", "show"),
     *("explain", "verify", "clean", "schema", "completion"),
 )
 EXAMPLES = """
 examples:
+  penumbra init mine --id DIR --ood sky=DIR  look at images of your own, and write their world
+  penumbra run mine                          its table of scores
   penumbra run uat_table01 --cores 2         one table of the embedded world, into results/
   penumbra run cifar --config data_root=DIR  all tables of another world, of your data
   penumbra run cifar --profile slurm         the same on a cluster

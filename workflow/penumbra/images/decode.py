@@ -1,7 +1,8 @@
 """One encoded image as 8-bit RGB, whatever its format, depth and colours; or why it can't be."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -13,31 +14,58 @@ FORMATS = (
 )
 BITS_PER_SAMPLE = 258  # a tag of TIFF
 DEEP = ("PNG", "PPM")  # their 16 bits come as mode I, of 32, in some cases
+ORIENTATION = 274  # a tag of EXIF
+UPRIGHT = (0, 1)
 IEND = b"\0\0\0\0IEND\xaeB`\x82"
 POINTER = b"version https://git-lfs"
+
+
+class Kind(NamedTuple):
+    """What an encoded image is: its format, Pillow's mode, its sides, what is not read of it."""
+
+    format: str
+    mode: str
+    width: int
+    height: int
+    unread: tuple[str, ...]
+
+
+def kind(file: Path | BinaryIO) -> Kind:
+    """What an image is; it is decoded wholly.
+
+    Raises:
+        ValueError: as `rgb` does; Pillow raises much else where bytes are damaged.
+    """
+    with _opened(file) as stream:
+        image = _loaded(stream)
+        _eight_bits(image).convert("RGB")
+        return Kind(image.format or "", image.mode, *image.size, tuple(_unread(image)))
+
+
+def _unread(image: Image.Image) -> Iterator[str]:
+    if image.has_transparency_data:
+        yield "transparency"
+    try:
+        if image.getexif().get(ORIENTATION, 1) not in UPRIGHT:
+            yield "EXIF orientation"
+        if getattr(image, "n_frames", 1) > 1:
+            yield "frames after the first"
+    except Exception:  # what is read is whole; of damaged EXIF and later frames nothing is known
+        yield "damaged EXIF or frames"
 
 
 def rgb(file: Path | BinaryIO) -> Image.Image:
     """The first frame in 8-bit RGB.
 
     16-bit greys are scaled, not clipped: the high byte stays, as Pillow does it for 16-bit colours.
-    Alpha is dropped and EXIF's orientation is not followed, as torchvision's ImageFolder does it.
+    Alpha is dropped and EXIF's orientation is not followed, as torchvision's ImageFolder does it;
+    that of a TIFF is, by Pillow itself, for both.
 
     Raises:
         ValueError: of its own checks; Pillow raises much else where bytes are damaged.
     """
     with _opened(file) as stream:
-        start = stream.read(len(POINTER))
-        if not start:
-            raise ValueError("it is empty (0 bytes)")
-        if start == POINTER:
-            raise ValueError("it is a pointer of Git LFS and not the image (git lfs pull gets it)")
-        stream.seek(0)
-        image = _open(stream, start)
-        image.load()
-        if image.format == "PNG":
-            _check_end(stream)
-        return eight_bit_rgb(image)
+        return eight_bit_rgb(_loaded(stream))
 
 
 def eight_bit_rgb(image: Image.Image) -> Image.Image:
@@ -47,6 +75,21 @@ def eight_bit_rgb(image: Image.Image) -> Image.Image:
         ValueError: its greys are of no stated range.
     """
     return _eight_bits(image).convert("RGB")
+
+
+def _loaded(stream: BinaryIO) -> Image.Image:
+    """The image decoded, as its format has it."""
+    start = stream.read(len(POINTER))
+    if not start:
+        raise ValueError("it is empty (0 bytes)")
+    if start == POINTER:
+        raise ValueError("it is a pointer of Git LFS and not the image (git lfs pull gets it)")
+    stream.seek(0)
+    image = _open(stream, start)
+    image.load()
+    if image.format == "PNG":
+        _check_end(stream)
+    return image
 
 
 def _opened(file: Path | BinaryIO) -> BinaryIO:

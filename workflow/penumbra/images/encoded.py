@@ -157,7 +157,8 @@ def _rows(
     paths: Iterable[str | None] = repeat("", meta.num_rows)
     if columns.path:
         inside = [chunk.field("path") for chunk in table[columns.image].chunks]
-        paths = texts(pa.chunked_array(inside, pa.string()), file, "path")
+        kind = inside[0].type if inside else pa.string()
+        paths = texts(pa.chunked_array(inside, kind), file, "path")
     labels: Iterable[int | str] = repeat(NO_LABEL, meta.num_rows)
     if columns.label:
         labels = labels_of(table[columns.label], file, columns.label, labelled)

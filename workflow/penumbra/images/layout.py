@@ -1,20 +1,25 @@
-"""Where the files of a data set lie under a data root, in any of three layouts.
+"""Where the files of a data set lie: in any of three layouts under a data root, or at a path.
 
 official   the files as published, read by torchvision or as the published folder
 folder     <folder>/<split>/ with images, in class folders or flat
 parquet    <folder>/<split>.parquet or <split>-*.parquet, columns image{bytes,path} and label
 
-<folder> is the data set's name, unless its catalogue entry says otherwise.
+<folder> is the data set's name, unless its catalogue entry says otherwise. A split that names its
+`path`, below the data root or absolute, lies there and nowhere else: a folder of images, Parquet
+files, or a list of images (`penumbra.images.lists`).
 """
 
 import json
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from penumbra.errors import PenumbraError
+from penumbra.images import lists
 from penumbra.images.folders import Folder
+from penumbra.images.names import suffix
 from penumbra.images.pieces import of_split
 from penumbra.seeds import derive
 
@@ -23,7 +28,7 @@ from penumbra.seeds import derive
 class Location:
     """A data set found: its layout, and the folder or files that hold it."""
 
-    layout: str  # official | folder | parquet
+    layout: str  # official | folder | parquet | list | file: one that is none of these
     path: Path
     files: tuple[Path, ...] = ()  # watched for changes; a folder's images are not
 
@@ -32,6 +37,9 @@ def candidates(
     name: str, dataset: dict[str, Any], split: str, root: Path
 ) -> list[tuple[str, Path]]:
     """Every place that is looked at, in order."""
+    paths = named(dataset, split)
+    if paths:
+        return [("path", root / path) for path in paths]
     official = dataset.get("official", {})
     places = []
     for entry in official.get("files", {}).get(split, []):
@@ -44,8 +52,18 @@ def candidates(
     return places
 
 
+def named(dataset: dict[str, Any], split: str) -> list[str]:
+    """The paths that a split names itself; one, or several Parquet files."""
+    path = dataset["splits"].get(split, {}).get("path", [])
+    return [path] if isinstance(path, str) else path
+
+
 def locate(name: str, dataset: dict[str, Any], split: str, root: Path | None) -> Location | None:
     """The first layout that is there, or None."""
+    paths = named(dataset, split)
+    if paths:
+        places = _places(paths, root)
+        return _at(places) if places else None
     if root is None:
         return None
     for layout, path in candidates(name, dataset, split, root):
@@ -60,6 +78,28 @@ def locate(name: str, dataset: dict[str, Any], split: str, root: Path | None) ->
     return None
 
 
+def _places(paths: list[str], root: Path | None) -> list[Path]:
+    """Where the paths of a split lie; nothing where one is relative and there is no data root."""
+    if root is None and not all(map(os.path.isabs, paths)):
+        return []
+    return [(root or Path()) / path for path in paths]
+
+
+def _at(places: list[Path]) -> Location | None:
+    """What lies at the places that a split names; None where nothing lies at one of them."""
+    if not all(map(_is_there, places)):
+        return None
+    first, ends = places[0], {suffix(place.name) for place in places}
+    if len(places) == 1 and os.path.isdir(first):
+        return Location("folder", first)
+    if ends == {".parquet"}:
+        return Location("parquet", first.parent, tuple(places))
+    if len(places) == 1 and ends <= lists.KINDS:
+        return Location("list", first, (first,))
+    strange = next((place for place in places if suffix(place.name) != ".parquet"), first)
+    return Location("file", strange, (strange,))
+
+
 def _is_there(path: Path) -> bool:
     """Also where it can't be looked at: who reads it says so."""
     try:
@@ -70,18 +110,20 @@ def _is_there(path: Path) -> bool:
 
 def missing(name: str, dataset: dict[str, Any], split: str, root: Path | None) -> PenumbraError:
     """The error for a data set that is nowhere: what is expected where, and how to get it."""
+    own = _places(named(dataset, split), root)
+    what = f"data set {name} ({dataset['title']}), split {split}, is missing"
+    if own:
+        listed = "\n".join(f"  {place}" for place in own if not _is_there(place))
+        return PenumbraError(f"{what}. There is no\n{listed}\nPut it there, or name another `path`")
     if root is None:
         places = "  (no data root is set: --config data_root=DIR)"
     else:
-        listed = candidates(name, dataset, split, root)
-        places = "\n".join(f"  {layout:<9}{path}" for layout, path in listed)
+        looked = candidates(name, dataset, split, root)
+        places = "\n".join(f"  {layout:<9}{path}" for layout, path in looked)
     can_fetch = "torchvision" in dataset.get("official", {})
     fetch = "\nor let torchvision fetch it: --config download=true" if can_fetch else ""
     source = dataset.get("source", "see config/datasets.yaml")
-    return PenumbraError(
-        f"data set {name} ({dataset['title']}), split {split}, is missing. "
-        f"Expected one of\n{places}\nHow to get it: {source}{fetch}"
-    )
+    return PenumbraError(f"{what}. Expected one of\n{places}\nHow to get it: {source}{fetch}")
 
 
 def listing(location: Location, classes: Collection[str] | None = None) -> str:
@@ -91,7 +133,9 @@ def listing(location: Location, classes: Collection[str] | None = None) -> str:
     refused by who reads the images: here it would end the whole call.
     """
     rows: list[list[str | int]]
-    if location.files:
+    if location.layout == "list":
+        rows = lists.measured(location.path, _size)
+    elif location.files:
         rows = [[path.name, _size(path)] for path in location.files]
     else:
         folder = Folder(location.path, classes, measure=True)

@@ -15,6 +15,11 @@ COMPANIONS = {
     *(".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".md", ".html", ".pdf"),
     *(".mat", ".pkl", ".log", ".py", ".sh", ".zip", ".tar", ".gz", ".tgz", ".md5", ".geojson"),
 }
+# What a column of labels may be called.
+LABELS = (
+    *("label", "labels", "fine_label", "fine_labels", "class", "class_id", "class_label", "cls"),
+    *("label_id", "target", "targets", "category", "category_id", "y"),
+)
 LEFT_OUT = {"__MACOSX", "Thumbs.db", "ehthumbs.db", "desktop.ini", "@eaDir"}
 SHOWN = 10
 
@@ -82,4 +87,6 @@ def check_classes(classes: Sequence[str], where: object) -> None:
 def in_order(names: Iterable[str]) -> list[str]:
     """Class names sorted: by number where all are numbers, else as text."""
     names = set(names)
-    return sorted(names, key=int if all(name.isdecimal() for name in names) else str)
+    if all(name.isdecimal() for name in names):
+        return sorted(names, key=lambda name: (int(name), name))
+    return sorted(names)

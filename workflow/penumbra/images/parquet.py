@@ -10,14 +10,10 @@ import pyarrow.parquet as pq
 
 from penumbra.errors import PenumbraError
 from penumbra.images.entries import NO_LABEL
-from penumbra.images.names import check_classes, readable
+from penumbra.images.names import LABELS, check_classes, readable
 
 IMAGE, LABEL = "image", "label"
 IMAGES = ("img", "images", "picture", "photo")
-LABELS = (
-    *("labels", "fine_label", "fine_labels", "class", "class_id", "class_label", "cls", "label_id"),
-    *("target", "targets", "category", "category_id", "y"),
-)
 
 
 class Columns(NamedTuple):

@@ -45,7 +45,7 @@ class Images:
         config = {
             "name": name,
             "dataset_name": entry["dataset"],
-            "dataset": _without_prose(dataset),
+            "dataset": _of_split(_without_prose(dataset), split),
             "sources": {s: _without_prose(world.datasets[s]) for s in _sources(dataset)},
             "split": split,
             "size": world.size(name),
@@ -62,6 +62,15 @@ class Images:
 
 def _without_prose(dataset: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in dataset.items() if k not in ("licence", "source")}
+
+
+def _of_split(dataset: dict[str, Any], split: str) -> dict[str, Any]:
+    """An entry without the paths of other splits, which may move."""
+    splits = {
+        name: {k: v for k, v in entry.items() if k != "path" or name == split}
+        for name, entry in dataset["splits"].items()
+    }
+    return {**dataset, "splits": splits}
 
 
 def _sources(dataset: Mapping[str, Any]) -> list[str]:

@@ -1,11 +1,13 @@
 """Whether two image sets may share images: told from the config alone, and on the safe side."""
 
+import os
 from collections.abc import Iterator, Mapping
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
 from penumbra.images.classes import class_list
+from penumbra.images.layout import named
 from penumbra.planning.world import World
 
 # What makes images of the same files others: levels of shift.
@@ -20,7 +22,7 @@ def common(world: World, one: str, other: str) -> bool:
     if one == other:
         return True
     a, b = world.image_set(one), world.image_set(other)
-    if not _files(world, a) & _files(world, b):
+    if not any(_meet(*files) for files in product(_files(world, a), _files(world, b))):
         return False
     if any(a.get(level, 0) != b.get(level, 0) for level in LEVELS):
         return False
@@ -37,13 +39,25 @@ def _files(world: World, entry: Mapping[str, Any]) -> set[tuple[str, ...]]:
     if reader != "stored":
         return {(reader, name, split)}
     official = dataset.get("official", {})
-    own = str(Path(dataset.get("folder", name)) / split)
-    folders = (own, *official.get("folders", {}).get(split, []))
-    sources: set[tuple[str, ...]] = {(reader, str(Path(folder))) for folder in folders}
+    folders = named(dataset, split) or [
+        str(Path(dataset.get("folder", name)) / split),
+        *official.get("folders", {}).get(split, []),
+    ]
+    root = world.root or Path()
+    sources: set[tuple[str, ...]] = {(reader, os.path.normpath(root / path)) for path in folders}
     if "torchvision" in official:
         arguments = official.get("arguments", {}).get(split)
         sources.add((reader, official["torchvision"], str(arguments)))
     return sources
+
+
+def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether two names are of the same files, or of a folder and what lies in it."""
+    if one == other:
+        return True
+    if len(one) != 2 or len(other) != 2 or one[0] != other[0]:
+        return False
+    return Path(one[1]).is_relative_to(other[1]) or Path(other[1]).is_relative_to(one[1])
 
 
 def _shares_apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

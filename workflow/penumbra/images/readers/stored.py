@@ -1,4 +1,4 @@
-"""Data sets that lie as files under a data root, in the layouts of `penumbra.images.layout`."""
+"""Data sets that lie as files, in the layouts of `penumbra.images.layout`."""
 
 import functools
 import io
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from penumbra.errors import PenumbraError
-from penumbra.images import pieces
+from penumbra.images import lists, pieces
 from penumbra.images.classes import choose
 from penumbra.images.decode import rgb
 from penumbra.images.encoded import Encoded, listed
@@ -68,11 +68,33 @@ def _list(
     location: Location, dataset: dict[str, Any], split: str, size: int
 ) -> tuple[Entries, str]:
     """All images as they are found, and in words what was left out."""
+    rows, classes, more = found(location, dataset, split)
+    square = SQUARES[dataset.get("square", "squash")]
+    images = [
+        Entry(origin, label, functools.partial(_pixels, origin, image, square, size), place)
+        for place, (origin, image, label) in enumerate(rows)
+    ]
+    return Entries(images, classes or [str(i) for i in range(dataset.get("classes", 0))]), more
+
+
+def found(location: Location, dataset: dict[str, Any], split: str) -> tuple[Rows, list[str], str]:
+    """Images as they lie there, the names of their classes, and in words what was left out.
+
+    Raises:
+        PenumbraError: what lies there is not whole, or of no kind that is read.
+    """
     rows: Rows
     more = ""
     if location.layout == "parquet":
         pieces.check(location.files, split)
         rows, classes = listed(location.files, dataset["labelled"])
+    elif location.layout == "list":
+        rows, classes = lists.listed(location.path, dataset["labelled"], dataset.get("classes"))
+    elif location.layout == "file":
+        raise PenumbraError(
+            f"{readable(str(location.path))}: it is no folder of images, no .parquet, and no list "
+            "(.txt, .csv); a `path` names one of these, or several Parquet files"
+        )
     elif location.layout == "official" and "files" in dataset["official"]:
         rows, classes = _torchvision_rows(location.path.parent, dataset, split)
     else:
@@ -80,12 +102,7 @@ def _list(
         folder.check()
         rows, classes = _folder_rows(folder)
         more = folder.left_out()
-    square = SQUARES[dataset.get("square", "squash")]
-    images = [
-        Entry(origin, label, functools.partial(_pixels, origin, image, square, size), place)
-        for place, (origin, image, label) in enumerate(rows)
-    ]
-    return Entries(images, classes or [str(i) for i in range(dataset.get("classes", 0))]), more
+    return rows, classes, more
 
 
 def _folder_rows(folder: Folder) -> tuple[Rows, list[str]]:

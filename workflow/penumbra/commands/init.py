@@ -1,0 +1,151 @@
+"""A world of your own: look at your images, and write the config file that scores them."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penumbra.errors import PenumbraError
+
+if TYPE_CHECKING:
+    from penumbra.planning.own_networks import Network
+    from penumbra.planning.own_sets import OwnSet, Place
+
+HELP = "look at images of your own, and write a config file for them"
+OFTEN = 10_000  # images between two lines of progress
+MOST = 8  # threads; a small network has no use for more
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="where penumbra.yaml is written")
+    parser.add_argument(
+        "--id",
+        type=_path,
+        required=True,
+        metavar="FOLDER|FILE",
+        help="in-distribution images: a folder with one folder a class, or with train/ and test/ "
+        "of such; Parquet; or a list (.txt, .csv) of paths and classes",
+    )
+    parser.add_argument("--id-test", type=_path, metavar="FOLDER|FILE", help="those to test on")
+    parser.add_argument(
+        "--ood",
+        type=_named,
+        action="append",
+        required=True,
+        metavar="NAME=FOLDER|FILE",
+        help="out-of-distribution images, each set with the name that tables give it",
+    )
+    parser.add_argument(
+        "--calibration-ood",
+        type=_named,
+        metavar="NAME=FOLDER|FILE",
+        help="OOD images that calibrate detectors, and that nothing is tested on",
+    )
+    parser.add_argument("--size", type=_size, help="side in pixels; by the images' own by default")
+    parser.add_argument("--weights", type=_path, metavar="FILE", help="of a classifier of your own")
+    parser.add_argument(
+        "--network", help="what they are of: torchvision:NAME, timm:NAME or python:MODULE:FUNCTION"
+    )
+    parser.add_argument(
+        "--classes", type=_path, metavar="FILE", help="its classes in order, one a line"
+    )
+    parser.add_argument("--name", help="of the world; that of DIR by default")
+    parser.add_argument(
+        "--leave-out-broken",
+        action="store_true",
+        help="go on without images that cannot be read; DIR gets a list of the others",
+    )
+    parser.add_argument("--force", action="store_true", help="write over an own penumbra.yaml")
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name.strip() and equals and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=FOLDER")
+    return name.strip(), _path(path)
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()  # a shell leaves the ~ of NAME=~/FOLDER
+
+
+def _size(text: str) -> int:
+    if not text.isdecimal() or not 8 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 8 to 1024")
+    return int(text)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look, print what is there and what is chosen, and write the file."""
+    from penumbra.planning import own_file, own_found, own_names, own_sets
+
+    if bool(arguments.weights) != bool(arguments.network):
+        raise PenumbraError("--weights and --network go together; give both, or train by neither")
+    file = arguments.folder / own_file.FILE
+    if file.exists() and not arguments.force:
+        raise PenumbraError(f"{file} is there already; give another folder, or --force")
+    places = _places(arguments)
+    own_sets.check_apart(places)
+    sets = own_sets.look(places, _progress)
+    for one in sets:
+        print("\n".join(own_found.describe(one)))
+    if arguments.leave_out_broken:
+        sets = [own_file.without_broken(one, arguments.folder) for one in sets]
+    own_found.check_broken(sets)
+    ids = {one.place.role: one for one in sets if one.place.role in own_sets.CALLED}
+    notes = [*own_sets.check_agreed(ids), *own_found.warnings(sets)]
+    own_sets.check_enough(ids)
+    for note in notes:
+        print(f"note: {note}")
+    others = [one for one in sets if one.place.role not in own_sets.CALLED]
+    world = own_names.world_name(arguments.name or arguments.folder.resolve().name)
+    own = own_file.Own(world, _label(arguments.id), ids, others, _cores())
+    network = _network(arguments, ids)
+    print("\n  ".join(["chosen (edit the file where you know better):", *network.reasons]))
+    lines = own_file.text(own, network)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(lines, encoding="utf-8")
+    print(f"wrote {file}; next: penumbra run {arguments.folder}")
+    return 0
+
+
+def _places(arguments: argparse.Namespace) -> "list[Place]":
+    from penumbra.planning import own_names, own_sets
+
+    named = [(own_sets.OOD, *one) for one in arguments.ood]
+    if arguments.calibration_ood:
+        named.append((own_sets.CALIBRATION, *arguments.calibration_ood))
+    own_names.check_names([name for _, name, _ in named])
+    others = [own_sets.Place(role, name, own_sets.files_of(path)) for role, name, path in named]
+    return [*own_sets.id_places(arguments.id, arguments.id_test), *others]
+
+
+def _network(arguments: argparse.Namespace, ids: "Mapping[str, OwnSet]") -> "Network":
+    """How images are brought to a network, and how it is trained or where its weights are."""
+    import torch  # slow to import
+
+    from penumbra.planning import own_choices, own_networks, own_sets
+
+    look = ids[own_sets.TRAIN].look
+    if arguments.weights:
+        given = own_networks.Given(arguments.weights, arguments.network, arguments.classes)
+        return own_networks.given(given, look, arguments.size)
+    share = own_sets.shares(set(ids))[own_sets.TRAIN].share
+    count = round(len(look.images) * (share[1] if share else 1))
+    choices = own_choices.choose(look, count, arguments.size, torch.cuda.is_available())
+    return own_networks.trained(choices)
+
+
+def _progress(name: str, number: int, of: int) -> None:
+    if number % OFTEN == 0 and number < of:
+        print(f"{name}: {number:,} of {of:,} images looked at", flush=True)
+
+
+def _label(given: Path) -> str:
+    return given.name if given.is_dir() else given.stem
+
+
+def _cores() -> int:
+    return min(len(os.sched_getaffinity(0)), MOST)

@@ -1,0 +1,137 @@
+"""The config file of a world of one's own."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from penumbra.errors import PenumbraError
+from penumbra.images import lists
+from penumbra.images.names import check_text
+from penumbra.planning.own_names import quote, slug
+from penumbra.planning.own_networks import Network
+from penumbra.planning.own_sets import (
+    CALIBRATION,
+    HELDOUT,
+    OOD,
+    TEST,
+    TRAIN,
+    OwnSet,
+    shares,
+)
+
+FILE = "penumbra.yaml"
+
+
+class Own(NamedTuple):
+    """All that the file says of images and machine."""
+
+    world: str
+    label: str
+    sets: Mapping[str, OwnSet]  # ID, by role
+    others: list[OwnSet]
+    threads: int
+
+
+def text(own: Own, network: Network) -> str:
+    """The file."""
+    return "\n".join([*_head(own), *_images(own, network), *_trained(own, network), ""])
+
+
+def _head(own: Own) -> Iterator[str]:
+    root = _root(own)
+    yield "# Made by `penumbra init`; `penumbra schema` describes every key."
+    yield "base: own"
+    yield f"world: {quote(own.world)}"
+    yield f"data_root: {quote(str(root)) if root else 'null'} # the paths below lie in it"
+    yield "seeds: [0] # [0, 1, 2] trains three networks, and tables give deviations"
+    threads = f"{{models: {own.threads}, features: {own.threads}}}"
+    yield f"compute: {{threads: {threads}}} # cores of a job"
+
+
+def _images(own: Own, network: Network) -> Iterator[str]:
+    shape = f"{{reader: stored, size: {network.size}, square: {network.square}}}"
+    ids = {_split(own, role): one for role, one in own.sets.items()}
+    others = {slug(one.name): one for one in own.others}
+    look = own.sets[TRAIN].look
+    number = f", classes: {len(look.classes)}" if look.layout == "parquet" else ""
+    title = quote(own.label)
+    yield "datasets: # where they lie, and what images are brought to: size x size pixels"
+    yield f"  own-id: {{<<: &images {shape}, title: {title}, labelled: true{number},"
+    yield f"    splits: {{{_paths(own, ids)}}}}}"
+    yield f"  own-ood: {{<<: *images, title: {quote(f'OOD beside {own.label}')}, labelled: false,"
+    yield f"    splits: {{{_paths(own, others)}}}}}"
+    yield "image_sets:"
+    for role, (of, share) in shares(set(own.sets)).items():
+        cut = f", share: [{share[0]}, {share[1]}]" if share else ""
+        yield f"  {role}: {{dataset: own-id, split: {_split(own, of)}{cut}, label: {title}}}"
+    for name, one in others.items():
+        yield f"  {name}: {{dataset: own-ood, split: {name}, label: {quote(one.name)}}}"
+
+
+def _trained(own: Own, network: Network) -> Iterator[str]:
+    far = ", ".join(slug(one.name) for one in own.others if one.place.role == OOD)
+    judges = (slug(one.name) for one in own.others if one.place.role == CALIBRATION)
+    calibration = "".join(f" calibration_ood: {name}," for name in judges)
+    yield "benchmarks:"
+    yield f"  {own.world}:"
+    yield f"    {{label: {quote(own.label)}, train: {TRAIN}, heldout: {HELDOUT}, test: {TEST},"
+    yield f"    ood: {{far: [{far}]}},{calibration} missing: error,"
+    unknown = "" if network.is_known else " # UNKNOWN: write that of the weights' training"
+    yield f"    normalisation: {network.normalisation}}}{unknown}"
+    yield "backbones:"
+    yield network.backbone
+    yield "recipes:"
+    yield network.recipe
+
+
+def _split(own: Own, role: str) -> str:
+    return "all" if len(own.sets) == 1 else role
+
+
+def _paths(own: Own, splits: Mapping[str, OwnSet]) -> str:
+    root = _root(own)
+    return ", ".join(f"{name}: {{path: {_path(one, root)}}}" for name, one in splits.items())
+
+
+def _root(own: Own) -> Path | None:
+    """The folder that all sets lie in; None where that is the root of the file system."""
+    sets = [*own.sets.values(), *own.others]
+    held = [str(path.absolute().parent) for one in sets for path in one.place.paths]
+    common = Path(os.path.commonpath(held))
+    return None if common == Path(common.anchor) else common
+
+
+def _path(one: OwnSet, root: Path | None) -> str:
+    paths = [path.absolute() for path in one.place.paths]
+    check_text(list(map(str, paths)), one.name)
+    told = [quote(str(path.relative_to(root) if root else path)) for path in paths]
+    return told[0] if len(told) == 1 else f"[{', '.join(told)}]"
+
+
+def without_broken(one: OwnSet, folder: Path) -> OwnSet:
+    """The set without the images that can't be read, as a list of the others in `folder`.
+
+    Raises:
+        PenumbraError: none is left, or they lie in Parquet files.
+    """
+    broken, look = one.look.broken, one.look
+    if not broken:
+        return one
+    if look.layout == "parquet":
+        raise PenumbraError(
+            f"{one.name}: {broken[0].origin} cannot be left out of a Parquet file ({len(broken)} "
+            "such rows); write the file again without them"
+        )
+    look.leave_out_broken()
+    if not look.images:
+        raise PenumbraError(f"{one.name}: none of its images can be read")
+    base = look.paths[0].absolute()
+    base = base if look.layout == "folder" else base.parent
+    labels = [look.classes[i.label] if i.label >= 0 else "" for i in look.images]
+    labels = labels if all(labels) else [""] * len(labels)
+    file = folder.absolute() / f"{slug(one.name)}.csv"
+    paths = [str(base / image.origin) for image in look.images]
+    folder.mkdir(parents=True, exist_ok=True)
+    lists.write(file, list(zip(paths, labels, strict=True)))
+    return one._replace(place=one.place._replace(paths=[file]))

@@ -1,0 +1,55 @@
+"""Names and texts in the config file of a world of one's own."""
+
+import json
+import re
+
+from penumbra.errors import PenumbraError
+from penumbra.images.names import readable
+from penumbra.planning.own_sets import CALLED
+
+PLAIN = re.compile(r"[A-Za-z/](?:[\w ./-]*[\w./-])?", re.ASCII)
+WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+
+
+def slug(name: str) -> str:
+    """A name as those of entries are: lower-case letters, digits, dots and hyphens.
+
+    Raises:
+        PenumbraError: nothing is left of it.
+    """
+    made = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.")
+    if not made:
+        raise PenumbraError(f"{readable(name)!r} is no name; use letters, digits and hyphens")
+    return made
+
+
+def world_name(name: str) -> str:
+    """A name as those of worlds are: a slug without dots.
+
+    Raises:
+        PenumbraError: nothing is left of it.
+    """
+    return slug(name.replace(".", "-"))
+
+
+def quote(text: str) -> str:
+    """A text as YAML has it between brackets."""
+    if PLAIN.fullmatch(text) and text.lower() not in WORDS:
+        return text
+    return json.dumps(text, ensure_ascii=False)  # JSON's texts are YAML's
+
+
+def check_names(places: list[str]) -> None:
+    """Refuse names of sets that are alike, or that an ID split has.
+
+    Raises:
+        PenumbraError: naming both.
+    """
+    taken = dict.fromkeys(CALLED, "an ID split")
+    for name in places:
+        if slug(name) in taken:
+            raise PenumbraError(
+                f"{readable(name)} is called like {taken[slug(name)]}, {slug(name)!r}; give "
+                "another name: --ood NAME=FOLDER"
+            )
+        taken[slug(name)] = readable(name)

@@ -1,0 +1,126 @@
+"""The network of a world of one's own: trained on its images, or given by a file of weights."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from penumbra.errors import PenumbraError
+from penumbra.images.looks import Look
+from penumbra.networks.loading.metadata import preprocessing
+from penumbra.planning.own_choices import Choices, size_of, square_of
+from penumbra.planning.own_names import quote
+from penumbra.store.artifacts import provenance_of
+
+HALF = [0.5, 0.5, 0.5]
+LIBRARIES = ("torchvision:", "timm:", "python:")
+
+
+class Network(NamedTuple):
+    """What a world says of how images are brought to a network, and of the network: YAML."""
+
+    size: int
+    square: str
+    normalisation: str
+    backbone: str
+    recipe: str
+    reasons: tuple[str, ...]
+    is_known: bool = True  # whether the normalisation is that of the weights
+
+
+class Given(NamedTuple):
+    """A file of weights, what its network is called in the config, and the order of its classes."""
+
+    weights: Path
+    network: str
+    classes: Path | None
+
+
+def trained(choices: Choices) -> Network:
+    """A network that is trained on the images."""
+    backbone = (
+        "  resnet18: {label: ResNet-18, network: resnet, "
+        f"options: {{layers: 18, width: {choices.width}, stem: {choices.stem}}}}}"
+    )
+    recipe = f"""\
+  standard:
+    {{method: standard, momentum: 0.9, nesterov: true, weight_decay: 0.0005,
+    epochs: {choices.epochs}, batch_size: {choices.batch_size}, lr: {choices.lr},
+    schedule: {{kind: cosine_iteration, warmup_epochs: 1}}, precision: {choices.precision},
+    augment: {{flip: {str(choices.flip).lower()}, crop_padding: {choices.size // 8}}}}}"""
+    return Network(
+        choices.size, choices.square, _normalisation(HALF, HALF), backbone, recipe, choices.reasons
+    )
+
+
+def given(own: Given, train: Look, size: int | None) -> Network:
+    """A network whose weights are given; a `size` that is given stays.
+
+    Raises:
+        PenumbraError: the weights are not there, or are of another size than the one given; or the
+            network is of no library, and they are no checkpoint of this project.
+    """
+    if not own.weights.is_file():
+        raise PenumbraError(f"there is no file of weights {own.weights}")
+    known = preprocessing(own.network, own.weights)
+    square, shape = square_of(train)
+    if known is None:
+        mean, std = HALF, HALF
+        side, why = (size, "as given") if size else size_of(train.side(), True)
+        told = (
+            f"size {side}: {why}",
+            "NORMALISATION 0.5: the weights do not say how images were normalised for their "
+            "training. Write it into `normalisation`, or scores mean nothing",
+        )
+    else:
+        mean, std, (side, why) = known.mean, known.std, _side(known.size, size, train)
+        told = (f"size {side}: {why}", f"normalisation: {known.source}")
+    return Network(
+        side,
+        square,
+        _normalisation(mean, std),
+        f"  given: {{label: {quote(own.network)}, {_backbone(own, side)}}}",
+        f"  given: {{method: pretrained, pretrained: {{{_files(own)}}}}}",
+        (*told, f"square by {square}: {shape}"),
+        known is not None,
+    )
+
+
+def _side(known: int | None, size: int | None, train: Look) -> tuple[int, str]:
+    if size:
+        return size, "as given" + (f"; the weights were made for {known}" if known else "")
+    return (known, "that of the weights") if known else size_of(train.side(), True)
+
+
+def _normalisation(mean: list[float], std: list[float]) -> str:
+    return f"{{mean: {list(mean)}, std: {list(std)}}}"
+
+
+def _backbone(own: Given, side: int) -> str:
+    if own.network.startswith(LIBRARIES):
+        return f"network: {quote(own.network)}, options: {{image_size: {side}}}"
+    backbone = _own_backbone(own)
+    options = ", ".join(f"{key}: {_value(value)}" for key, value in backbone["options"].items())
+    return f"network: {backbone['network']}, options: {{{options}}}"
+
+
+def _own_backbone(own: Given) -> dict[str, Any]:
+    """The backbone of a checkpoint of this project."""
+    try:
+        backbone = provenance_of(own.weights)["config"]["backbone"]
+    except (PenumbraError, KeyError, TypeError):
+        backbone = {}
+    if backbone.get("network") != own.network:
+        raise PenumbraError(
+            f"--network {own.network}: write torchvision:NAME, timm:NAME or "
+            f"python:MODULE:FUNCTION; {own.weights} is no checkpoint of this project with a "
+            "network of that name"
+        )
+    return backbone
+
+
+def _value(value: Any) -> str:
+    return quote(value) if isinstance(value, str) else str(value).lower()
+
+
+def _files(own: Given) -> str:
+    classes = f", classes: {quote(str(own.classes))}" if own.classes else ""
+    return f"weights: {quote(str(own.weights))}{classes}"
