@@ -5,6 +5,7 @@ import re
 import pytest
 import yaml
 
+from penumbra.cli import COMMANDS, parser
 from penumbra.planning.tables import Tables
 from penumbra.planning.titles import title
 from penumbra.planning.world import World
@@ -37,13 +38,13 @@ def test_the_table_shown_has_its_title(readme, world):
     assert f"\n**{shown}**\n" in readme
 
 
-def test_the_calls_of_show_exist(readme):
-    from penumbra.cli import parser
-
-    calls = re.findall(r"`python -m penumbra ([^`]*)`", readme)
-    assert len(calls) == 5
-    for call in calls:
+def test_the_commands_in_it_exist(readme):
+    rows = re.findall(r"^\| `penumbra ([^`]*)` \|", readme, re.MULTILINE)
+    assert len(rows) == 8
+    for call in rows:
         parser().parse_args(call.split())
+    others = re.findall(r"^\$ penumbra (\S+)", readme, re.MULTILINE)
+    assert set(others) == {"init", "run", "detector", "score"} <= set(COMMANDS)
 
 
 def test_what_a_user_must_know_before_the_first_call(readme):
