@@ -93,7 +93,16 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
     """Every folder that holds plugins holds nothing else."""
     for kind, package in PACKAGES.items():
         assert offered(kind) == names(package)
-    assert offered("network") == ["clip", "resnet", "t2t_vit", "vgg11", "wrn"]
+    assert offered("network") == [
+        "clip",
+        "python",
+        "resnet",
+        "t2t_vit",
+        "timm",
+        "torchvision",
+        "vgg11",
+        "wrn",
+    ]
     assert offered("calibration module") == ["beta", "isotonic", "platt", "temperature"]
     assert offered("method") == ["energy", "pgd", "pretrained", "standard", "uat", "zero_shot"]
     assert offered("kind") == ["dit", "encoder", "ldm", "mage", "rdm", "tokenizer"]

@@ -6,6 +6,7 @@ import yaml
 from penumbra.errors import PenumbraError
 from penumbra.planning.base import base
 from penumbra.planning.config import merge
+from penumbra.planning.models import Models
 from penumbra.planning.tables import Tables
 from tests.planning.helpers import checked, required
 
@@ -94,3 +95,41 @@ def test_a_benchmark_that_is_none_is_named_with_the_nearest(own, tmp_path):
 def test_tables_of_the_papers_want_their_role(own):
     with pytest.raises(PenumbraError, match=r"backbones|backbone 'resnet18'"):
         required(own(tables=["uat_table01"]))
+
+
+@pytest.mark.parametrize(
+    ("network", "weights", "message"),
+    [
+        (
+            "torchvision:resnet18",
+            "no.pth",
+            r"recipes\.given\.pretrained\.weights: .*no\.pth is missing",
+        ),
+        (
+            "python:nets:build",
+            "my.pth",
+            "backbones.net.network: python:nets:build: no such file; look",
+        ),
+        ("python:nets", "my.pth", "write python:<module>:<function>"),
+        ("pyton:nets:build", "my.pth", "unknown network 'pyton'; did you mean 'python'"),
+        ("python:nets:build", None, r"recipes\.given\.pretrained: .*weights"),
+    ],
+)
+def test_a_given_classifier_that_is_not_there(own, tmp_path, network, weights, message):
+    (tmp_path / "my.pth").write_bytes(b"weights")
+    given = {"method": "pretrained", "pretrained": {"weights": weights} if weights else {}}
+    mine = yaml.safe_load(OWN)
+    mine["backbones"]["net"] = {"label": "Net", "network": network, "options": {}}
+    mine |= {"recipes": {"given": given}, "weights_root": str(tmp_path)}
+
+    def planned():
+        world = own(yaml.safe_dump(mine))
+        required(world)
+        models = Models(world)
+        models.pretrained_spec({"benchmark": "mine", "backbone": "net", "recipe": "given"})
+
+    with pytest.raises(PenumbraError, match=message):
+        planned()
+    if network == "python:nets:build" and weights:
+        (tmp_path / "nets.py").write_text("def build(classes): ...\n")
+        planned()

@@ -9,6 +9,7 @@ from typing import Any
 
 from snakemake.exceptions import WorkflowError
 
+from penumbra.home import IS_INSTALLED
 from penumbra.store.artifacts import COMMIT
 from penumbra.training.gpus import GPUS, VISIBLE
 
@@ -27,9 +28,12 @@ def set_environment(base: Path, data_root: Path | None) -> None:
 
 
 def _commit(base: Path) -> str:
-    """The commit of this checkout; empty where the project was unpacked, not cloned."""
+    """The commit of this checkout; empty where the project was unpacked or installed, not cloned.
+
+    The repository that an environment lies in is another one.
+    """
     git = shutil.which("git")
-    if git is None:
+    if git is None or IS_INSTALLED:
         return ""
     command = [git, "-C", str(base), "describe", "--always", "--dirty", "--abbrev=40"]
     told = subprocess.run([*command, "--exclude=*"], capture_output=True, text=True, check=False)
@@ -47,9 +51,16 @@ def share_gpus(workflow: Any) -> None:
 def require_executor(workflow: Any) -> None:
     """End a call that asks for Slurm where there is none: its executor fails job by job.
 
+    And one that asks for environments that the installed package would not be in.
+
     Raises:
         WorkflowError: says what is missing.
     """
+    if IS_INSTALLED and workflow.deployment_settings.deployment_method:
+        raise WorkflowError(
+            "the installed package runs its jobs in the environment that it is installed in; "
+            "leave --software-deployment-method out, or call snakemake in a checkout"
+        )
     if workflow.executor_plugin.name == "slurm" and shutil.which("sbatch") is None:
         raise WorkflowError(
             "the profile asks for Slurm, but sbatch is not on this machine; run on a login node of "

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from penumbra.home import PACKAGE
 from penumbra.store.artifacts import dumps
 from penumbra.store.closure import everything
 
@@ -50,6 +51,6 @@ def _digest(config: Mapping[str, Any]) -> str:
 def _text(base: Path) -> str:
     """A digest of the modules as they are written, comments and all."""
     digest = hashlib.sha256()
-    for file in sorted((base / "workflow").rglob("*.py")):
+    for file in sorted({*(base / "workflow").rglob("*.py"), *PACKAGE.rglob("*.py")}):
         digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -74,10 +74,15 @@ def begin() -> Record:
     return Record()
 
 
-def _others() -> tuple[list[dict], dict[Path, dict]]:
+def living(folder: Path) -> list[str]:
+    """The calls of Snakemake that work in a folder, as messages name them."""
+    return list(map(_named, _others(folder)[0]))
+
+
+def _others(folder: Path = Path()) -> tuple[list[dict], dict[Path, dict]]:
     """Records of calls that live, and of killed ones by path."""
     living, dead = [], {}
-    for path in sorted(CALLS.glob("*.json")):
+    for path in sorted((folder / CALLS).glob("*.json")):
         with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

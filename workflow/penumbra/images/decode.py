@@ -65,7 +65,16 @@ def rgb(file: Path | BinaryIO) -> Image.Image:
         ValueError: of its own checks; Pillow raises much else where bytes are damaged.
     """
     with _opened(file) as stream:
-        return _eight_bits(_loaded(stream)).convert("RGB")
+        return eight_bit_rgb(_loaded(stream))
+
+
+def eight_bit_rgb(image: Image.Image) -> Image.Image:
+    """A loaded image in 8-bit RGB, as `rgb` makes it.
+
+    Raises:
+        ValueError: its greys are of no stated range.
+    """
+    return _eight_bits(image).convert("RGB")
 
 
 def _loaded(stream: BinaryIO) -> Image.Image:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from penumbra import plugins
+from penumbra.home import HOME
 from penumbra.options.check import stated
 from penumbra.options.json_schema import Schema, of_hint, of_statements, paragraph
 from penumbra.options.offered import function, offered
@@ -20,7 +21,7 @@ from penumbra.planning.options_of_models import CHOOSER
 from penumbra.planning.options_of_synthesis import calibration, decoding_of
 from penumbra.planning.yaml_files import load_yaml
 
-FOLDER = plugins.HERE.parents[1] / "config"
+FOLDER = HOME / "config"
 
 
 def for_editors() -> Schema:

@@ -4,12 +4,11 @@ from pathlib import Path
 
 from penumbra.errors import PenumbraError
 from penumbra.images.image_set import classes_of
-from penumbra.networks.inference import build
-from penumbra.networks.loading.given import take_up
 from penumbra.networks.loading.metadata import check_normalisation, preprocessing
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import write_checkpoint
 from penumbra.training.determinism import determinism
+from penumbra.training.methods.pretrained import tensors
 
 
 def run(job: Job) -> None:
@@ -23,10 +22,8 @@ def run(job: Job) -> None:
         )
     known = preprocessing(config["network"], file)
     check_normalisation(known, config["normalisation"], job.wildcards["benchmark"])
-    model = build(config["backbone"], len(classes))
-    maps = take_up(model, file, classes, _order(job))
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    write_checkpoint(job.outputs["model"], tensors | maps, job.provenance())
+    made = tensors(config["backbone"], file, classes, _order(job))
+    write_checkpoint(job.outputs["model"], made, job.provenance())
     job.record(job.outputs["model"])
 
 

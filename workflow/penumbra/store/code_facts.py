@@ -65,13 +65,19 @@ def _read(file: Path, text: bytes) -> Facts:
             names += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             node.body = [each for each in node.body if not _is_text(each)]
-    digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
-    return Facts(sorted(set(names)), digest)
+    return Facts(sorted(set(names)), _digest(tree))
+
+
+def _digest(tree: ast.Module) -> str:
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()[:16]
 
 
 def _is_text(node: ast.stmt) -> bool:
     """Whether a statement is a text alone: a docstring, of an attribute too."""
     return isinstance(node, ast.Expr) and isinstance(getattr(node.value, "value", None), str)
+
+
+EMPTY = _digest(ast.parse(""))  # of a file that does nothing
 
 
 @functools.cache

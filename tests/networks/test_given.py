@@ -1,0 +1,121 @@
+"""Weights from elsewhere: wrappers and prefixes are understood, what does not fit is listed."""
+
+import pickle
+
+import pytest
+import safetensors.torch
+import torch
+import torchvision
+
+from penumbra.errors import PenumbraError
+from penumbra.networks.backbones import resnet
+from penumbra.networks.backbones import torchvision as torchvision_networks
+from penumbra.networks.loading.given import take_up
+
+CLASSES = ["ant", "bee", "cat"]
+
+
+@pytest.fixture(scope="module")
+def source():
+    torch.manual_seed(1)
+    return torchvision.models.resnet18(num_classes=3).eval()
+
+
+@pytest.fixture
+def ours():
+    return torchvision_networks.build(3, "resnet18", image_size=32).eval()
+
+
+@pytest.fixture(scope="module")
+def image():
+    return torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def same(ours, source, image):
+    with torch.no_grad():
+        return torch.equal(ours(image), source(image))
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: state,
+        lambda state: {"state_dict": state, "epoch": 3},
+        lambda state: {"model": {f"module.{k}": v for k, v in state.items()}},
+        lambda state: {"epoch": 1, "net": {f"module.model.{k}": v for k, v in state.items()}},
+        lambda state: {f"_orig_mod.{k}": v for k, v in state.items()},
+        lambda state: {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")},
+        lambda state: {k: v.half() if v.is_floating_point() else v for k, v in state.items()},
+    ],
+    ids=["plain", "state_dict", "model-module", "net", "compiled", "old", "half"],
+)
+def test_what_training_scripts_save_is_understood(ours, source, image, tmp_path, wrap):
+    torch.save(wrap(source.state_dict()), tmp_path / "x.pth")
+    assert take_up(ours, tmp_path / "x.pth", CLASSES) == {}
+    with torch.no_grad():
+        wanted = source(image)
+    torch.testing.assert_close(ours(image), wanted, rtol=0.05, atol=0.05)
+
+
+def test_safetensors_and_what_this_project_saves(ours, source, image, tmp_path):
+    safetensors.torch.save_file(source.state_dict(), tmp_path / "x.safetensors")
+    take_up(ours, tmp_path / "x.safetensors", CLASSES)
+    assert same(ours, source, image)
+    saved = {f"model.{k}": v for k, v in ours.state_dict().items()} | {"map@input": image}
+    safetensors.torch.save_file(saved, tmp_path / "y.safetensors")
+    again = torchvision_networks.build(3, "resnet18", image_size=32).eval()
+    maps = take_up(again, tmp_path / "y.safetensors", CLASSES)
+    assert same(again, source, image)
+    assert torch.equal(maps["map@input"], image)
+
+
+def test_names_of_the_usual_networks_for_small_images(image, tmp_path):
+    small, other = (resnet.build(3, 18, 8, "cifar").eval() for _ in range(2))
+    state = {
+        k.replace("downsample", "shortcut").replace("fc.", "linear."): v
+        for k, v in small.state_dict().items()
+    }
+    torch.save({"net": state}, tmp_path / "x.pth")
+    take_up(other, tmp_path / "x.pth", CLASSES)
+    assert same(other, small, image)
+
+
+def test_logits_come_in_the_order_of_the_training_images(ours, source, image, tmp_path):
+    torch.save(source.state_dict(), tmp_path / "x.pth")
+    take_up(ours, tmp_path / "x.pth", CLASSES, ["cat", "ant", "bee"])
+    with torch.no_grad():
+        torch.testing.assert_close(ours(image), source(image)[:, [1, 2, 0]])
+    with pytest.raises(PenumbraError, match=r"not in both: 'bee', 'dog'"):
+        take_up(ours, tmp_path / "x.pth", CLASSES, ["cat", "ant", "dog"])
+
+
+class Code:
+    def __reduce__(self):
+        return print, ("run",)
+
+
+def test_files_that_do_not_fit_say_what_does_not(ours, source, tmp_path, capsys):
+    file = tmp_path / "x.pth"
+
+    def refused(message, classes=CLASSES):
+        with pytest.raises(PenumbraError, match=message):
+            take_up(ours, file, classes)
+
+    torch.save(torchvision.models.resnet34(num_classes=3).state_dict(), file)
+    refused(r"the weights do not fit; not expected: net\.layer1\.2.* in all\)")
+    torch.save(torchvision.models.resnet18(num_classes=10).state_dict(), file)
+    refused("its last layer tells 10 classes apart, and the training images have 3: 'ant'")
+    torch.save({"epoch": 1, "history": [1, 2]}, file)
+    refused("no tensors, and none below state_dict.*: it holds epoch, history")
+    torch.save([1, 2], file)
+    refused("holds a list, not a state dict")
+    file.write_bytes(pickle.dumps({"state_dict": Code()}, 2))
+    refused("refused, as it holds pickled code")
+    torch.save(source, file)
+    refused("refused, as it holds pickled code.*save its state dict alone")
+    file.write_bytes(b"PK\x03\x04 no archive")
+    refused("not a readable checkpoint, truncated or damaged")
+    assert capsys.readouterr().out == ""
+    file = tmp_path / "x.safetensors"
+    file.write_bytes(b"12345678 no tensors")
+    refused("not a readable safetensors file")

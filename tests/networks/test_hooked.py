@@ -1,0 +1,125 @@
+"""Networks of others: what hooks read is what the network gives, and what it lacks is told."""
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+from torchvision.models.feature_extraction import create_feature_extractor
+
+from penumbra.errors import PenumbraError
+from penumbra.networks.backbones import timm as timm_networks
+from penumbra.networks.backbones import torchvision as torchvision_networks
+from penumbra.networks.hooked import Hooked
+
+SIDE = 64
+
+
+@pytest.fixture(scope="module")
+def pair():
+    torch.manual_seed(0)
+    net = torchvision.models.resnet18(num_classes=5).eval()
+    ours = torchvision_networks.build(5, "resnet18", image_size=SIDE).eval()
+    ours.load_state_dict({ours.own_name(name): tensor for name, tensor in net.state_dict().items()})
+    return net, ours
+
+
+@pytest.fixture(scope="module")
+def images():
+    return torch.randn(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+
+
+@torch.no_grad()
+def test_it_gives_the_networks_own_logits_features_and_maps(pair, images):
+    net, ours = pair
+    nodes = [*ours.blocks, "flatten"]
+    wanted = create_feature_extractor(net, nodes)(images)
+    given = ours.outputs_of(images, (*ours.blocks, "features"))
+    assert ours.blocks == tuple(f"layer{i}.{j}" for i in range(1, 5) for j in range(2))
+    assert list(given) == [*ours.blocks, "features"]
+    for ours_name, node in zip(given, nodes, strict=True):
+        assert torch.equal(given[ours_name], wanted[node]), node
+    assert torch.equal(ours(images), net(images))
+    assert torch.equal(ours.features(images), wanted["flatten"])
+
+
+@torch.no_grad()
+def test_a_level_decides_all_behind_it(pair, images):
+    _, ours = pair
+    assert ours.levels == ("layer1.1", "layer2.1", "layer3.1", "layer4.1")
+    for level in ours.levels:
+        value = ours.outputs_of(images, (level,))[level]
+        torch.testing.assert_close(ours.onward(level, value), ours(images))
+    with pytest.raises(PenumbraError, match=r"unknown level 'layer1\.0'"):
+        ours.onward("layer1.0", value)
+
+
+def test_what_goes_around_a_block_makes_it_no_level():
+    class Around(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3, 2)
+            self.head = nn.Linear(8, 2)
+
+        def forward(self, x):
+            pooled = [self.first(x).mean((2, 3)), self.second(x).mean((2, 3))]
+            return self.head(torch.cat(pooled, 1))
+
+    made = Hooked(Around(), 2, 16, None, None)
+    assert made.blocks == ("first", "second")
+    assert made.levels == ()
+
+
+def test_a_map_is_added_at_the_input_alone(pair, images):
+    _, ours = pair
+    change = torch.full((1, 3, SIDE, SIDE), 0.5)
+    with torch.no_grad():
+        there = ours(images, ("input", change))
+        assert torch.equal(there, ours(images + change))
+        assert torch.equal(
+            ours.maps(images, ("layer2.0",), ("input", change))["layer2.0"],
+            ours.maps(images + change, ("layer2.0",))["layer2.0"],
+        )
+    with pytest.raises(PenumbraError, match=r"a map at layer1\.0: into this network"):
+        ours.maps(images, ("layer2.0",), ("layer1.0", change))
+
+
+def test_what_is_read_of_a_block_is_not_changed_behind_it():
+    layers = [nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.1, inplace=True), nn.Flatten(), nn.Linear(784, 2)]
+    made = Hooked(nn.Sequential(*layers), 2, 16, None, None).eval()
+    x = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(made.maps(x, ("0",))["0"], made.net[0](x))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("resnet81", {}, "torchvision: unknown network 'resnet81'; did you mean 'resnet18'"),
+        ("squeezenet1_0", {}, "does not end in a linear layer"),
+        ("vit_b_16", {"image_size": 32}, r"does not take images \(N, 3, 32, 32\).*image_size"),
+        ("resnet18", {"blocks": ["layer9"]}, "unknown block 'layer9'"),
+        ("resnet18", {"blocks": ["fc"]}, "unknown block 'fc'"),
+        ("resnet18", {"last": "layer1.0.conv1"}, "unknown last layer"),
+    ],
+)
+def test_what_is_no_classifier_of_such_images_is_told(name, options, message):
+    with pytest.raises(PenumbraError, match=message):
+        torchvision_networks.build(5, name, **{"image_size": SIDE, **options})
+
+
+def test_another_number_of_classes_is_told():
+    with pytest.raises(PenumbraError, match=r"gives logits \(2, 7\) of two images, and .* are 5"):
+        Hooked(torchvision.models.resnet18(num_classes=7), 5, SIDE, None, None)
+
+
+def test_windows_of_tokens_are_no_maps():
+    made = torchvision_networks.build(5, "swin_t", image_size=SIDE)
+    assert made.blocks == ("features.0.0",)
+
+
+def test_networks_of_timm():
+    made = timm_networks.build(5, "mobilenetv3_small_050", image_size=SIDE).eval()
+    assert made.last == "classifier"
+    assert made.levels[-1] == made.blocks[-1] == "blocks.5.0"
+    with pytest.raises(PenumbraError, match="timm: unknown network 'resnet1'"):
+        timm_networks.build(5, "resnet1")

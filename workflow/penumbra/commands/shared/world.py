@@ -1,0 +1,120 @@
+"""Which world a command is about: a folder, files of config, or names of worlds that ship."""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from penumbra.errors import PenumbraError, unknown
+from penumbra.home import HOME, SNAKEFILE
+
+FILE = "penumbra.yaml"  # the config of a folder that is a world
+EMBEDDED = "embedded"  # what all others are laid over
+CONFIG = HOME / "config"
+PROFILE = ("--workflow-profile", str(HOME / "profiles/default"))  # how results are kept
+
+
+class Choice(NamedTuple):
+    """Files of config, the folder that results go into, None for that of the call, and --config."""
+
+    files: list[Path]
+    folder: Path | None
+    given: list[str]
+
+    def snakemake(self, targets: Sequence[str]) -> list[str]:
+        """Snakemake's call that makes targets in this world; how jobs run is added to it."""
+        call = [sys.executable, "-m", "snakemake", *targets, "--snakefile", str(SNAKEFILE)]
+        call += ["--directory", str(self.folder)] if self.folder else []
+        call += ["--configfile", *map(str, self.files)] if self.files else []
+        return call + (["--config", *self.given] if self.given else [])
+
+    def place(self, file: str) -> Path:
+        """Where a file of the results lies, seen from the folder of the call."""
+        return (self.folder or Path()) / file
+
+
+def shipped() -> dict[str, Path]:
+    """Worlds that ship, the embedded one first, and their files."""
+    files = {file.stem: file for file in CONFIG.glob("*.yaml") if file.stem != "config"}
+    others = {name: files[name] for name in sorted(files) if _is_world(files[name])}
+    return {EMBEDDED: CONFIG / "config.yaml", **others}
+
+
+def _is_world(file: Path) -> bool:
+    return bool(re.search(r"^world:", file.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The arguments by which a world is named."""
+    parser.add_argument(
+        "world",
+        nargs="*",
+        metavar="WORLD",
+        help=f"a folder with a {FILE}, files of config, or names of worlds that ship (penumbra "
+        "list), each laid over the one before; the embedded world if none is given",
+    )
+    add_config(parser)
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """The argument that changes single keys of the config."""
+    parser.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a key of the config, as data_root=DIR; may be given several times",
+    )
+
+
+def choose(words: Sequence[str], given: Iterable[str] = ()) -> Choice:
+    """The world that all of the words name.
+
+    Raises:
+        PenumbraError: one names none.
+    """
+    choice, rest = split(words, given)
+    if rest:
+        raise unknown("world", rest[0], shipped(), "command line")
+    return choice
+
+
+def split(words: Sequence[str], given: Iterable[str] = ()) -> tuple[Choice, list[str]]:
+    """The world that the first words name, and the words behind those.
+
+    A folder that is a world goes before one that ships and is called alike.
+
+    Raises:
+        PenumbraError: a folder or file among the words is no world.
+    """
+    count = next((i for i, word in enumerate(words) if not _names_world(word)), len(words))
+    named, rest = list(map(Path, words[:count])), list(words[count:])
+    folders = [path for path in named if (path / FILE).is_file()]
+    if folders and len(named) > 1:
+        raise PenumbraError(
+            f"{folders[0]}: a folder is a whole world; name no other beside it, or its file "
+            f"{folders[0] / FILE}"
+        )
+    if folders:
+        return Choice([_absolute(folders[0] / FILE)], folders[0], list(given)), rest
+    known = shipped()
+    files = [_absolute(known.get(str(path), path)) for path in named if str(path) != EMBEDDED]
+    return Choice(files, None, list(given)), rest
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))
+
+
+def _names_world(word: str) -> bool:
+    path = Path(word)
+    if word in shipped() or (path / FILE).is_file():
+        return True
+    if path.is_dir():
+        raise PenumbraError(f"{word}: the folder holds no {FILE}, so it is no world")
+    if path.suffix in (".yaml", ".yml") and not path.is_file():
+        raise PenumbraError(f"{word}: there is no such file of config")
+    return path.suffix in (".yaml", ".yml")

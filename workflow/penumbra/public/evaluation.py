@@ -1,0 +1,131 @@
+"""Metrics of scores that a user has, with their intervals: the numbers of the workflow's tables."""
+
+import math
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from penumbra.errors import PenumbraError
+from penumbra.evaluation.detection import Row, detection
+from penumbra.evaluation.intervals import Sample, interval
+from penumbra.evaluation.metrics import METRICS, PERCENT, bound_names
+from penumbra.public.numbers import numbers
+
+MEAN = "mean"  # the row over all image sets
+ONE = "OOD"  # what a single array of OOD scores is called
+
+
+def evaluate(
+    id_scores: ArrayLike,
+    ood_scores: ArrayLike | Mapping[str, ArrayLike],
+    *,
+    confidence: float = 0.95,
+    shifted: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    name: str = "ID",
+) -> pd.DataFrame:
+    """How well scores tell ID test images from OOD images: one row an OOD image set.
+
+    Larger scores mean more ID. Each metric of scores has three columns: `auroc`, `auroc_low`,
+    `auroc_high`, the ends of its interval over test images, which are drawn again 100 times within
+    each image set; then the conformal bounds of those that have any (docs/uncertainty.md). AUROC,
+    AUPR and FPR95 are shares in [0, 1], `norm_*` have the unit of the scores. NaN: not defined for
+    these scores.
+
+    Args:
+        id_scores: (n,) finite numbers, of ID test images.
+        ood_scores: (m,) of OOD images, or such arrays by the name of their image set. Of several
+            sets the last row, `mean`, is their mean; its interval sees the same ID images drawn.
+        confidence: the level of the intervals, in (0, 1).
+        shifted: (k,) of covariate-shifted ID images, or such arrays by name; they add the metrics
+            `full_auroc` and `full_fpr95`, which count them as ID.
+        name: of the ID image set. The draws hang on the names of the sets and their sizes, so that
+            scorers of the same images see the same ones, here and in the workflow.
+
+    Raises:
+        PenumbraError: scores that are not (n,) finite numbers, or none; a level outside (0, 1).
+    """
+    if not 0 < confidence < 1:
+        raise PenumbraError(f"confidence is {confidence}; it lies between 0 and 1, as 0.95 does")
+    sets = {"test": {name: id_scores}, "shifted": named(shifted, "shifted")}
+    sets["ood"] = named(ood_scores, ONE)
+    if not sets["ood"]:
+        raise PenumbraError("ood_scores names no image set; give one array or more")
+    roles = {each: role for role, given in sets.items() for each in given}
+    if len(roles) < sum(map(len, sets.values())) or MEAN in roles:
+        raise PenumbraError(
+            f"image sets are called {', '.join(map(repr, (n for s in sets.values() for n in s)))}; "
+            f"each has a name of its own, and {MEAN!r} is that of the row over all"
+        )
+    scores = {k: checked(v, f"scores of {k}") for given in sets.values() for k, v in given.items()}
+    rows = list(detection("scores", scores, roles))
+    metrics = [key for key, m in METRICS.items() if m.of and (sets["shifted"] or not m.is_full)]
+    listed = [_row([pair], metrics, confidence) for pair in rows]
+    if len(rows) > 1:
+        listed.append(_row(rows, metrics, confidence) | {"image_set": MEAN})
+    return pd.DataFrame(listed).set_index("image_set")
+
+
+def named(given: Any, alone: str) -> dict[str, Any]:
+    """What is given by name, an array alone under the name `alone`; nothing for None."""
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        return {str(key): value for key, value in given.items()}
+    return {alone: given}
+
+
+def checked(given: Any, what: str) -> np.ndarray:
+    """Scores (n,) as float64.
+
+    Raises:
+        PenumbraError: they are none, of another shape, no numbers, or not finite.
+    """
+    values = numbers(given, what)
+    if values.ndim != 1:
+        raise PenumbraError(f"{what}: of shape {values.shape}; give one number an image, (n,)")
+    if not len(values):
+        raise PenumbraError(f"{what}: there are none; an image set has one image or more")
+    bad = ~np.isfinite(values)
+    if bad.any():
+        raise PenumbraError(
+            f"{what}: {int(bad.sum())} of {len(values)} are NaN or infinite, the first at image "
+            f"{int(bad.argmax())}; mend the scorer, or leave such images out"
+        )
+    return values.astype(np.float64)
+
+
+def ends(metric: str, value: float, draws: np.ndarray, confidence: float) -> tuple[float, float]:
+    """The interval of one number, as a table of one seed has it; `draws` (DRAWS,) float64.
+
+    NaN twice where the number or a draw is not finite.
+    """
+    between = interval(Sample(np.array([value]), draws[None]))
+    if between is None:
+        return math.nan, math.nan
+    low, high = between.bounds(confidence)
+    if METRICS[metric].form == PERCENT:  # a share has ends of its own
+        return max(0.0, low), min(1.0, high)
+    return low, high
+
+
+def _row(pairs: list[tuple[Row, Row]], metrics: list[str], confidence: float) -> dict[str, Any]:
+    """One or more image sets as one row: mean, interval of the mean, mean bounds."""
+    rows = [row for row, _ in pairs]
+    made = {"image_set": rows[0]["image_set"], "n_id": rows[0]["n_id"]}
+    made["n_ood"] = sum(row["n_ood"] for row in rows)
+    for metric in metrics:
+        value = statistics.fmean(row[metric] for row in rows)
+        # Kept as float32, as in artifacts, from which tables are made.
+        drawn = np.stack([draws[metric] for _, draws in pairs]).astype(np.float32)
+        made[metric] = value
+        low, high = ends(metric, value, drawn.mean(0, dtype=np.float64), confidence)
+        made |= {f"{metric}_low": low, f"{metric}_high": high}
+    for metric in metrics:
+        if METRICS[metric].bounds is not None:
+            for bound in bound_names(metric):
+                made[bound] = statistics.fmean(row[bound] for row in rows)
+    return made

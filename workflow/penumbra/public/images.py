@@ -1,0 +1,162 @@
+"""A model's outputs for images, given as arrays: checked, each set alone and all together."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from penumbra.errors import PenumbraError, unknown
+from penumbra.public.numbers import WHOLE, numbers
+
+MATRICES = ("logits", "features")
+KEYS = (*MATRICES, "labels")
+ALIASES = {"label": "labels"}  # as the workflow's artifacts call it
+HEAD = ("weight", "bias")
+# How far logits may lie from W z + b, as a share of their size, where both are given: far more
+# than half precision moves them.
+APART = 0.1
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Images:
+    """Arrays (N, …) of one set of images by name, and all names that were given."""
+
+    name: str
+    arrays: Arrays
+    given: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def lacks(self, wanted: Iterable[str]) -> list[str]:
+        """Which of the wanted arrays are not there."""
+        return [name for name in wanted if name not in self.arrays]
+
+
+def images(name: str, given: Mapping[str, Any], labelled: bool) -> Images:
+    """Logits (N, C), features (N, D), as float32, and for `labelled` sets labels (N,).
+
+    Other names are let be.
+
+    Raises:
+        PenumbraError: neither logits nor features are there, an array is of another shape or
+            dtype, not finite, or not as long as the others.
+    """
+    renamed = {ALIASES.get(key, key): value for key, value in given.items()}
+    arrays = {key: _matrix(renamed[key], f"{key} of {name}") for key in MATRICES if key in renamed}
+    if not arrays:
+        raise PenumbraError(
+            f"{name}: holds neither logits nor features; it holds "
+            f"{', '.join(map(str, given)) or 'nothing'}"
+        )
+    if labelled and "labels" in renamed:
+        arrays["labels"] = _labels(renamed["labels"], f"labels of {name}")
+    lengths = {key: len(array) for key, array in arrays.items()}
+    if len({*lengths.values()}) > 1:
+        told = ", ".join(f"{key} of {n}" for key, n in lengths.items())
+        raise PenumbraError(f"{name}: {told} images; row i of each is about image i")
+    return Images(name, arrays, tuple(map(str, given)))
+
+
+def head(given: Mapping[str, Any] | None) -> Arrays:
+    """The last layer: weight (C, D) and bias (C,), zeros where it has none; empty for None.
+
+    Raises:
+        PenumbraError: another name, no weight, or shapes that do not belong together.
+    """
+    if given is None:
+        return {}
+    for key in given:
+        if key not in HEAD:
+            raise unknown("array", key, HEAD, "head")
+    if "weight" not in given:
+        raise PenumbraError("head: holds no weight; give weight (C, D) and bias (C,)")
+    weight = _matrix(given["weight"], "weight of head")
+    bias = given.get("bias", np.zeros(len(weight), np.float32))
+    bias = _finite(numbers(bias, "bias of head"), "bias of head")
+    if bias.shape != (len(weight),):
+        raise PenumbraError(
+            f"head: bias {bias.shape} does not belong to weight {weight.shape}; they are (C,) and "
+            "(C, D) for C classes"
+        )
+    return {"weight": weight, "bias": bias}
+
+
+def agree(sets: list[Images], last: Arrays) -> None:
+    """Refuse sets that are not of one model, labels of none of its classes, and another's head.
+
+    Raises:
+        PenumbraError: names the sets and their numbers of classes or features, or the labels.
+    """
+    weight = last.get("weight")
+    classes = _width(sets, "logits", "classes", None if weight is None else weight.shape[0])
+    _width(sets, "features", "features", None if weight is None else weight.shape[1])
+    for each in sets:
+        if "labels" in each.arrays:
+            _check_labels(each, classes)
+        if weight is not None and not each.lacks(MATRICES):
+            _check_head(each, last)
+
+
+def _width(sets: list[Images], key: str, word: str, of_head: int | None) -> int | None:
+    """How many classes or features all sets have; None where no array says."""
+    widths = {f"{each.name} has": each.arrays[key].shape[1] for each in sets if key in each.arrays}
+    if of_head is not None:
+        widths["the head's weight has"] = of_head
+    if len({*widths.values()}) > 1:
+        told = ", ".join(f"{name} {width}" for name, width in widths.items())
+        raise PenumbraError(f"numbers of {word} differ: {told}; all arrays are of one model")
+    return next(iter(widths.values()), None)
+
+
+def _check_labels(of: Images, classes: int | None) -> None:
+    labels = of.arrays["labels"]
+    wrong = labels < 0 if classes is None else (labels < 0) | (labels >= classes)
+    if wrong.any():
+        place = int(wrong.argmax())
+        told = "0 or more" if classes is None else f"0 to {classes - 1}, places in the logits"
+        raise PenumbraError(
+            f"labels of {of.name}: {labels[place]} at image {place}; labels are {told}"
+        )
+
+
+def _check_head(of: Images, last: Arrays) -> None:
+    """Some images are enough: another layer's logits are all elsewhere."""
+    logits, features = (of.arrays[key][:1000].astype(np.float64) for key in MATRICES)
+    apart = features @ last["weight"].T + last["bias"] - logits
+    share = float(np.sqrt((apart**2).mean() / max((logits**2).mean(), 1e-30)))
+    if share > APART:
+        raise PenumbraError(
+            f"head: weight · features + bias lies {share:.0%} away from the logits of {of.name}; "
+            "give the last layer of the model that gave them, and the features that it reads"
+        )
+
+
+def _matrix(given: Any, what: str) -> np.ndarray:
+    array = numbers(given, what)
+    if array.ndim != 2 or not array.size:
+        raise PenumbraError(f"{what}: of shape {array.shape}; give one row an image, two axes")
+    return _finite(array, what)
+
+
+def _finite(array: np.ndarray, what: str) -> np.ndarray:
+    """As float32, in which the workflow keeps them."""
+    with np.errstate(over="ignore"):
+        small = np.ascontiguousarray(array, dtype=np.float32)
+    bad = ~np.isfinite(small)
+    if bad.any():
+        row = int(np.flatnonzero(bad.reshape(len(bad), -1).any(1))[0])
+        raise PenumbraError(
+            f"{what}: {int(bad.sum())} of {bad.size} numbers are NaN, infinite or beyond float32, "
+            f"the first in row {row}"
+        )
+    return small
+
+
+def _labels(given: Any, what: str) -> np.ndarray:
+    array = numbers(given, what, WHOLE)
+    if array.ndim != 1:
+        raise PenumbraError(f"{what}: of shape {array.shape}; give one class an image, (N,)")
+    return array.astype(np.int64)
