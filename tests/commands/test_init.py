@@ -401,6 +401,14 @@ def test_the_other_choices():
         assert choose(Looked(32, names), 100, None, False).flip == flip
 
 
+def test_neighbours_are_fewer_than_a_class_has(init, world, given):
+    assert "4 neighbours of KNN: half of the smallest class" in init()[1]
+    assert world().config["scorers"]["knn"]["options"] == {"k": 4}
+    classes(given / "many", each=150, size=8)
+    init("--force", pets="many")
+    assert world().config["scorers"]["knn"]["options"] == {"k": 50}
+
+
 def test_weights_of_ones_own(init, world, given):
     import torch
     import torchvision

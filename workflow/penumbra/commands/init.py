@@ -2,13 +2,13 @@
 
 import argparse
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penumbra.errors import PenumbraError
 
 if TYPE_CHECKING:
+    from penumbra.images.looks import Look
     from penumbra.planning.own_networks import Network
     from penumbra.planning.own_sets import OwnSet, Place
 
@@ -79,13 +79,24 @@ def _size(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, print what is there and what is chosen, and write the file."""
-    from penumbra.planning import own_file, own_found, own_names, own_sets
+    from penumbra.planning.own_file import FILE  # slow to import
 
     if bool(arguments.weights) != bool(arguments.network):
         raise PenumbraError("--weights and --network go together; give both, or train by neither")
-    file = arguments.folder / own_file.FILE
+    file = arguments.folder / FILE
     if file.exists() and not arguments.force:
         raise PenumbraError(f"{file} is there already; give another folder, or --force")
+    text = _chosen(arguments, _looked(arguments))
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    print(f"wrote {file}; next: penumbra run {arguments.folder}")
+    return 0
+
+
+def _looked(arguments: argparse.Namespace) -> "list[OwnSet]":
+    """All sets, described; what can't work is refused, and what should be known is told."""
+    from penumbra.planning import own_file, own_found, own_sets
+
     places = _places(arguments)
     own_sets.check_apart(places)
     sets = own_sets.look(places, _progress)
@@ -94,21 +105,30 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.leave_out_broken:
         sets = [own_file.without_broken(one, arguments.folder) for one in sets]
     own_found.check_broken(sets)
-    ids = {one.place.role: one for one in sets if one.place.role in own_sets.CALLED}
+    ids = own_sets.by_role(sets)
     notes = [*own_sets.check_agreed(ids), *own_found.warnings(sets)]
     own_sets.check_enough(ids)
-    for note in notes:
-        print(f"note: {note}")
-    others = [one for one in sets if one.place.role not in own_sets.CALLED]
+    print("".join(f"note: {note}\n" for note in notes), end="")
+    return sets
+
+
+def _chosen(arguments: argparse.Namespace, sets: "list[OwnSet]") -> str:
+    """The file's text; what is chosen for it is printed with the reasons."""
+    from penumbra.planning import own_choices, own_file, own_names, own_sets
+
+    ids = own_sets.by_role(sets)
+    others = [one for one in sets if one not in ids.values()]
+    train, share = ids[own_sets.TRAIN].look, own_sets.shares(set(ids))[own_sets.TRAIN].share
+    trained_on = share[1] if share else 1.0  # of each class
+    k = own_choices.neighbours(train, trained_on)
+    network = _network(arguments, train, trained_on)
+    reasons = list(network.reasons)
+    if k:
+        reasons.append(f"{k} neighbours of KNN: half of the smallest class")
+    print("\n  ".join(["chosen (edit the file where you know better):", *reasons]))
     world = own_names.world_name(arguments.name or arguments.folder.resolve().name)
-    own = own_file.Own(world, _label(arguments.id), ids, others, _cores())
-    network = _network(arguments, ids)
-    print("\n  ".join(["chosen (edit the file where you know better):", *network.reasons]))
-    lines = own_file.text(own, network)
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(lines, encoding="utf-8")
-    print(f"wrote {file}; next: penumbra run {arguments.folder}")
-    return 0
+    label = arguments.id.name if arguments.id.is_dir() else arguments.id.stem
+    return own_file.text(own_file.Own(world, label, ids, others, _cores(), k), network)
 
 
 def _places(arguments: argparse.Namespace) -> "list[Place]":
@@ -122,29 +142,23 @@ def _places(arguments: argparse.Namespace) -> "list[Place]":
     return [*own_sets.id_places(arguments.id, arguments.id_test), *others]
 
 
-def _network(arguments: argparse.Namespace, ids: "Mapping[str, OwnSet]") -> "Network":
+def _network(arguments: argparse.Namespace, train: "Look", share: float) -> "Network":
     """How images are brought to a network, and how it is trained or where its weights are."""
     import torch  # slow to import
 
-    from penumbra.planning import own_choices, own_networks, own_sets
+    from penumbra.planning import own_choices, own_networks
 
-    look = ids[own_sets.TRAIN].look
     if arguments.weights:
         given = own_networks.Given(arguments.weights, arguments.network, arguments.classes)
-        return own_networks.given(given, look, arguments.size)
-    share = own_sets.shares(set(ids))[own_sets.TRAIN].share
-    count = round(len(look.images) * (share[1] if share else 1))
-    choices = own_choices.choose(look, count, arguments.size, torch.cuda.is_available())
+        return own_networks.given(given, train, arguments.size)
+    count = round(len(train.images) * share)
+    choices = own_choices.choose(train, count, arguments.size, torch.cuda.is_available())
     return own_networks.trained(choices)
 
 
 def _progress(name: str, number: int, of: int) -> None:
     if number % OFTEN == 0 and number < of:
         print(f"{name}: {number:,} of {of:,} images looked at", flush=True)
-
-
-def _label(given: Path) -> str:
-    return given.name if given.is_dir() else given.stem
 
 
 def _cores() -> int:

@@ -15,6 +15,7 @@ SHOWN = {True: 4_000_000, False: 60_000}  # images that a training shows, on a G
 EPOCHS = {True: (30, 200), False: (10, 60)}
 BATCHES = ((10_000, 128), (500, 64), (0, 32))  # from so many training images on
 NUMBERS = {*("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")}
+NEIGHBOURS = 50  # of KNN, as its paper has for classes of 5,000 images
 RATE = 0.1 / 128  # learning rate an image of a batch
 
 
@@ -81,3 +82,12 @@ def size_of(side: int, has_gpu: bool) -> tuple[int, str]:
 def _are_signs(classes: Sequence[str]) -> bool:
     """Whether all classes are called by a number or a character, as digits and letters are."""
     return all(len(c) == 1 or c.isdecimal() or c.lower() in NUMBERS for c in classes)
+
+
+def neighbours(train: Look, share: float) -> int | None:
+    """KNN's k where its usual one is too large, so that the k-th neighbour is of another class.
+
+    Half of the smallest class, of whose images a network is trained on `share`; None for the usual.
+    """
+    half = int(min(train.counts().values()) * share) // 2
+    return max(1, half) if half < NEIGHBOURS else None

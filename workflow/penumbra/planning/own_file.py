@@ -31,6 +31,7 @@ class Own(NamedTuple):
     sets: Mapping[str, OwnSet]  # ID, by role
     others: list[OwnSet]
     threads: int
+    neighbours: int | None  # KNN's k, where it is not the usual one
 
 
 def text(own: Own, network: Network) -> str:
@@ -47,6 +48,8 @@ def _head(own: Own) -> Iterator[str]:
     yield "seeds: [0] # [0, 1, 2] trains three networks, and tables give deviations"
     threads = f"{{models: {own.threads}, features: {own.threads}}}"
     yield f"compute: {{threads: {threads}}} # cores of a job"
+    if own.neighbours:
+        yield f"scorers: {{knn: {{options: {{k: {own.neighbours}}}}}}} # half of the smallest class"
 
 
 def _images(own: Own, network: Network) -> Iterator[str]:

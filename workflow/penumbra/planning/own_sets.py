@@ -150,6 +150,11 @@ def look(places: list[Place], progress: Callable[[str, int, int], None]) -> list
     return looked
 
 
+def by_role(sets: list[OwnSet]) -> dict[str, OwnSet]:
+    """The ID sets by what they are for."""
+    return {one.place.role: one for one in sets if one.place.role in CALLED}
+
+
 def _check_classes(place: Place, seen: Look) -> None:
     where = f"{place.name}, {readable(str(place.paths[0]))}"
     nested = seen.nested()
