@@ -174,6 +174,7 @@ def test_only_jobs_with_a_network_ask_for_a_gpu(planned):
         *("models", "parts", "representations", "embeddings", "outliers", "categories", "energies"),
         "reconstructions",
         *("outputs", "blocks", "statistics", "latency", "fits_network", "scores_network"),
+        "detectors",
     }
     for rule, asked in planned["gpu"].items():
         wanted = "1" if rule in with_gpu else None

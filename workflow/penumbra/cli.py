@@ -9,7 +9,8 @@ from penumbra.plugins import load
 
 # In the order of a first acquaintance.
 COMMANDS = (
-    *("run", "list", "arrays", "show", "explain", "verify", "clean", "schema", "completion"),
+    *("run", "list", "score", "detector", "arrays", "show"),
+    *("explain", "verify", "clean", "schema", "completion"),
 )
 EXAMPLES = """
 examples:

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from penumbra.commands.shared import world
-from penumbra.commands.shared.world import Choice
+from penumbra.commands.shared.world import PROFILE, Choice
 from penumbra.errors import PenumbraError
-from penumbra.home import HOME, SNAKEFILE
+from penumbra.home import HOME
 
 HELP = "compute tables and figures of a world, and all that they need"
 # What says where jobs run, and how many at once; a call that says it is not given all cores.
@@ -57,22 +57,12 @@ def command(arguments: argparse.Namespace) -> list[str]:
     """
     choice, targets = world.split(arguments.words, arguments.config)
     _check(choice, arguments.rest)
-    return [
-        *(sys.executable, "-m", "snakemake", *targets, "--snakefile", str(SNAKEFILE)),
-        *(flag for flag in _flags(choice, arguments)),
-        *arguments.rest,
-    ]
+    return [*choice.snakemake(targets), *_flags(arguments), *arguments.rest]
 
 
-def _flags(choice: Choice, arguments: argparse.Namespace) -> Iterator[str]:
-    if choice.folder:
-        yield from ("--directory", str(choice.folder))
-    if choice.files:
-        yield from ("--configfile", *map(str, choice.files))
-    if choice.given:
-        yield from ("--config", *choice.given)
+def _flags(arguments: argparse.Namespace) -> Iterator[str]:
     if not _has(arguments.rest, ("--workflow-profile",)):
-        yield from ("--workflow-profile", str(HOME / "profiles/default"))
+        yield from PROFILE
     if arguments.profile:
         yield from ("--profile", _profile(arguments.profile))
     if arguments.cores or not (arguments.profile or _has(arguments.rest, WHERE)):

@@ -1,6 +1,6 @@
 """What a scorer may give: a finite fit, and one real number per image."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -8,6 +8,17 @@ from penumbra.errors import PenumbraError
 from penumbra.evaluation.finite import check
 
 REAL = "fiub"  # kinds of dtype: floating point, whole numbers, and true or false
+HEAD = {"weight": "model.fc.weight", "bias": "model.fc.bias"}  # in checkpoints
+
+
+def head_arrays(checkpoint: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The last layer's `weight` (C, D) and `bias` (C,), out of a model's checkpoint.
+
+    A last layer without bias, as a cosine head has none, gets zeros.
+    """
+    arrays = {name: checkpoint[key] for name, key in HEAD.items() if key in checkpoint}
+    arrays.setdefault("bias", np.zeros(len(arrays["weight"]), arrays["weight"].dtype))
+    return arrays
 
 
 def refuse_infinite(fitted: Iterable[tuple[str, np.ndarray]]) -> None:

@@ -37,7 +37,16 @@ def rgb(file: Path | BinaryIO) -> Image.Image:
         image.load()
         if image.format == "PNG":
             _check_end(stream)
-        return _eight_bits(image).convert("RGB")
+        return eight_bit_rgb(image)
+
+
+def eight_bit_rgb(image: Image.Image) -> Image.Image:
+    """A loaded image in 8-bit RGB, as `rgb` makes it.
+
+    Raises:
+        ValueError: its greys are of no stated range.
+    """
+    return _eight_bits(image).convert("RGB")
 
 
 def _opened(file: Path | BinaryIO) -> BinaryIO:

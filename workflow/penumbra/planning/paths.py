@@ -33,6 +33,7 @@ TEMPLATES = {
     "scores-shard": f"shards/scores/{READING}/{{scorer}}/{{shard}}.parquet",
     "fits": f"fits/{READING}/{{scorer}}.safetensors",
     "scores": f"scores/{READING}/{{scorer}}.parquet",
+    "detectors": f"detectors/{READING}/{{scorer}}.safetensors",
     "metrics": f"metrics/{READING}.parquet",
     "accuracy": f"accuracy/{READING}.parquet",
     "latency": f"latency/{READING}/{{scorer}}.parquet",

@@ -219,5 +219,5 @@ def _header(path: Path) -> dict[str, Any]:
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
             return json.loads(file.read(size))
-    except (OSError, ValueError, MemoryError) as error:
+    except (OSError, ValueError, MemoryError, OverflowError) as error:
         raise PenumbraError(f"{path}: not a readable checkpoint ({error})") from error

@@ -3,16 +3,18 @@
 import argparse
 import os
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from penumbra.errors import PenumbraError, unknown
-from penumbra.home import HOME
+from penumbra.home import HOME, SNAKEFILE
 
 FILE = "penumbra.yaml"  # the config of a folder that is a world
 EMBEDDED = "embedded"  # what all others are laid over
 CONFIG = HOME / "config"
+PROFILE = ("--workflow-profile", str(HOME / "profiles/default"))  # how results are kept
 
 
 class Choice(NamedTuple):
@@ -21,6 +23,13 @@ class Choice(NamedTuple):
     files: list[Path]
     folder: Path | None
     given: list[str]
+
+    def snakemake(self, targets: Sequence[str]) -> list[str]:
+        """Snakemake's call that makes targets in this world; how jobs run is added to it."""
+        call = [sys.executable, "-m", "snakemake", *targets, "--snakefile", str(SNAKEFILE)]
+        call += ["--directory", str(self.folder)] if self.folder else []
+        call += ["--configfile", *map(str, self.files)] if self.files else []
+        return call + (["--config", *self.given] if self.given else [])
 
     def place(self, file: str) -> Path:
         """Where a file of the results lies, seen from the folder of the call."""

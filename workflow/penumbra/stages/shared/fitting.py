@@ -6,23 +6,18 @@ from contextlib import contextmanager
 import numpy as np
 
 from penumbra.errors import PenumbraError
+from penumbra.evaluation.scoring import HEAD, head_arrays
 from penumbra.stages.shared.job import Job
 from penumbra.store.artifacts import read_arrays
 
 KEYS = ("image_set", "role", "index", "label")
-HEAD = {"weight": "model.fc.weight", "bias": "model.fc.bias"}
 
 
 def fixed_arrays(job: Job) -> dict[str, np.ndarray]:
-    """The last layer's `weight` (C, D) and `bias` (C,), and what the scorer was fitted to.
-
-    A last layer without bias, as a cosine head has none, gets zeros.
-    """
+    """The last layer's `weight` (C, D) and `bias` (C,), and what the scorer was fitted to."""
     arrays: dict[str, np.ndarray] = {}
     if "head" in job.inputs:
-        head = read_arrays(job.input("head"), list(HEAD.values()))
-        arrays = {name: head[key] for name, key in HEAD.items() if key in head}
-        arrays.setdefault("bias", np.zeros(len(arrays["weight"]), arrays["weight"].dtype))
+        arrays = head_arrays(read_arrays(job.input("head"), list(HEAD.values())))
     if "fitted" in job.inputs:
         arrays |= read_arrays(job.input("fitted"))
     return arrays

@@ -1,0 +1,151 @@
+"""A model and a scorer in one file, to score images of your own: write, show, turn into ONNX."""
+
+import argparse
+import re
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+from penumbra.commands.shared import world
+from penumbra.commands.shared.world import CONFIG, PROFILE, Choice
+from penumbra.errors import PenumbraError, unknown
+
+HELP = "a model and a scorer in one file: write it, show it, turn it into ONNX"
+MODEL = "model.safetensors"
+STDERR = 2  # where Snakemake's words go
+PLACE = re.compile(r"([^/]+)/models/([^/]+)/([^/]+)/([^/]+)/seed(\d+)")
+
+
+class Model(NamedTuple):
+    """Where a model lies: the folder that holds `results`, and its names."""
+
+    folder: Path
+    world: str
+    benchmark: str
+    backbone: str
+    recipe: str
+    seed: str
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    does = parser.add_subparsers(required=True, dest="does", metavar="WHAT")
+    export = does.add_parser("export", help="write a detector; Snakemake makes what it needs")
+    export.add_argument("model", type=Path, help="model.safetensors below results/, or its folder")
+    export.add_argument("file", type=Path, help="where the detector is written; .safetensors")
+    export.add_argument("--scorer", required=True, help="a scorer of the config")
+    export.add_argument(
+        "--tpr", type=float, default=0.95, help="share of held-out ID images to accept (0.95)"
+    )
+    export.add_argument(
+        "--input",
+        default="clean",
+        metavar="clean|map|map-RECIPE",
+        help="images as they are, or with the universal map of the model or of a recipe (clean)",
+    )
+    export.add_argument(
+        "--world",
+        nargs="+",
+        default=[],
+        metavar="WORLD",
+        help="the model's world, as penumbra run takes it; the embedded one by default",
+    )
+    world.add_config(export)
+    export.add_argument("--cores", default="all", help="cores that Snakemake uses (all)")
+    export.set_defaults(do=_export)
+    show = does.add_parser("show", help="what a detector is")
+    show.add_argument("file", type=Path)
+    show.set_defaults(do=_show)
+    onnx = does.add_parser("onnx", help="write network and scorer as one ONNX graph, and check it")
+    onnx.add_argument("file", type=Path)
+    onnx.add_argument("out", type=Path, metavar="OUT.onnx")
+    onnx.set_defaults(do=_onnx)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it."""
+    arguments.do(arguments)
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from penumbra.detector.file import check_name, exported
+    from penumbra.detector.threshold import check_tpr
+
+    model = model_at(arguments.model)
+    check_tpr(arguments.tpr)
+    check_name(arguments.file)
+    choice = world.choose(arguments.world, arguments.config)._replace(folder=model.folder)
+    _check_world(model, choice, arguments)
+    given = {"map": f"map-{model.recipe}"}.get(arguments.input, arguments.input)
+    names = [model.benchmark, model.backbone, model.recipe, f"seed{model.seed}", given]
+    target = Path("results", model.world, "detectors", *names, f"{arguments.scorer}.safetensors")
+    call = [*choice.snakemake([str(target)]), *PROFILE, "--cores", arguments.cores]
+    done = subprocess.run(call, stdout=STDERR, check=False)
+    if done.returncode:
+        told = f"Snakemake ended with status {done.returncode}; what it said stands above"
+        raise PenumbraError(told)
+    source = model.folder / target
+    exported(source, arguments.file, arguments.tpr, _commit(source))
+    _show(arguments)
+
+
+def model_at(path: Path) -> Model:
+    """The model in a file or folder below `results`.
+
+    Raises:
+        PenumbraError: it is none.
+    """
+    file = (path if path.suffix == ".safetensors" else path / MODEL).absolute()
+    outer, _, inner = str(file.parent).rpartition("/results/")
+    place = PLACE.fullmatch(inner)
+    if place is None or file.name != MODEL:
+        raise PenumbraError(
+            f"{path}: is no place of a model; name one as results/embedded/models/<benchmark>/"
+            "<backbone>/<recipe>/seed<seed>"
+        )
+    if not file.is_file():
+        raise PenumbraError(
+            f"{file}: there is no such model; `snakemake {file.relative_to(outer)} --cores all` "
+            "trains it, with the --configfile of its world"
+        )
+    return Model(Path(outer), *place.groups())
+
+
+def _check_world(model: Model, choice: Choice, arguments: argparse.Namespace) -> None:
+    """Refuse config files of another world, and scorers that theirs has not."""
+    from penumbra.planning.base import base
+    from penumbra.planning.config import Files, merge
+
+    given = Files(choice.files).laid()
+    config = merge(base(CONFIG, given)[1], given)
+    if config["world"] != model.world:
+        raise PenumbraError(
+            f"{arguments.model}: is of the world {model.world}, and the config is that of the "
+            f"world {config['world']}; name the config files of {model.world} with --world"
+        )
+    if arguments.scorer not in config["scorers"]:
+        raise unknown("scorer", arguments.scorer, config["scorers"], f"world {model.world}")
+
+
+def _commit(source: Path) -> str:
+    """The commit of the code that made an artifact, where its run record knows it."""
+    import json
+
+    run = source.with_name(source.name + ".run.json")
+    return json.loads(run.read_text("utf-8")).get("commit", "") if run.is_file() else ""
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    from penumbra.detector.detector import Detector
+    from penumbra.detector.words import told
+
+    print(told(arguments.file, Detector.load(arguments.file, device="cpu")))
+
+
+def _onnx(arguments: argparse.Namespace) -> None:
+    from penumbra.detector.detector import Detector
+    from penumbra.detector.onnx import write
+
+    detector = Detector.load(arguments.file, device="cpu")
+    print(write(detector, arguments.out))
