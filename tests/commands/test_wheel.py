@@ -121,7 +121,7 @@ def test_the_slurm_profile_is_found(installed, tmp_path):
 
 def test_environments_of_snakemake_are_refused(installed, tmp_path):
     (tmp_path / "one.yaml").write_text(ONE)
-    words = ("one.yaml", "uat_table13", "--cores", "1", "--", "--sdm", "conda")
+    words = ("one.yaml", "uat_table13", "-n", "--", "--sdm", "conda")
     said = call(installed / "penumbra", "run", *words, cwd=tmp_path, status=1)
     assert "the installed package runs its jobs in the environment that it is installed in" in said
     assert not (tmp_path / "results").exists()

@@ -1,7 +1,9 @@
 """`explain` names what was edited, and nothing else; `clean` removes what nothing needs."""
 
+import base64
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 
@@ -58,6 +60,24 @@ def test_what_lies_there_otherwise(again):
     assert set(found.values()) == {"input results/tiny/images/faces.parquet is another"}
     (found,) = explained(again, "uat_figure05")[1].values()
     assert found.startswith("config title: uat, Figure 5.")
+
+
+def test_what_was_killed_or_is_damaged(again):
+    """Snakemake marks what it makes as incomplete until it is made."""
+    made = "results/tiny/scores/digits/resnet18/standard/seed0/clean/{}.parquet"
+    msp, otod = made.format("msp"), made.format("otod")
+    marks = again.folder / ".snakemake/incomplete"
+    marks.mkdir(exist_ok=True)
+    (marks / base64.b64encode(msp.encode()).decode()).touch()
+    again.edit("workflow/penumbra/scores/otod.py", "size[size == 0] = 1\n", "size[size <= 0] = 1\n")
+    (again.folder / otod).write_bytes(b"PAR1")
+    reasons = explained(again, "uat_table01")[1]
+    assert reasons.pop(msp) == "a call was killed while it was made"
+    assert reasons.pop(otod).startswith(f"{otod}: not a readable Parquet artifact")
+    assert not reasons
+    shutil.rmtree(again.folder / ".snakemake/metadata")
+    *_, last = explained(again, "uat_table13")[2]
+    assert last.startswith("Of 19 jobs the results are there, but nothing in .snakemake/ says")
 
 
 def test_what_is_not_there(again):

@@ -9,6 +9,7 @@ from typing import Any
 
 from snakemake.exceptions import WorkflowError
 
+from penumbra.errors import PenumbraError
 from penumbra.home import IS_INSTALLED
 from penumbra.store.artifacts import COMMIT
 from penumbra.training.gpus import GPUS, VISIBLE
@@ -40,6 +41,19 @@ def _commit(base: Path) -> str:
     return told.stdout.strip()
 
 
+def require_environment(workflow: Any) -> None:
+    """Refuse environments that Snakemake makes and that the installed package would not be in.
+
+    Raises:
+        PenumbraError: says what to do.
+    """
+    if IS_INSTALLED and workflow.deployment_settings.deployment_method:
+        raise PenumbraError(
+            "the installed package runs its jobs in the environment that it is installed in; "
+            "leave --software-deployment-method out, or call snakemake in a checkout"
+        )
+
+
 def share_gpus(workflow: Any) -> None:
     """Let the jobs of a local call on several GPUs (`--resources gpu=4`) take one each."""
     count = workflow.resource_settings.resources.get("gpu").value
@@ -51,16 +65,9 @@ def share_gpus(workflow: Any) -> None:
 def require_executor(workflow: Any) -> None:
     """End a call that asks for Slurm where there is none: its executor fails job by job.
 
-    And one that asks for environments that the installed package would not be in.
-
     Raises:
         WorkflowError: says what is missing.
     """
-    if IS_INSTALLED and workflow.deployment_settings.deployment_method:
-        raise WorkflowError(
-            "the installed package runs its jobs in the environment that it is installed in; "
-            "leave --software-deployment-method out, or call snakemake in a checkout"
-        )
     if workflow.executor_plugin.name == "slurm" and shutil.which("sbatch") is None:
         raise WorkflowError(
             "the profile asks for Slurm, but sbatch is not on this machine; run on a login node of "

@@ -26,6 +26,8 @@ from penumbra.home import SNAKEFILE
 class Job(NamedTuple):
     """One job: its files, relative to the folder of the results, its spec, and whether it is due.
 
+    It is known where Snakemake has a record of its outputs, incomplete where a call was killed that
+    made them.
     Of a job that is due, what Snakemake recorded when its outputs were made, and what is otherwise:
     `before` is the spec, where that was another; `added` and `dropped` are inputs that it reads now
     and did not, and the reverse; `updated` inputs whose content was another, where no job is due
@@ -40,6 +42,7 @@ class Job(NamedTuple):
     before: dict[str, Any] | None
     is_due: bool
     is_known: bool
+    is_incomplete: bool
     added: list[str]
     dropped: list[str]
     updated: list[str]
@@ -81,7 +84,7 @@ def plan(
                 max_checksum_file_size=sys.maxsize,
             )
             planned = workflow.dag(settings).workflow_api._workflow
-            planned._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
+            planned._prepare_dag(forceall=False, ignore_incomplete=False, lock_warn_only=True)
             planned._build_dag()
             return Plan(planned.globals["WORLD"].name, _jobs(planned))
         except MissingRuleException as error:
@@ -122,6 +125,7 @@ def _job(job: Any, is_due: bool, reason: Any, records: Any) -> Job:
         before=_spec(records.params_changed(job).only_old if is_due else ()),
         is_due=is_due,
         is_known=bool(records.has_metadata(job)),
+        is_incomplete=bool(reason.forced),  # nothing else is forced here
         added=sorted(reads - read) if read else [],
         dropped=sorted(read - reads),
         updated=sorted(map(str, reason.updated_input - reason.updated_input_run)),

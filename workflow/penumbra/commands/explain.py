@@ -5,10 +5,15 @@ Tells the jobs that are due for a reason of their own, and how many only follow 
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from penumbra.commands.shared import world
 from penumbra.commands.shared.world import Choice
+from penumbra.errors import PenumbraError
+
+if TYPE_CHECKING:
+    from penumbra.calls.jobs import Job
 
 HELP = "why a target would be computed anew"
 MOST = 20  # jobs that are listed
@@ -41,45 +46,50 @@ def explain(target: str, choice: Choice, everything: bool = False) -> Iterator[s
         yield head + f"nothing to do, all {len(planned.jobs)} jobs behind it are done"
     else:
         yield head + f"{len(due)} of the {len(planned.jobs)} jobs behind it would run"
-    reasons = [(job, own_reasons(job, choice)) for job in due]
+    new = {file for job in due for file in job.outputs}
+    reasons = [(job, own_reasons(job, choice, new)) for job in due]
     caused = [f"{job.outputs[0]}: {'; '.join(why)}" for job, why in reasons if why]
     shown = caused if everything else caused[:MOST]
     yield from shown
     if len(caused) > len(shown):
         yield f"and {len(caused) - len(shown)} more for reasons of their own (--all lists them)"
-    missing = [job for job, why in reasons if not why and not is_there(job, choice)]
-    if missing:
+    if missing := [job for job, why in reasons if not why and not is_there(job, choice)]:
         yield f"not computed yet: {_counts(missing)}"
     if follow := [job for job, why in reasons if not why and is_there(job, choice)]:
         jobs = "1 job that reads" if len(follow) == 1 else f"{len(follow)} jobs that read"
         yield f"and {jobs} those: {_counts(follow)}"
-    unknown = [job for job in planned.jobs if not job.is_known and is_there(job, choice)]
-    if unknown:
+    if unknown := [job for job in planned.jobs if not job.is_known and is_there(job, choice)]:
         yield (
             f"Of {len(unknown)} jobs the results are there, but nothing in .snakemake/ says of "
             "what they were made: edits are not seen there. Copy that folder along with results/"
         )
 
 
-def is_there(job, choice: Choice) -> bool:
+def is_there(job: "Job", choice: Choice) -> bool:
     """Whether all files that a job makes are there."""
     return all(choice.place(file).exists() for file in job.outputs)
 
 
-def own_reasons(job, choice: Choice) -> list[str]:
-    """Why a job is due, but for what it reads of other jobs that are; a text for each reason."""
+def own_reasons(job: "Job", choice: Choice, new: set[str]) -> list[str]:
+    """Why a job is due, but for what it reads of other jobs that are; a text for each reason.
+
+    `new` are the files that jobs which are due make.
+    """
     there = [file for file in job.outputs if choice.place(file).exists()]
     if not there:
         return []
-    told = [f"{file} is missing" for file in job.outputs if file not in there]
+    told = ["a call was killed while it was made"] if job.is_incomplete else []
+    told += [f"{file} is missing" for file in job.outputs if file not in there]
     told += [f"input {file} is another" for file in job.updated]
     told += [f"input {file} is new" for file in job.added]
     told += [f"input {file} is no longer read" for file in job.dropped]
     told += ["its rule's shell command"] if job.command else []
-    return told + _since(job, there, choice)
+    told += _since(job, there, choice)
+    is_unexplained = not told and new.isdisjoint(job.inputs)
+    return ["what Snakemake says (penumbra run -n)"] if is_unexplained else told
 
 
-def _since(job, there: list[str], choice: Choice) -> list[str]:
+def _since(job: "Job", there: list[str], choice: Choice) -> list[str]:
     """What the provenance of a job's artifact, or Snakemake's record of it, says was otherwise."""
     from penumbra.audit import changes
     from penumbra.store.artifacts import provenance_of
@@ -87,9 +97,13 @@ def _since(job, there: list[str], choice: Choice) -> list[str]:
     carrier = next((file for file in there if file.endswith(SUFFIXES)), None)
     if carrier is None:  # a figure
         return changes.of_specs(job.before, job.spec) if job.before else []
-    return changes.of_artifact(provenance_of(choice.place(carrier)), job.spec)
+    try:
+        provenance = provenance_of(choice.place(carrier))
+    except PenumbraError as error:
+        return [str(error)]
+    return changes.of_artifact(provenance, job.spec)
 
 
-def _counts(jobs) -> str:
+def _counts(jobs: Iterable["Job"]) -> str:
     counts = Counter(job.rule for job in jobs)
     return ", ".join(f"{count} {rule}" for rule, count in counts.items())

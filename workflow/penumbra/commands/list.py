@@ -8,8 +8,12 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from penumbra.commands.shared import world as worlds
+
+if TYPE_CHECKING:
+    from penumbra.planning.world import World
 
 HELP = "worlds that ship; tables, scorers, networks, recipes and data of a world"
 WIDTH = 100
@@ -52,7 +56,7 @@ def _comment(file: Path) -> Iterator[str]:
             return
 
 
-def opened(choice: worlds.Choice):
+def opened(choice: worlds.Choice) -> "World":
     """A world as its files say it; data need not be there.
 
     Raises:
@@ -72,15 +76,15 @@ def opened(choice: worlds.Choice):
     return made
 
 
-def _reports(kind: str) -> Callable:
-    def rows(world) -> Iterator[tuple[str, ...]]:
+def _reports(kind: str) -> Callable[["World"], Rows]:
+    def rows(world: "World") -> Iterator[tuple[str, ...]]:
         for name in world.config[kind]:
             yield name, world.table(name)["title"]
 
     return rows
 
 
-def _scorers(world) -> Iterator[tuple[str, ...]]:
+def _scorers(world: "World") -> Iterator[tuple[str, ...]]:
     """Name, module, and what it reads: the model's outputs, a block, or the network itself."""
     from penumbra.planning import needs
 
@@ -92,13 +96,13 @@ def _scorers(world) -> Iterator[tuple[str, ...]]:
         yield name, entry["module"], f"{block}: {', '.join(wanted)}{fitted}"
 
 
-def _networks(world) -> Iterator[tuple[str, ...]]:
+def _networks(world: "World") -> Iterator[tuple[str, ...]]:
     for name in world.config["backbones"]:
         entry = world.backbone(name)
         yield name, entry["network"], entry.get("label", "")
 
 
-def _recipes(world) -> Iterator[tuple[str, ...]]:
+def _recipes(world: "World") -> Iterator[tuple[str, ...]]:
     from penumbra.planning.config import resolve_recipe
 
     for name, entry in world.config["recipes"].items():
@@ -106,7 +110,7 @@ def _recipes(world) -> Iterator[tuple[str, ...]]:
         yield name, resolve_recipe(world.config["recipes"], name, "")["method"], below
 
 
-def _datasets(world) -> Iterator[tuple[str, ...]]:
+def _datasets(world: "World") -> Iterator[tuple[str, ...]]:
     """Data sets that a world's image sets are of, by split, and whether their files are there."""
     used = [(entry["dataset"], entry["split"]) for entry in world.config["image_sets"].values()]
     lacking = {one for name in world.config["image_sets"] for one in world.lacking(name)}
@@ -116,7 +120,7 @@ def _datasets(world) -> Iterator[tuple[str, ...]]:
         yield name, split, is_there, world.datasets[name].get("title", "")
 
 
-KINDS: dict[str, Callable[..., Rows]] = {
+KINDS: dict[str, Callable[["World"], Rows]] = {
     "tables": _reports("tables"),
     "figures": _reports("figures"),
     "scorers": _scorers,

@@ -110,9 +110,9 @@ class Hooked(Classifier):
         seen.logits = self.fc(seen.logits)
         by_side = {tuple(seen.outputs[block].shape[2:]): block for block in self.blocks}
         with torch.no_grad():
-            found = tuple(block for block in by_side.values() if self._decides(block, seen))
+            levels = tuple(block for block in by_side.values() if self._decides(block, seen))
         self.train(was_training)
-        return found
+        return levels
 
     def _decides(self, place: str, seen: Trace) -> bool:
         try:

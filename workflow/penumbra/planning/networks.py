@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.planning import own_code
 from penumbra.planning.config import resolve_recipe
+from penumbra.planning.own_code import own_code
 from penumbra.planning.world import World
 
 
@@ -20,7 +20,7 @@ def network(world: World, backbone: str) -> tuple[dict[str, Any], list[str]]:
     if "folder" in config:
         config["folder"] = str(Path(world.config["weights_root"]) / config["folder"])
     if entry["network"] == "python":
-        config |= own_code.found(config["name"], world.places, f"backbones.{backbone}.network")
+        config |= own_code(config["name"], world.places, f"backbones.{backbone}.network")
     roots = [f"penumbra.networks.backbones.{entry['network']}"]
     if "head" in entry:
         config["head"] = entry["head"]

@@ -9,7 +9,7 @@ from penumbra.errors import PenumbraError
 from penumbra.store import code_facts
 
 
-def found(name: str, folders: Iterable[Path], where: str) -> dict[str, str]:
+def own_code(name: str, folders: Iterable[Path], where: str) -> dict[str, str]:
     """`file` and `code` of a network called `module:function`; the module lies in a folder.
 
     The digest is of what the file does, and of the files beside it that it imports.

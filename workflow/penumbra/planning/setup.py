@@ -8,7 +8,7 @@ from typing import Any
 from snakemake.logging import logger
 
 from penumbra.calls import plan
-from penumbra.calls.environment import set_environment
+from penumbra.calls.environment import require_environment, set_environment
 from penumbra.errors import PenumbraError
 from penumbra.planning import base
 from penumbra.planning.checks import check
@@ -24,6 +24,7 @@ def set_up(config: Mapping[str, Any], home: Path, workflow: Any) -> tuple[World,
     if is_planner:
         logger.info("Reading the config, and looking for the data that it names.")
     try:
+        require_environment(workflow)
         below, laid = base.base(home / "config", config)
         files = [*below, *map(Path, workflow.overwrite_configfiles or [])]
         world = World(merge(laid, config), home / "config", files)
