@@ -77,6 +77,8 @@ def _export(arguments: argparse.Namespace) -> None:
     check_name(arguments.file)
     _check_world(model, arguments)
     given = {"map": f"map-{model.recipe}"}.get(arguments.input, arguments.input)
+    if given != "clean" and not given.startswith("map-"):
+        raise PenumbraError(f"--input {given}: is none of clean, map and map-RECIPE")
     names = [model.benchmark, model.backbone, model.recipe, f"seed{model.seed}", given]
     target = Path("results", model.world, "detectors", *names, f"{arguments.scorer}.safetensors")
     call([str(target)], model.folder, arguments.world, arguments.config, arguments.cores)
