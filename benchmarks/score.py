@@ -1,9 +1,10 @@
 """`penumbra score` of 10,000 image files, against the bare loop of decoding and the network.
 
 By hand, `python -m benchmarks.score FILE` takes the encoded images of a Parquet file; else windows
-of a photograph that scikit-image ships are written. Both sides have one thread to decode and one to
-compute, take turns in one process, and begin with the weights in memory or on the disk, as they do
-in use; imports are left out.
+of a photograph that scikit-image ships are written. The bare loop decodes and computes in turns on
+one thread; the command has one thread that decodes and one that computes, and besides reads the
+detector, checks every file, calibrates and writes CSV. Both take turns in one process; imports are
+left out.
 """
 
 import argparse

@@ -27,6 +27,13 @@ def test_what_is_written_is_read(file, detector, tmp_path):
     assert provenance_of(made)["code"] == CODE["code"]
 
 
+def test_others_may_read_it_as_any_new_file(file, tmp_path):
+    made, text = tmp_path / "mine.safetensors", tmp_path / "text.txt"
+    exported(file, made, 0.5, "")
+    text.write_text("new")
+    assert made.stat().st_mode == text.stat().st_mode
+
+
 def test_another_format(tmp_path, monkeypatch):
     made = tmp_path / "next.safetensors"
     monkeypatch.setattr(files, "FORMAT", 2)

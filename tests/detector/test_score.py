@@ -202,7 +202,7 @@ def test_another_share_and_batch_size(file, folder, capsys):
     ("arguments", "message"),
     [
         (["--tpr", "1.5"], "TPR 1.5: the share of ID images that is accepted lies between 0 and 1"),
-        (["--threads", "-1"], "--threads -1: at least one"),
+        (["--threads", "0"], "--threads 0: at least one"),
         (["--batch-size", "0"], "batch size 0: at least one"),
         (["--out", "x.txt"], "x.txt: scores are written as .csv or .parquet"),
         (["--out", "nowhere/x.csv"], "nowhere/x.csv: there is no folder nowhere"),

@@ -144,6 +144,7 @@ def test_export_and_show(export, exported, capsys):
             "there is no such model; `snakemake results/tiny/",
         ),
         (f"{MODELS}/standard/seed0", ("--tpr", "1"), "tiny", "TPR 1: the share"),
+        (f"{MODELS}/standard/seed0", ("--input", "x"), "tiny", "--input x: is none of clean, map"),
         (f"{MODELS}/standard/seed0", ("--scorer", "enrgy"), "tiny", "unknown scorer 'enrgy'; did"),
         (f"{MODELS}/standard/seed0", (), "", "is of the world tiny, and the config is that of the"),
         (f"{MODELS}/standard/seed0", (), "other", "other.yaml: there is no such file of config"),

@@ -78,6 +78,8 @@ def _export(arguments: argparse.Namespace) -> None:
     choice = world.choose(arguments.world, arguments.config)._replace(folder=model.folder)
     _check_world(model, choice, arguments)
     given = {"map": f"map-{model.recipe}"}.get(arguments.input, arguments.input)
+    if given != "clean" and not given.startswith("map-"):
+        raise PenumbraError(f"--input {given}: is none of clean, map and map-RECIPE")
     names = [model.benchmark, model.backbone, model.recipe, f"seed{model.seed}", given]
     target = Path("results", model.world, "detectors", *names, f"{arguments.scorer}.safetensors")
     call = [*choice.snakemake([str(target)]), *PROFILE, "--cores", arguments.cores]

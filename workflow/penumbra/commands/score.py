@@ -55,7 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     from penumbra.detector.stream import judged
     from penumbra.training.determinism import determinism
 
-    threads = arguments.threads or len(os.sched_getaffinity(0))
+    # The cores of this process, or where Python is too old to tell, of the machine.
+    cores = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+    threads = cores if arguments.threads is None else arguments.threads
     if threads < 1:
         raise PenumbraError(f"--threads {threads}: at least one is needed")
     determinism(threads)

@@ -167,6 +167,9 @@ def _written(path: str | Path) -> Iterator[Path]:
             code = re.search(r"os error (\d+)", str(error))
             raise OSError(int(code[1]) if code else errno.EIO, str(error)) from error
         seals.seal(temporary, seals.CHECKPOINT)
+        mask = os.umask(0)  # the only way to read it
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)  # safetensors lets the owner alone read its files
 
 
 def read_arrays(path: str | Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
