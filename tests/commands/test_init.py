@@ -12,10 +12,10 @@ from PIL import Image
 from penumbra.cli import main
 from penumbra.images.chosen import chosen
 from penumbra.images.lists import lines_of
+from penumbra.own.choices import choose
 from penumbra.planning.base import base
 from penumbra.planning.config import merge
 from penumbra.planning.images import Images
-from penumbra.planning.own_choices import choose
 from penumbra.planning.tables import Tables
 from penumbra.planning.yaml_files import load_yaml
 from tests.images.helpers import photographs, write_parquet

@@ -42,7 +42,7 @@ def test_the_page_is_followed_to_its_table(root, page, tmp_path):
 
 
 def test_the_rules_on_the_page_are_those_of_the_code(page):
-    from penumbra.planning import own_choices as rules
+    from penumbra.own import choices as rules
 
     gpu, cpu = (f"{rules.SHOWN[k]:,}" for k in (True, False))
     (least, most), (low, high) = rules.EPOCHS[False], rules.EPOCHS[True]

@@ -14,7 +14,7 @@ ORDER = (
     ["errors", "seeds", "plugins", "numerics", "home"], ["store"], ["options"],
     ["images"], ["networks"], ["outliers"], ["calibration"], ["training"], ["parts"], ["scores"],
     ["evaluation"], ["detector"], ["audit"], ["reporting"], ["calls"], ["planning"], ["public"],
-    ["stages"], ["commands"], ["cli", "__main__"],
+    ["own"], ["stages"], ["commands"], ["cli", "__main__"],
 )  # fmt: skip
 
 

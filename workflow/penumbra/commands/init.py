@@ -9,8 +9,8 @@ from penumbra.errors import PenumbraError
 
 if TYPE_CHECKING:
     from penumbra.images.looks import Look
-    from penumbra.planning.own_networks import Network
-    from penumbra.planning.own_sets import OwnSet, Place
+    from penumbra.own.networks import Network
+    from penumbra.own.sets import OwnSet, Place
 
 HELP = "look at images of your own, and write a config file for them"
 OFTEN = 10_000  # images between two lines of progress
@@ -79,7 +79,7 @@ def _size(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, print what is there and what is chosen, and write the file."""
-    from penumbra.planning.own_file import FILE  # slow to import
+    from penumbra.own.file import FILE  # slow to import
 
     if bool(arguments.weights) != bool(arguments.network):
         raise PenumbraError("--weights and --network go together; give both, or train by neither")
@@ -95,7 +95,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _looked(arguments: argparse.Namespace) -> "list[OwnSet]":
     """All sets, described; what can't work is refused, and what should be known is told."""
-    from penumbra.planning import own_file, own_found, own_sets
+    from penumbra.own import file as own_file
+    from penumbra.own import report as own_found
+    from penumbra.own import sets as own_sets
 
     places = _places(arguments)
     own_sets.check_apart(places)
@@ -114,7 +116,10 @@ def _looked(arguments: argparse.Namespace) -> "list[OwnSet]":
 
 def _chosen(arguments: argparse.Namespace, sets: "list[OwnSet]") -> str:
     """The file's text; what is chosen for it is printed with the reasons."""
-    from penumbra.planning import own_choices, own_file, own_names, own_sets
+    from penumbra.own import choices as own_choices
+    from penumbra.own import file as own_file
+    from penumbra.own import names as own_names
+    from penumbra.own import sets as own_sets
 
     ids = own_sets.by_role(sets)
     others = [one for one in sets if one not in ids.values()]
@@ -132,7 +137,8 @@ def _chosen(arguments: argparse.Namespace, sets: "list[OwnSet]") -> str:
 
 
 def _places(arguments: argparse.Namespace) -> "list[Place]":
-    from penumbra.planning import own_names, own_sets
+    from penumbra.own import names as own_names
+    from penumbra.own import sets as own_sets
 
     named = [(own_sets.OOD, *one) for one in arguments.ood]
     if arguments.calibration_ood:
@@ -146,7 +152,8 @@ def _network(arguments: argparse.Namespace, train: "Look", share: float) -> "Net
     """How images are brought to a network, and how it is trained or where its weights are."""
     import torch  # slow to import
 
-    from penumbra.planning import own_choices, own_networks
+    from penumbra.own import choices as own_choices
+    from penumbra.own import networks as own_networks
 
     if arguments.weights:
         given = own_networks.Given(arguments.weights, arguments.network, arguments.classes)

@@ -16,7 +16,7 @@ from penumbra.images.decode import Kind, kind
 from penumbra.images.encoded import Encoded
 from penumbra.images.layout import locate
 from penumbra.images.names import readable
-from penumbra.images.readers.stored import PLAIN, Stored, found
+from penumbra.images.readers.stored import PLAIN, Stored, entries_at
 
 
 class Seen(NamedTuple):
@@ -44,7 +44,7 @@ class Look:
         if location is None:
             raise PenumbraError(f"there is no {', '.join(map(readable, map(str, paths)))}")
         self.layout = location.layout
-        rows, self.classes, self.left_out = found(location, dataset, "all")
+        rows, self.classes, self.left_out = entries_at(location, dataset, "all")
         if not rows:
             raise PenumbraError(f"{readable(str(location.path))}: there are no images in it")
         if labelled and not self.classes:
@@ -131,12 +131,12 @@ def shared(looks: Iterable[tuple[str, Look]]) -> dict[tuple[str, str], list[tupl
     Of each pair the names in both sets; a set may share images with itself.
     """
     first: dict[bytes, tuple[str, str]] = {}
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    shared: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name, look in looks:
         for image in look.images:
             if not image.digest:
                 continue
             holder, origin = first.setdefault(image.digest, (name, image.origin))
             if (holder, origin) != (name, image.origin):
-                found.setdefault((holder, name), []).append((origin, image.origin))
-    return found
+                shared.setdefault((holder, name), []).append((origin, image.origin))
+    return shared

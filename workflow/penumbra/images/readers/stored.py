@@ -68,7 +68,7 @@ def _list(
     location: Location, dataset: dict[str, Any], split: str, size: int
 ) -> tuple[Entries, str]:
     """All images as they are found, and in words what was left out."""
-    rows, classes, more = found(location, dataset, split)
+    rows, classes, more = entries_at(location, dataset, split)
     square = SQUARES[dataset.get("square", "squash")]
     images = [
         Entry(origin, label, functools.partial(_pixels, origin, image, square, size), place)
@@ -77,7 +77,9 @@ def _list(
     return Entries(images, classes or [str(i) for i in range(dataset.get("classes", 0))]), more
 
 
-def found(location: Location, dataset: dict[str, Any], split: str) -> tuple[Rows, list[str], str]:
+def entries_at(
+    location: Location, dataset: dict[str, Any], split: str
+) -> tuple[Rows, list[str], str]:
     """Images as they lie there, the names of their classes, and in words what was left out.
 
     Raises:

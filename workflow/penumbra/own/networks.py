@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from penumbra.errors import PenumbraError
 from penumbra.images.looks import Look
 from penumbra.networks.loading.metadata import preprocessing
-from penumbra.planning.own_choices import Choices, size_of, square_of
-from penumbra.planning.own_names import quote
+from penumbra.own.choices import Choices, size_of, square_of
+from penumbra.own.names import quote
 from penumbra.store.artifacts import provenance_of
 
 HALF = [0.5, 0.5, 0.5]

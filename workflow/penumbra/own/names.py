@@ -5,7 +5,7 @@ import re
 
 from penumbra.errors import PenumbraError
 from penumbra.images.names import readable
-from penumbra.planning.own_sets import CALLED
+from penumbra.own.sets import CALLED
 
 PLAIN = re.compile(r"[A-Za-z/](?:[\w ./-]*[\w./-])?", re.ASCII)
 WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}

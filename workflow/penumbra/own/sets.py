@@ -57,7 +57,7 @@ def id_places(given: Path, test: Path | None) -> list[Place]:
     Raises:
         PenumbraError: there are two test sets, or pieces of a split are missing.
     """
-    splits = {role: found for role in CALLED if (found := _split(given, CALLED[role]))}
+    splits = {role: split for role in CALLED if (split := _split(given, CALLED[role]))}
     if TRAIN not in splits:
         splits = {TRAIN: files_of(given)}
     if test is not None:

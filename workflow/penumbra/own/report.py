@@ -7,7 +7,7 @@ from pathlib import Path
 from penumbra.errors import PenumbraError
 from penumbra.images.looks import Look, shared
 from penumbra.images.names import readable
-from penumbra.planning.own_sets import CALIBRATION, CALLED, OOD, TRAIN, OwnSet
+from penumbra.own.sets import CALIBRATION, CALLED, OOD, TRAIN, OwnSet
 
 FEW = 12  # classes that are listed one by one; of more, the smallest and the largest
 NAMED = 20  # broken images that are named

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from penumbra.errors import PenumbraError
 from penumbra.images import lists
 from penumbra.images.names import check_text
-from penumbra.planning.own_names import quote, slug
-from penumbra.planning.own_networks import Network
-from penumbra.planning.own_sets import (
+from penumbra.own.names import quote, slug
+from penumbra.own.networks import Network
+from penumbra.own.sets import (
     CALIBRATION,
     HELDOUT,
     OOD,
