@@ -368,6 +368,33 @@ def test_odd_names_are_quoted(init, world, given):
     assert made.lacking("train") == []
 
 
+def test_names_that_yaml_reads_otherwise(init, world, given):
+    on = ["--ood", f"on={given / 'sky'}", "--name", "2024"]
+    assert init(*on, "--calibration-ood", f"365={given / 'later'}")[0] == 1
+    noise(given / "later", 3, seed=99)
+    assert init(*on, "--calibration-ood", f"365={given / 'later'}")[0] == 0
+    made = world()
+    assert made.name == "2024"
+    assert made.config["benchmarks"]["2024"]["ood"] == {"far": ["on", "street"]}
+    assert made.config["benchmarks"]["2024"]["calibration_ood"] == "365"
+
+
+def test_a_class_that_parquet_names_may_lack_in_the_test_set(init, world, given):
+    (given / "hub").mkdir()
+    for name, known in (("train", ["cat", "dog", "owl"]), ("test", ["cat", "dog"])):
+        write_parquet(given / f"hub/{name}.parquet", 30, first=0 if name == "train" else 30)
+        table = pq.read_table(given / f"hub/{name}.parquet").replace_schema_metadata(None)
+        labels = [known[i % len(known)] for i in range(30)]
+        pq.write_table(table.set_column(1, "label", [labels]), given / f"hub/{name}.parquet")
+    status, said = init(pets="hub")
+    assert status == 0
+    assert "note: ID test has no images of 'owl'" in said
+    made = world()
+    for name in ("train", "test"):
+        config = json.loads(Images(made).spec({"image_set": name}))["config"]
+        assert len(chosen(config, made.root).classes) == {"train": 3, "test": 2}[name]
+
+
 class Looked:
     """What the choices read of a look."""
 

@@ -55,9 +55,11 @@ def _head(own: Own) -> Iterator[str]:
 def _images(own: Own, network: Network) -> Iterator[str]:
     shape = f"{{reader: stored, size: {network.size}, square: {network.square}}}"
     ids = {_split(own, role): one for role, one in own.sets.items()}
-    others = {slug(one.name): one for one in own.others}
+    others = {_key(one): one for one in own.others}
     look = own.sets[TRAIN].look
-    number = f", classes: {len(look.classes)}" if look.layout == "parquet" else ""
+    count = len(look.classes)
+    are_numbered = look.layout == "parquet" and look.classes == [str(n) for n in range(count)]
+    number = f", classes: {count}" if are_numbered else ""
     title = quote(own.label)
     yield "datasets: # where they lie, and what images are brought to: size x size pixels"
     yield f"  own-id: {{<<: &images {shape}, title: {title}, labelled: true{number},"
@@ -73,11 +75,11 @@ def _images(own: Own, network: Network) -> Iterator[str]:
 
 
 def _trained(own: Own, network: Network) -> Iterator[str]:
-    far = ", ".join(slug(one.name) for one in own.others if one.place.role == OOD)
-    judges = (slug(one.name) for one in own.others if one.place.role == CALIBRATION)
+    far = ", ".join(_key(one) for one in own.others if one.place.role == OOD)
+    judges = (_key(one) for one in own.others if one.place.role == CALIBRATION)
     calibration = "".join(f" calibration_ood: {name}," for name in judges)
     yield "benchmarks:"
-    yield f"  {own.world}:"
+    yield f"  {quote(own.world)}:"
     yield f"    {{label: {quote(own.label)}, train: {TRAIN}, heldout: {HELDOUT}, test: {TEST},"
     yield f"    ood: {{far: [{far}]}},{calibration} missing: error,"
     unknown = "" if network.is_known else " # UNKNOWN: write that of the weights' training"
@@ -86,6 +88,10 @@ def _trained(own: Own, network: Network) -> Iterator[str]:
     yield network.backbone
     yield "recipes:"
     yield network.recipe
+
+
+def _key(one: OwnSet) -> str:
+    return quote(slug(one.name))
 
 
 def _split(own: Own, role: str) -> str:
