@@ -23,6 +23,7 @@ def test_torchvisions_files_by_their_published_name(tmp_path):
     assert "IMAGENET1K_V2" in known.source
     assert preprocessing("torchvision:resnet50", tmp_path / "mine.pth") is None
     assert preprocessing("torchvision:nothing", file) is None
+    assert preprocessing("python:mine:build", file) is None
 
 
 def test_timms_config_beside_the_file_or_tag_in_the_name(tmp_path):

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from penumbra.__main__ import main, show
+from penumbra.cli import main
+from penumbra.commands.show import show
 from penumbra.store.artifacts import provenance_of
 from tests.workflow.conftest import FLAGS, TARGETS, Tiny, csv_rows
 

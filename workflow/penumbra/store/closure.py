@@ -107,9 +107,16 @@ DISTRIBUTIONS = {
 
 @functools.cache
 def package_versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """Installed versions of the distributions behind import names."""
+    """Installed versions of the distributions behind import names; "none" of an optional one."""
     names = sorted(DISTRIBUTIONS.get(package, package) for package in packages)
-    return {name: importlib.metadata.version(name) for name in names}
+    return {name: _version(name) for name in names}
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"
 
 
 def is_plumbing(module: str) -> bool:

@@ -1,5 +1,6 @@
 """A network of torchvision by name, as in `network: torchvision:resnet50`."""
 
+from pathlib import Path
 from typing import Any
 
 import torchvision
@@ -7,6 +8,7 @@ import torchvision
 from penumbra.errors import unknown
 from penumbra.networks.base import Classifier
 from penumbra.networks.hooked import Hooked
+from penumbra.networks.loading.metadata import Preprocessing
 from penumbra.options.ranges import Count
 
 
@@ -31,3 +33,15 @@ def build(
         raise unknown("network", name, models, "torchvision")
     net = torchvision.models.get_model(name, weights=None, num_classes=classes, **(arguments or {}))
     return Hooked(net, classes, image_size, blocks, last)
+
+
+def preprocessing(name: str, weights: Path) -> Preprocessing | None:
+    """How images are prepared for torchvision's own weights, known by the name of their file."""
+    if name not in torchvision.models.list_models(torchvision.models):
+        return None
+    for entry in torchvision.models.get_model_weights(name):
+        if Path(entry.url).name == weights.name:
+            given = entry.transforms()
+            (size,) = given.crop_size
+            return Preprocessing([*given.mean], [*given.std], size, f"torchvision's {entry}")
+    return None

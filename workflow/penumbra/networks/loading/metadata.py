@@ -1,12 +1,12 @@
 """How images are prepared for weights that were trained elsewhere, where the weights say so."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 from penumbra.errors import PenumbraError
+from penumbra.plugins import load
+from penumbra.store.artifacts import provenance_of
 
-CONFIG = "config.json"  # beside timm's files, as the Hub serves them
 TOLERANCE = 1e-3
 
 
@@ -27,12 +27,14 @@ def preprocessing(network: str, weights: Path) -> Preprocessing | None:
 
     `network` is named as in the config. Known are checkpoints of this project, torchvision's files
     under their published names, and timm's with their config.json beside or their tag in the name.
+
+    Raises:
+        PenumbraError: no network is called so.
     """
-    library, _, name = network.partition(":")
-    if library == "torchvision":
-        return _of_torchvision(name, weights)
-    if library == "timm":
-        return _of_timm(name, weights)
+    module, _, name = network.partition(":")
+    backbone = load("networks.backbones", module)
+    if hasattr(backbone, "preprocessing"):
+        return backbone.preprocessing(name, weights)
     return _of_checkpoint(weights)
 
 
@@ -54,49 +56,8 @@ def check_normalisation(
             )
 
 
-def _of_torchvision(name: str, weights: Path) -> Preprocessing | None:
-    import torchvision
-
-    if name not in torchvision.models.list_models(torchvision.models):
-        return None
-    for entry in torchvision.models.get_model_weights(name):
-        if Path(entry.url).name == weights.name:
-            prepared = entry.transforms()
-            (size,) = prepared.crop_size
-            return Preprocessing(
-                list(prepared.mean), list(prepared.std), size, f"torchvision's {entry}"
-            )
-    return None
-
-
-def _of_timm(name: str, weights: Path) -> Preprocessing | None:
-    file = weights.parent / CONFIG
-    try:
-        entry = json.loads(file.read_text(encoding="utf-8"))
-        cfg, source = entry["pretrained_cfg"], str(file)
-        return Preprocessing(cfg["mean"], cfg["std"], cfg["input_size"][-1], source)
-    except (OSError, ValueError, KeyError, TypeError):
-        return _of_tag(name)
-
-
-def _of_tag(name: str) -> Preprocessing | None:
-    """What timm itself knows of a name with a tag, as resnet50.a1_in1k."""
-    try:
-        import timm
-    except ImportError:
-        return None
-    if "." not in name or not timm.is_model(name):
-        return None
-    cfg = timm.get_pretrained_cfg(name)
-    if cfg is None:
-        return None
-    return Preprocessing(list(cfg.mean), list(cfg.std), cfg.input_size[-1], f"timm's {name}")
-
-
 def _of_checkpoint(weights: Path) -> Preprocessing | None:
     """Of a checkpoint of this project: its header."""
-    from penumbra.store.artifacts import provenance_of
-
     if weights.suffix != ".safetensors":
         return None
     try:
