@@ -10,6 +10,7 @@ import torchvision
 from penumbra.errors import PenumbraError
 from penumbra.networks.backbones import resnet
 from penumbra.networks.backbones import torchvision as torchvision_networks
+from penumbra.networks.hooked import Hooked
 from penumbra.networks.loading.given import take_up
 
 CLASSES = ["ant", "bee", "cat"]
@@ -43,11 +44,12 @@ def same(ours, source, image):
         lambda state: {"state_dict": state, "epoch": 3},
         lambda state: {"model": {f"module.{k}": v for k, v in state.items()}},
         lambda state: {"epoch": 1, "net": {f"module.model.{k}": v for k, v in state.items()}},
+        lambda state: {"best": torch.ones(1), "arch": "resnet18", "state_dict": state},
         lambda state: {f"_orig_mod.{k}": v for k, v in state.items()},
         lambda state: {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")},
         lambda state: {k: v.half() if v.is_floating_point() else v for k, v in state.items()},
     ],
-    ids=["plain", "state_dict", "model-module", "net", "compiled", "old", "half"],
+    ids=["plain", "state_dict", "model-module", "net", "imagenet", "compiled", "old", "half"],
 )
 def test_what_training_scripts_save_is_understood(ours, source, image, tmp_path, wrap):
     torch.save(wrap(source.state_dict()), tmp_path / "x.pth")
@@ -67,6 +69,22 @@ def test_safetensors_and_what_this_project_saves(ours, source, image, tmp_path):
     maps = take_up(again, tmp_path / "y.safetensors", CLASSES)
     assert same(again, source, image)
     assert torch.equal(maps["map@input"], image)
+
+
+def test_a_layer_called_fc_that_is_not_the_last(image, tmp_path):
+    class Two(torch.nn.Module):
+        def __init__(self, classes):
+            super().__init__()
+            self.conv, self.fc = torch.nn.Conv2d(3, 4, 3, 2), torch.nn.Linear(4, 6)
+            self.classifier = torch.nn.Linear(6, classes)
+
+        def forward(self, x):
+            return self.classifier(self.fc(self.conv(x).mean((2, 3))).relu())
+
+    source, ours = Two(3).eval(), Hooked(Two(3), 3, 32, ["conv"], None).eval()
+    torch.save(source.state_dict(), tmp_path / "x.pth")
+    take_up(ours, tmp_path / "x.pth", CLASSES)
+    assert same(ours, source, image)
 
 
 def test_names_of_the_usual_networks_for_small_images(image, tmp_path):

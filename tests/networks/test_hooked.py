@@ -83,12 +83,54 @@ def test_a_map_is_added_at_the_input_alone(pair, images):
         ours.maps(images, ("layer2.0",), ("layer1.0", change))
 
 
+class Small(nn.Module):
+    """Changes the output of its block in place, after it, in more than one way."""
+
+    def __init__(self, end=lambda logits: logits):
+        super().__init__()
+        self.block, self.act = nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.1, inplace=True)
+        self.head, self.runs, self.end = nn.Linear(784, 2), 0, end
+
+    def forward(self, x):
+        x = self.act(self.block(x))
+        x += 1
+        self.runs += 1
+        return self.end(self.head(nn.functional.relu(x, inplace=True).flatten(1)))
+
+
+@torch.no_grad()
 def test_what_is_read_of_a_block_is_not_changed_behind_it():
-    layers = [nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.1, inplace=True), nn.Flatten(), nn.Linear(784, 2)]
-    made = Hooked(nn.Sequential(*layers), 2, 16, None, None).eval()
+    made = Hooked(Small(), 2, 16, ["block"], None).eval()
     x = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        assert torch.equal(made.maps(x, ("0",))["0"], made.net[0](x))
+    assert torch.equal(made.maps(x, ("block",))["block"], made.net.block(x))
+    assert made.levels == ("block",)
+
+
+@torch.no_grad()
+def test_it_runs_no_further_than_the_block():
+    made = Hooked(Small(), 2, 16, ["block"], None).eval()
+    before, x = made.net.runs, torch.zeros(1, 3, 16, 16)
+    made.maps(x, ("block",))
+    assert made.net.runs == before
+    made.outputs_of(x, ("block", "features"))
+    assert made.net.runs == before + 1
+
+
+@pytest.mark.parametrize("end", [lambda z: z.view(-1, 2) / 2, lambda z: z.softmax(1)])
+def test_what_comes_behind_the_last_layer_is_refused(end):
+    with pytest.raises(PenumbraError, match="does not end in a linear layer"):
+        Hooked(Small(end), 2, 16, None, None)
+
+
+def test_what_a_network_does_to_its_features_beside_the_last_layer_is_refused():
+    class Both(Small):
+        def forward(self, x):
+            features = self.act(self.block(x)).flatten(1)
+            logits = self.head(features)
+            return logits if logits.shape[1] == 2 else features * 0
+
+    with pytest.raises(PenumbraError, match="does more to the output of its last layer head"):
+        Hooked(Both(), 2, 16, ["block"], None)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +156,7 @@ def test_another_number_of_classes_is_told():
 
 def test_windows_of_tokens_are_no_maps():
     made = torchvision_networks.build(5, "swin_t", image_size=SIDE)
-    assert made.blocks == ("features.0.0",)
+    assert made.blocks == ()
 
 
 def test_networks_of_timm():

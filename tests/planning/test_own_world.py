@@ -108,7 +108,7 @@ def test_tables_of_the_papers_want_their_role(own):
         (
             "python:nets:build",
             "my.pth",
-            "backbones.net.network: python:nets:build: no such file; look",
+            "backbones.net.network: python:nets:build: no file of nets in",
         ),
         ("python:nets", "my.pth", "write python:<module>:<function>"),
         ("pyton:nets:build", "my.pth", "unknown network 'pyton'; did you mean 'python'"),

@@ -81,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Look, print what is there and what is chosen, and write the file."""
     from penumbra.own.file import FILE  # slow to import
 
+    if arguments.classes and not arguments.weights:
+        raise PenumbraError("--classes is of given weights; name these by --weights and --network")
     if bool(arguments.weights) != bool(arguments.network):
         raise PenumbraError("--weights and --network go together; give both, or train by neither")
     file = arguments.folder / FILE

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from penumbra.detector import threshold as thresholds
 from penumbra.detector.calibration import Probability
+from penumbra.detector.code import with_code
 from penumbra.detector.file import HELDOUT, OOD, Description, read
 from penumbra.detector.groups import groups_of
 from penumbra.detector.pixels import of_array, of_file, of_image
@@ -81,14 +82,23 @@ class Detector:
 
     @classmethod
     def load(
-        cls, file: str | Path, device: str = "auto", batch_size: int | None = None
+        cls,
+        file: str | Path,
+        device: str = "auto",
+        batch_size: int | None = None,
+        code: str | Path | None = None,
     ) -> "Detector":
         """The detector in a file, on a device (see `device_of`).
 
+        `code` is the folder of the file of Python that makes its network, where that is one of the
+        user's own (`network: python:…`): a detector carries weights and no code.
+
         Raises:
-            PenumbraError: it is no detector's file or a damaged one, or there is no such device.
+            PenumbraError: it is no detector's file or a damaged one, there is no such device, or
+                its network is made by code that is not given.
         """
-        return cls(*read(file), device, batch_size)
+        description, tensors = read(file)
+        return cls(with_code(description, code), tensors, device, batch_size)
 
     @property
     def tpr(self) -> float:

@@ -1,5 +1,6 @@
 """Any network that ends in a linear layer, as a classifier whose places are its modules by path."""
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,9 +36,6 @@ class Hooked(Classifier):
                 end in a linear layer (that of the path `last`, where given), or a block is none.
         """
         super().__init__()
-        for module in net.modules():
-            if getattr(module, "inplace", False) is True:
-                module.inplace = False  # type: ignore[assignment]  # what is read of a block stays as the block gave it
         was_training = net.training
         net.eval()
         seen = trace(net, size)
@@ -49,6 +47,12 @@ class Hooked(Classifier):
         parent, _, name = self.last.rpartition(".")
         setattr(net.get_submodule(parent), name, nn.Identity())
         self.net, self.fc = net, fc
+        with torch.no_grad():
+            if not _same(self.fc(self.net(seen.x)), seen.logits):
+                raise PenumbraError(
+                    f"the network does more to the output of its last layer {self.last} than to "
+                    "return it; return the logits as that layer gives them"
+                )
         net.train(was_training)
 
     def own_name(self, name: str) -> str:
@@ -58,12 +62,21 @@ class Hooked(Classifier):
 
     def places(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
         """The network before its last layer, as one."""
-        return [(FEATURES, self.net)]
+        return [(FEATURES, self._run_net)]
+
+    def _run_net(self, x: Tensor) -> Tensor:
+        try:
+            return self.net(x)
+        except AssertionError as error:  # of networks that check their input's sides
+            raise PenumbraError(
+                f"the network refuses images {tuple(x.shape[1:])}: {error}; bring the image sets "
+                "to its size (`size` in `datasets` or `image_sets`)"
+            ) from error
 
     def outputs_of(
         self, x: Tensor, names: tuple[str, ...], perturb: tuple[str, Tensor] | None = None
     ) -> dict[str, Tensor]:
-        """Outputs of blocks, and the `features`; the whole network is run.
+        """Outputs of blocks, and the `features`; stops after the last of them.
 
         Raises:
             PenumbraError: a name is neither, or the map is added inside the network.
@@ -72,9 +85,10 @@ class Hooked(Classifier):
         for name in names:
             self._index_of(name)
         outputs: dict[str, Tensor] = {}
-        keepers = {name: _keeper(outputs, name) for name in names if name != FEATURES}
-        with _hooks(self.net, keepers):
-            outputs[FEATURES] = self.net(added(x, INPUT, perturb))
+        wanted = set(names)
+        keepers = {name: _keeper(outputs, name, wanted) for name in wanted - {FEATURES}}
+        with _hooks(self.net, keepers), contextlib.suppress(_EnoughError):
+            outputs[FEATURES] = self._run_net(added(x, INPUT, perturb))
         return {name: outputs[name] for name in (*self.blocks, FEATURES) if name in names}
 
     def onward(
@@ -119,7 +133,7 @@ class Hooked(Classifier):
             logits = self._onward(place, seen.outputs[place])
         except RuntimeError:  # what goes around it is of another batch
             return False
-        return logits.shape == seen.logits.shape and torch.allclose(logits, seen.logits, atol=1e-4)
+        return _same(logits, seen.logits)
 
     def _index_of(self, place: str) -> int:
         names = [*self.blocks, FEATURES]
@@ -135,11 +149,21 @@ class Hooked(Classifier):
             )
 
 
-def _keeper(outputs: dict[str, Tensor], name: str) -> Callable[..., None]:
+class _EnoughError(Exception):
+    """All that is wanted of a network is there."""
+
+
+def _keeper(outputs: dict[str, Tensor], name: str, wanted: set[str]) -> Callable[..., None]:
     def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-        outputs[name] = output
+        outputs[name] = output.clone()  # what runs after may change it in place
+        if outputs.keys() >= wanted:
+            raise _EnoughError
 
     return keep
+
+
+def _same(logits: Tensor, wanted: Tensor) -> bool:
+    return logits.shape == wanted.shape and torch.allclose(logits, wanted, atol=1e-4)
 
 
 @contextmanager

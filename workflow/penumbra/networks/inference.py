@@ -19,11 +19,9 @@ STATISTICS = ("l2", "max", "mean", "var", "var_unbiased", "min")
 def build(backbone: dict[str, Any], classes: int) -> Classifier:
     """The network that a backbone's config names, randomly initialised.
 
-    `head` in it replaces the linear last layer by that of GODIN, e.g. {similarity: cosine}; `code`
-    is a digest of a file of the user's.
+    `head` in it replaces the linear last layer by that of GODIN, e.g. {similarity: cosine}.
     """
-    apart = ("network", "head", "code")
-    options = {key: value for key, value in backbone.items() if key not in apart}
+    options = {key: value for key, value in backbone.items() if key not in ("network", "head")}
     model = load("networks.backbones", backbone["network"]).build(classes, **options)
     if "head" in backbone:
         # By name, as its spec lists it: an edit there reruns no network with a linear last layer.

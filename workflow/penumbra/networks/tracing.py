@@ -1,6 +1,7 @@
 """What the modules of a network give, seen by running it once."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -13,11 +14,12 @@ CONTAINERS = (nn.Sequential, nn.ModuleList)
 
 @dataclass
 class Trace:
-    """Modules by path, in the order in which they ended, with their outputs for two images.
+    """Modules by path, in the order in which they ended, with their outputs for two images `x`.
 
     Those that ran more than once, or gave no single tensor, are left out.
     """
 
+    x: Tensor
     logits: Tensor
     order: list[str] = field(default_factory=list)
     outputs: dict[str, Tensor] = field(default_factory=dict)
@@ -28,19 +30,19 @@ def trace(net: nn.Module, size: int) -> Trace:
     """Run a network in eval mode on two random images (3, size, size).
 
     Raises:
-        PenumbraError: it takes no such images, or gives no tensor.
+        PenumbraError: it takes no such images, or gives no tensor (N, C).
     """
-    seen: list[tuple[str, object]] = []
+    seen: list[tuple[str, Tensor | None]] = []
     handles = [
-        module.register_forward_hook(lambda _, __, output, path=path: seen.append((path, output)))
+        module.register_forward_hook(_keeper(seen, path))
         for path, module in net.named_modules()
         if path
     ]
     x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
-    x = x.to(next(net.parameters()))
+    x = x.to(next(net.parameters(), x))
     try:
         logits = net(x)
-    except (RuntimeError, ValueError, AssertionError, TypeError) as error:
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
         raise PenumbraError(
             f"the network does not take images (N, 3, {size}, {size}): {error}; give the side of "
             "those that it takes as options.image_size"
@@ -52,8 +54,16 @@ def trace(net: nn.Module, size: int) -> Trace:
         told = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise PenumbraError(f"the network gives {told}, not logits (N, C); return these alone")
     runs = Counter(path for path, _ in seen)
-    once = {path: out for path, out in seen if runs[path] == 1 and isinstance(out, Tensor)}
-    return Trace(logits, list(once), once)
+    once = {path: out for path, out in seen if runs[path] == 1 and out is not None}
+    return Trace(x, logits, list(once), once)
+
+
+def _keeper(seen: list[tuple[str, Tensor | None]], path: str) -> Callable[..., None]:
+    def keep(module: nn.Module, inputs: object, output: object) -> None:
+        # A copy: what runs after may change the output in place.
+        seen.append((path, output.clone() if isinstance(output, Tensor) else None))
+
+    return keep
 
 
 def blocks_of(net: nn.Module, seen: Trace) -> tuple[str, ...]:
@@ -69,7 +79,8 @@ def blocks_of(net: nn.Module, seen: Trace) -> tuple[str, ...]:
         made.remove(outer[0])
         outer = _outermost(made)
     convolutions = [path for path in maps if isinstance(net.get_submodule(path), nn.Conv2d)]
-    return tuple(outer or convolutions)
+    # One convolution alone cuts images into a transformer's patches.
+    return tuple(outer or (convolutions if len(convolutions) > 1 else ()))
 
 
 def is_map(output: Tensor) -> bool:

@@ -41,11 +41,22 @@ def backbones(config: Any) -> Iterator[Placed]:
         written = whole(entry)
         layers: list[Layer] = [(("backbones", name), written)]
         yield from placed(layers, chosen("network", written))
+        yield from placed([(("backbones", name), entry)], _said_twice(entry))
         if is_offered("network", written.get("network")):
             build = function("network", written["network"], "build")
             yield from placed(layers, build.problems(written.get("options", {})), "options")
         if "head" in entry:
             yield from placed(layers, examine(Head, entry["head"]), "head")
+
+
+def _said_twice(entry: Mapping[str, Any]) -> Iterator[Problem]:
+    """Options that say what `network: module:name` says, or what is found while planning."""
+    said = {**dict.fromkeys(("place", "code"), "it is found while planning")}
+    if ":" in str(entry.get("network")):
+        said["name"] = "the network's name stands in `network`"
+    for key in said.keys() & mapping(entry, "options").keys():
+        value = entry["options"][key]
+        yield Problem("together", ("options", key), value, f"{said[key]}; drop it")
 
 
 def recipes(config: Any) -> Iterator[Placed]:

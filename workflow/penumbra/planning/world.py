@@ -111,7 +111,8 @@ class World:
     @property
     def places(self) -> list[Path]:
         """Where files of the user's own are looked for: beside the config files, and here."""
-        return [*(file.parent for file in self.files.paths), Path()]
+        own = [file.parent for file in reversed(self.files.paths) if file.parent != self.folder]
+        return [*own, Path()]
 
     def image_set(self, name: str) -> dict[str, Any]:
         """An image set's config."""

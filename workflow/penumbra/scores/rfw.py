@@ -28,10 +28,10 @@ def fit(probe: Probe, batches: Iterable[Tensor]) -> dict[str, Tensor]:
         PenumbraError: the network does not end in convolutions.
     """
     model = probe.model
-    if not model.last_weights:
+    if not (model.last_weights and model.levels):
         raise PenumbraError(
-            f"scorer rfw: {type(model).__name__} has no last convolutions to strip; score it by "
-            "rankfeat"
+            f"scorer rfw: {type(model).__name__} has no last convolutions or no levels to strip; "
+            "leave its row out"
         )
     weights = {}
     for name in model.last_weights:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from penumbra.errors import PenumbraError
 from penumbra.images.image_set import classes_of
+from penumbra.images.names import quoted
 from penumbra.networks.loading.metadata import check_normalisation, preprocessing
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import write_checkpoint
@@ -27,9 +28,24 @@ def run(job: Job) -> None:
     job.record(job.outputs["model"])
 
 
+def _check_numbered(classes: list[str]) -> None:
+    """Refuse numbered classes whose order depends on who sorts them.
+
+    Raises:
+        PenumbraError: as numbers they are in another order than as text, as torchvision has them.
+    """
+    if all(name.isdecimal() for name in classes) and sorted(classes) != classes:
+        raise PenumbraError(
+            f"classes {quoted(classes)} are in the order of numbers here, and programs that sort "
+            "them as text, as torchvision's ImageFolder, have another: name that of the network's "
+            "logits by `classes`, a text file with a class a line, beside `weights`"
+        )
+
+
 def _order(job: Job) -> list[str] | None:
     """The classes in the order of the network's logits, where a file names it."""
     if "classes" not in job.inputs:
+        _check_numbered(classes_of(job.input("train")))
         return None
     lines = Path(job.input("classes")).read_text(encoding="utf-8").splitlines()
     return [line.strip() for line in lines if line.strip()]

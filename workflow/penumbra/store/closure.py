@@ -24,7 +24,7 @@ FORMAT = 1
 PLUMBING = (
     *("errors", "plugins", "options.check", "options.ranges"),
     *("store.artifacts", "store.closure", "store.code_facts", "store.files", "store.notes"),
-    *("store.origins", "store.seals"),
+    *("store.origins", "store.seals", "store.user_code"),
     *("stages.shared.job", "stages.shared.resuming", "training.resume"),
 )
 
@@ -35,7 +35,8 @@ def _source(module: str) -> Path:
     return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
 
 
-def _exists(module: str) -> bool:
+def exists(module: str) -> bool:
+    """Whether a dotted name is a first-party module."""
     return _source(module).is_file()
 
 
@@ -51,13 +52,13 @@ def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
     for name in code_facts.of(_source(module)).names:
         top = name.split(".")[0]
         if top == NAME:
-            ours.update(filter(_exists, _with_parents(name)))
+            ours.update(filter(exists, with_parents(name)))
         elif top not in sys.stdlib_module_names:
             theirs.add(top)
     return frozenset(ours), frozenset(theirs)
 
 
-def _with_parents(name: str) -> list[str]:
+def with_parents(name: str) -> list[str]:
     """A dotted name and the packages whose `__init__` runs before it."""
     words = name.split(".")
     return [".".join(words[:i]) for i in range(1, len(words) + 1)]
@@ -76,11 +77,11 @@ def closure(roots: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         module = queue.pop()
         if module in modules:
             continue
-        if not _exists(module):
+        if not exists(module):
             raise FileNotFoundError(f"no module {module} in {PACKAGE.parent}")
         modules.add(module)
         ours, theirs = imports(module)
-        queue.extend({*ours, *_with_parents(module)})
+        queue.extend({*ours, *with_parents(module)})
         packages.update(() if is_plumbing(module) else theirs)
     return tuple(sorted(modules)), tuple(sorted(packages))
 
@@ -151,4 +152,4 @@ def strays(roots: Iterable[str]) -> list[str]:
     """First-party modules that this process has loaded and the closure of `roots` lacks."""
     known = set(closure(tuple(sorted(roots)))[0])
     loaded = {name for name in sys.modules if name == NAME or name.startswith(NAME + ".")}
-    return sorted(name for name in loaded - known if _exists(name))
+    return sorted(name for name in loaded - known if exists(name))

@@ -50,7 +50,7 @@ def preprocessing(name: str, weights: Path) -> Preprocessing | None:
         cfg = _timm().get_pretrained_cfg(name) if "." in name and _timm().is_model(name) else None
     if cfg is None:
         return None
-    return Preprocessing([*cfg.mean], [*cfg.std], cfg.input_size[-1], f"timm's {name}")
+    return Preprocessing([*cfg.mean], [*cfg.std], cfg.input_size[-1], f"timm's {name}", False)
 
 
 def _timm() -> Any:

@@ -1,6 +1,6 @@
 """Weights of a classifier that was trained elsewhere, taken up by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,7 @@ def take_up(
     """
     state, maps = _read(file)
     own = model.state_dict()
-    state = _unprefixed(state, own, model)
-    state = {_own_name(model, own, name): tensor for name, tensor in state.items()}
+    state = _unprefixed(state, own.keys(), model)
     _check_classes(file, state, own, classes)
     counters = {name: own[name] for name in own.keys() - state.keys() if name.endswith(COUNTER)}
     adopt(model, {**state, **counters}, str(file))
@@ -62,39 +61,41 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 def _unwrapped(held: Any, file: Path) -> dict[str, Tensor]:
     while isinstance(held, Mapping):
+        inner = next((held[key] for key in WRAPPERS if isinstance(held.get(key), Mapping)), None)
+        if inner is not None:
+            held = inner
+            continue
         tensors = {k: v for k, v in held.items() if isinstance(k, str) and isinstance(v, Tensor)}
         if tensors:
             return tensors
-        inner = next((held[key] for key in WRAPPERS if key in held), None)
-        if inner is None:
-            keys = listed(map(str, held)) or "nothing"
-            raise PenumbraError(
-                f"{file}: no tensors, and none below {', '.join(WRAPPERS)}: it holds {keys}; save "
-                "the network's state_dict() alone"
-            )
-        held = inner
+        keys = listed(map(str, held)) or "nothing"
+        raise PenumbraError(
+            f"{file}: no tensors, and none below {', '.join(WRAPPERS)}: it holds {keys}; save "
+            "the network's state_dict() alone"
+        )
     raise PenumbraError(f"{file}: holds a {type(held).__name__}, not a state dict")
 
 
-def _unprefixed(
-    state: dict[str, Tensor], own: Mapping[str, Tensor], model: Classifier
-) -> dict[str, Tensor]:
-    """The tensors without what wrappers put before all names."""
-    while state:
-        if any(_own_name(model, own, name) in own for name in state):
-            return state
+def _unprefixed(state: dict[str, Tensor], own: Set[str], model: Classifier) -> dict[str, Tensor]:
+    """The tensors by the network's own names, without what wrappers put before all of them."""
+    while True:
+        renamed = _renamed(state, own, model)
         prefix = next((p for p in PREFIXES if all(name.startswith(p) for name in state)), None)
-        if prefix is None:
-            return state
+        if prefix is None or not own.isdisjoint(renamed):
+            return renamed
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    return state
 
 
-def _own_name(model: Classifier, own: Mapping[str, Tensor], name: str) -> str:
-    if name in own:
-        return name
-    if isinstance(model, Hooked):
-        return model.own_name(name)
+def _renamed(state: dict[str, Tensor], own: Set[str], model: Classifier) -> dict[str, Tensor]:
+    """By the network's own names: as they are, where all are; else all as they are published."""
+    if state.keys() <= own:
+        return state
+    name_of = model.own_name if isinstance(model, Hooked) else _usual
+    renamed = {name_of(name): tensor for name, tensor in state.items()}
+    return renamed if len(renamed) == len(state) else state
+
+
+def _usual(name: str) -> str:
     for word, ours in SYNONYMS.items():
         name = name.replace(word, ours)
     return name

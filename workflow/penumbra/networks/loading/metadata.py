@@ -13,13 +13,15 @@ TOLERANCE = 1e-3
 class Preprocessing(NamedTuple):
     """Images scaled to 0 to 1 are normalised by `mean` and `std`; `size` is their side in pixels.
 
-    `source` says in words where this is from.
+    `source` says in words where this is from. It is a default, and no more, where not the file says
+    so but only the network's name (`is_of_file` false).
     """
 
     mean: list[float]
     std: list[float]
     size: int | None
     source: str
+    is_of_file: bool = True
 
 
 def preprocessing(network: str, weights: Path) -> Preprocessing | None:
@@ -46,7 +48,7 @@ def check_normalisation(
     Raises:
         PenumbraError: both, and where the weights' own is from.
     """
-    if known is None:
+    if known is None or not known.is_of_file:
         return
     for key, own in (("mean", known.mean), ("std", known.std)):
         if any(abs(a - b) > TOLERANCE for a, b in zip(own, given[key], strict=True)):

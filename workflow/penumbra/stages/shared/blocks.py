@@ -15,6 +15,11 @@ def block_read(job: Job, asked: str, reader: Reader) -> Read:
         PenumbraError: the network has no such block, or the map is added behind the named one.
     """
     blocks = reader.model.blocks
+    if not blocks:
+        raise PenumbraError(
+            "the network has no feature maps (N, C, H, W), as FN and CCFN read: leave their rows "
+            "out, as the table own_outputs does"
+        )
     wanted = {"selected": _chosen(job), "last": blocks[-1]}.get(asked, asked)
     reader.model.check_block(wanted)
     if reader.perturb is None:
