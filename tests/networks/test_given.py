@@ -131,6 +131,8 @@ def test_files_that_do_not_fit_say_what_does_not(ours, source, tmp_path, capsys)
     refused("refused, as it holds pickled code")
     torch.save(source, file)
     refused("refused, as it holds pickled code.*save its state dict alone")
+    file.write_text("hello world")
+    refused("not a readable checkpoint, truncated or damaged")
     file.write_bytes(b"PK\x03\x04 no archive")
     refused("not a readable checkpoint, truncated or damaged")
     assert capsys.readouterr().out == ""

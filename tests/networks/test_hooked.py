@@ -154,6 +154,11 @@ def test_another_number_of_classes_is_told():
         Hooked(torchvision.models.resnet18(num_classes=7), 5, SIDE, None, None)
 
 
+def test_half_precision_is_taken_up_as_float(images):
+    net = torchvision.models.resnet18(num_classes=5).half()
+    assert Hooked(net, 5, SIDE, None, None)(images).dtype == torch.float32
+
+
 def test_windows_of_tokens_are_no_maps():
     made = torchvision_networks.build(5, "swin_t", image_size=SIDE)
     assert made.blocks == ()

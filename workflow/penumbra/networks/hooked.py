@@ -37,7 +37,7 @@ class Hooked(Classifier):
         """
         super().__init__()
         was_training = net.training
-        net.eval()
+        net.float().eval()
         seen = trace(net, size)
         self.size, self.last = size, _last(net, seen, classes, last)
         self.blocks = _checked(seen, blocks) if blocks else blocks_of(net, seen)

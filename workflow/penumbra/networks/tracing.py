@@ -42,7 +42,7 @@ def trace(net: nn.Module, size: int) -> Trace:
     x = x.to(next(net.parameters(), x))
     try:
         logits = net(x)
-    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
+    except (Exception, SystemExit) as error:  # whatever somebody's forward() raises
         raise PenumbraError(
             f"the network does not take images (N, 3, {size}, {size}): {error}; give the side of "
             "those that it takes as options.image_size"

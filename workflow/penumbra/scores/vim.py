@@ -54,7 +54,7 @@ def fit(arrays: dict[str, np.ndarray], *, dim: Count | None = None) -> dict[str,
     if not top > 0:
         raise PenumbraError(
             f"vim: the mean largest logit of the images of its fit is {top:g}; only positive ones "
-            "give the residual a weight; look at the model"
+            "give the residual a weight; train the model longer, or leave the scorer out"
         )
     return {**fitted, "alpha": np.array([top / size])}
 

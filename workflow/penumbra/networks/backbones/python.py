@@ -42,7 +42,11 @@ def build(
     made = getattr(module, function, None)
     if not callable(made):
         raise PenumbraError(f"{module.__file__}: it has no function {function}(classes)")
-    net = made(classes, **(arguments or {}))
+    try:
+        net = made(classes, **(arguments or {}))
+    except (Exception, SystemExit) as error:
+        told = f"{function}({classes}, …): {type(error).__name__}: {error}"
+        raise PenumbraError(f"{module.__file__}: {told}") from error
     if isinstance(net, Classifier):
         return net
     if not isinstance(net, nn.Module):
@@ -64,7 +68,7 @@ def _module(name: str, folder: Path, code: str) -> ModuleType:
     sys.path.insert(0, str(folder.resolve()))
     try:
         module = importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PenumbraError(f"{file}: {type(error).__name__}: {error}") from error
     if not Path(module.__file__ or "").samefile(file):
         raise PenumbraError(f"{file}: a module {name} is loaded from elsewhere; rename the file")

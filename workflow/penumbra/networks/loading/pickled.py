@@ -6,7 +6,6 @@ unread.
 """
 
 import argparse
-import pickle
 import re
 import zipfile
 from pathlib import Path
@@ -42,7 +41,7 @@ def opened(path: Path, what: str) -> Any:
             # Mapped, so that the optimiser's tensors, twice the network's, are never read.
             mapped = zipfile.is_zipfile(path)
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+    except Exception as error:  # where bytes are no pickle, reading them raises anything
         called = re.search(r"GLOBAL (\S+)", str(error))
         if called:
             raise PenumbraError(
@@ -52,5 +51,5 @@ def opened(path: Path, what: str) -> Any:
             ) from error
         raise PenumbraError(
             f"{path}: not a readable checkpoint, truncated or damaged "
-            f"({path.stat().st_size:,} bytes); download it again: {what}"
+            f"({path.stat().st_size:,} bytes), or not of torch.save; download it again: {what}"
         ) from error
