@@ -13,8 +13,7 @@ from penumbra.cli import main
 from penumbra.images.chosen import chosen
 from penumbra.images.lists import lines_of
 from penumbra.own.choices import choose
-from penumbra.planning.base import base
-from penumbra.planning.config import merge
+from penumbra.planning.base import laid_over
 from penumbra.planning.images import Images
 from penumbra.planning.tables import Tables
 from penumbra.planning.yaml_files import load_yaml
@@ -65,9 +64,8 @@ def world(root, given):
 
     def read():
         file = given / "own/penumbra.yaml"
-        over = load_yaml(file)
-        files, laid = base(root / "config", over)
-        made = checked(merge(laid, over), root / "config", [*files, file])
+        files, whole = laid_over(root / "config", load_yaml(file))
+        made = checked(whole, root / "config", [*files, file])
         required(made)
         return made
 

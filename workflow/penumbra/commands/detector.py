@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from penumbra.commands.shared import world
-from penumbra.commands.shared.world import CONFIG, PROFILE, Choice
+from penumbra.commands.shared.world import PROFILE, Choice
 from penumbra.errors import PenumbraError, unknown
 
 HELP = "a model and a scorer in one file: write it, show it, turn it into ONNX"
@@ -48,7 +48,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="WORLD",
-        help="the model's world, as penumbra run takes it; the embedded one by default",
+        help="the model's world, as penumbra run takes it; by default the folder that holds its "
+        "results, where that is a world, else the embedded one",
     )
     world.add_config(export)
     export.add_argument("--cores", default="all", help="cores that Snakemake uses (all)")
@@ -75,7 +76,7 @@ def _export(arguments: argparse.Namespace) -> None:
     model = model_at(arguments.model)
     check_tpr(arguments.tpr)
     check_name(arguments.file)
-    choice = world.choose(arguments.world, arguments.config)._replace(folder=model.folder)
+    choice = _world_of(model, arguments)
     _check_world(model, choice, arguments)
     given = {"map": f"map-{model.recipe}"}.get(arguments.input, arguments.input)
     if given != "clean" and not given.startswith("map-"):
@@ -114,13 +115,17 @@ def model_at(path: Path) -> Model:
     return Model(Path(outer), *place.groups())
 
 
+def _world_of(model: Model, arguments: argparse.Namespace) -> Choice:
+    """The world that is named, or the model's folder where that is one; results lie there."""
+    named = arguments.world
+    if not named and (model.folder / world.FILE).is_file():
+        named = [str(model.folder)]
+    return world.choose(named, arguments.config)._replace(folder=model.folder)
+
+
 def _check_world(model: Model, choice: Choice, arguments: argparse.Namespace) -> None:
     """Refuse config files of another world, and scorers that theirs has not."""
-    from penumbra.planning.base import base
-    from penumbra.planning.config import Files, merge
-
-    given = Files(choice.files).laid()
-    config = merge(base(CONFIG, given)[1], given)
+    _, config = choice.config()
     if config["world"] != model.world:
         raise PenumbraError(
             f"{arguments.model}: is of the world {model.world}, and the config is that of the "

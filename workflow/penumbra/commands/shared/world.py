@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from penumbra.errors import PenumbraError, unknown
 from penumbra.home import HOME, SNAKEFILE
@@ -30,6 +30,21 @@ class Choice(NamedTuple):
         call += ["--directory", str(self.folder)] if self.folder else []
         call += ["--configfile", *map(str, self.files)] if self.files else []
         return call + (["--config", *self.given] if self.given else [])
+
+    def config(self) -> tuple[list[Path], dict[str, Any]]:
+        """All files that the config is laid together from, in order, and what it says.
+
+        Raises:
+            PenumbraError: all that is wrong with the files as YAML.
+        """
+        from snakemake.cli import parse_config  # slow to import
+
+        from penumbra.planning.base import laid_over
+        from penumbra.planning.config import Files, merge
+
+        given = merge(Files(self.files).laid(), parse_config(self.given))
+        below, config = laid_over(CONFIG, given)
+        return [*below, *self.files], config
 
     def place(self, file: str) -> Path:
         """Where a file of the results lies, seen from the folder of the call."""
