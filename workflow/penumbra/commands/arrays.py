@@ -129,6 +129,7 @@ def _markdown(
     from penumbra.evaluation.metrics import METRICS
     from penumbra.public.arrays import TEST
     from penumbra.reporting.tables.escapes import markdown
+    from penumbra.reporting.tables.render import markdown_table
 
     first = next(iter(scored.scores.values()))
     ood = [f"{name} {len(values)}" for name, values in first.items() if name != TEST]
@@ -141,14 +142,12 @@ def _markdown(
         *_equal(scored),
         *(f"Left out: {line}." for line in _told(scored.left_out)),
     ]
-    lines = [f"**Scorers of arrays, {over}, in percent**", ""]
-    lines += [*(f"{markdown(note)}  " for note in notes), ""]
-    lines += ["| | " + " | ".join(METRICS[metric].title for metric in SHOWN) + " |"]
-    lines += ["|---|" + "---:|" * len(SHOWN)]
-    for name, table in metrics.items():
-        cells = [_cell(table.iloc[-1], metric) for metric in SHOWN]
-        lines.append("| " + " | ".join([markdown(name), *cells]) + " |")
-    return "\n".join(lines) + "\n"
+    heads = [METRICS[metric].title for metric in SHOWN]
+    rows = [
+        [markdown(name), *(_cell(table.iloc[-1], metric) for metric in SHOWN)]
+        for name, table in metrics.items()
+    ]
+    return markdown_table(f"Scorers of arrays, {over}, in percent", notes, [], heads, rows)
 
 
 def _equal(scored: "ArrayScores") -> Iterable[str]:
