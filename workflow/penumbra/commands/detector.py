@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from penumbra.commands.shared import world
+from penumbra.commands.shared import output, world
 from penumbra.commands.shared.world import PROFILE, Choice
 from penumbra.errors import PenumbraError, unknown
 
@@ -154,5 +154,6 @@ def _onnx(arguments: argparse.Namespace) -> None:
     from penumbra.detector.detector import Detector
     from penumbra.detector.onnx import write
 
+    output.check(arguments.out, (".onnx",))
     detector = Detector.load(arguments.file, device="cpu")
     print(write(detector, arguments.out))

@@ -17,6 +17,7 @@ from penumbra.images.encoded import Encoded
 from penumbra.images.layout import locate
 from penumbra.images.names import readable
 from penumbra.images.readers.stored import PLAIN, Stored, entries_at
+from penumbra.machine import cores
 
 
 class Seen(NamedTuple):
@@ -50,7 +51,7 @@ class Look:
         if labelled and not self.classes:
             self.classes = [str(n) for n in range(max(label for *_, label in rows) + 1)]
         self.images: list[Seen] = []
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             for number, image in enumerate(pool.map(_seen, rows), 1):
                 self.images.append(image)
                 progress(number, len(rows))

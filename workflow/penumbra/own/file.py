@@ -141,6 +141,5 @@ def without_broken(one: OwnSet, folder: Path) -> OwnSet:
     labels = labels if all(labels) else [""] * len(labels)
     file = folder.absolute() / f"{slug(one.name)}.csv"
     paths = [str(base / image.origin) for image in look.images]
-    folder.mkdir(parents=True, exist_ok=True)
     lists.write(file, list(zip(paths, labels, strict=True)))
     return one._replace(place=one.place._replace(paths=[file]))
