@@ -76,8 +76,8 @@ def _images(own: Own, network: Network) -> Iterator[str]:
 
 def _trained(own: Own, network: Network) -> Iterator[str]:
     far = ", ".join(_key(one) for one in own.others if one.place.role == OOD)
-    judges = (_key(one) for one in own.others if one.place.role == CALIBRATION)
-    calibration = "".join(f" calibration_ood: {name}," for name in judges)
+    calibrating = (_key(one) for one in own.others if one.place.role == CALIBRATION)
+    calibration = "".join(f" calibration_ood: {name}," for name in calibrating)
     yield "benchmarks:"
     yield f"  {quote(own.world)}:"
     yield f"    {{label: {quote(own.label)}, train: {TRAIN}, heldout: {HELDOUT}, test: {TEST},"

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from penumbra import home
 from penumbra.errors import PenumbraError, unknown
-from penumbra.home import HOME, SNAKEFILE
 
 FILE = "penumbra.yaml"  # the config of a folder that is a world
 EMBEDDED = "embedded"  # what all others are laid over
-CONFIG = HOME / "config"
-PROFILE = ("--workflow-profile", str(HOME / "profiles/default"))  # how results are kept
+CONFIG = home.HOME / "config"
+PROFILE = ("--workflow-profile", str(home.PROFILE))
 
 
 class Choice(NamedTuple):
@@ -26,7 +26,7 @@ class Choice(NamedTuple):
 
     def snakemake(self, targets: Sequence[str]) -> list[str]:
         """Snakemake's call that makes targets in this world; how jobs run is added to it."""
-        call = [sys.executable, "-m", "snakemake", *targets, "--snakefile", str(SNAKEFILE)]
+        call = [sys.executable, "-m", "snakemake", *targets, "--snakefile", str(home.SNAKEFILE)]
         call += ["--directory", str(self.folder)] if self.folder else []
         call += ["--configfile", *map(str, self.files)] if self.files else []
         return call + (["--config", *self.given] if self.given else [])
