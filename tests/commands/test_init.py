@@ -13,8 +13,7 @@ from penumbra.cli import main
 from penumbra.images.chosen import chosen
 from penumbra.images.lists import lines_of
 from penumbra.own.choices import choose
-from penumbra.planning.base import base
-from penumbra.planning.config import merge
+from penumbra.planning.base import laid_over
 from penumbra.planning.images import Images
 from penumbra.planning.tables import Tables
 from penumbra.planning.yaml_files import load_yaml
@@ -65,9 +64,8 @@ def world(root, given):
 
     def read():
         file = given / "own/penumbra.yaml"
-        over = load_yaml(file)
-        files, laid = base(root / "config", over)
-        made = checked(merge(laid, over), root / "config", [*files, file])
+        files, whole = laid_over(root / "config", load_yaml(file))
+        made = checked(whole, root / "config", [*files, file])
         required(made)
         return made
 
@@ -132,11 +130,13 @@ def test_folders_of_splits_are_found(init, world, given, names, roles):
 
 
 def test_parquet_files_of_splits_are_found(init, world, given):
-    for number, name in enumerate(("train-00000-of-00002", "train-00001-of-00002", "test")):
+    of_training = ("train-00000-of-00002", "train-00001-of-00002")
+    for number, name in enumerate((*of_training, "test", "train-extra-00000-of-00001")):
         write_parquet(given / "hub" / f"{name}.parquet", 8, first=8 * number)
     assert init(pets="hub")[0] == 0
     splits = world().config["datasets"]["own-id"]["splits"]
-    assert [len(splits["train"]["path"]), splits["test"]["path"]] == [2, "hub/test.parquet"]
+    assert splits["train"]["path"] == [f"hub/{name}.parquet" for name in of_training]
+    assert splits["test"]["path"] == "hub/test.parquet"
     (given / "hub/train-00001-of-00002.parquet").unlink()
     refused(init, "1 of 2 files are missing: train-00001-of-00002", "--force", pets="hub")
 

@@ -98,7 +98,7 @@ def test_a_graph_that_differs_is_not_written(made, tmp_path, monkeypatch):
     [
         ({"scorer": scorer("odin", ("gradients",))}, "x.onnx", "odin cannot be .* ccfn, dice, en"),
         ({"precision": "bfloat16"}, "x.onnx", "computes in bfloat16, and a graph in float32"),
-        ({}, "x.pb", "x.pb: an ONNX file ends in .onnx"),
+        ({}, "x.pb", "x.pb: it is written as .onnx"),
         ({}, "nowhere/x.onnx", "there is no folder"),
     ],
 )

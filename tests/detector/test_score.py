@@ -204,7 +204,7 @@ def test_another_share_and_batch_size(file, folder, capsys):
         (["--tpr", "1.5"], "TPR 1.5: the share of ID images that is accepted lies between 0 and 1"),
         (["--threads", "0"], "--threads 0: at least one"),
         (["--batch-size", "0"], "batch size 0: at least one"),
-        (["--out", "x.txt"], "x.txt: scores are written as .csv or .parquet"),
+        (["--out", "x.txt"], "x.txt: it is written as .csv or .parquet"),
         (["--out", "nowhere/x.csv"], "nowhere/x.csv: there is no folder nowhere"),
         (["--device", "gpu"], "device 'gpu': is none"),
     ],

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from penumbra.errors import PenumbraError
-from penumbra.planning.base import base
+from penumbra.planning.base import laid_over
 from penumbra.planning.config import merge
 from penumbra.planning.models import Models
 from penumbra.planning.tables import Tables
@@ -48,8 +48,8 @@ def own(root, tmp_path):
         file = tmp_path / "mine.yaml"
         file.write_text(text)
         given = merge(yaml.safe_load(text), over)
-        files, laid = base(root / "config", given)
-        return checked(merge(laid, given), root / "config", [*files, file])
+        files, whole = laid_over(root / "config", given)
+        return checked(whole, root / "config", [*files, file])
 
     return make
 

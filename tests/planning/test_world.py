@@ -79,6 +79,19 @@ def test_what_an_own_data_set_lacks_is_told_at_once_with_its_file(world, tmp_pat
     assert all(line.startswith(f"{mine}: mine: ") and "is a required" in line for line in lines)
 
 
+@pytest.mark.parametrize(("about", "lacking"), [({}, 2), ({"path": "mine"}, 0)])
+def test_only_a_data_set_with_a_path_of_its_own_states_no_licence(world, about, lacking):
+    mine = {"title": "Mine", "reader": "stored", "labelled": False, "size": 32}
+    over = {"datasets": {"mine": {**mine, "splits": {"test": about}}}}
+    try:
+        world(over)
+        lines = []
+    except PenumbraError as error:
+        lines = str(error).splitlines()
+    assert len(lines) == lacking
+    assert all("is a required property. A published data set states" in line for line in lines)
+
+
 def test_an_unknown_data_set_says_how_one_is_added(world):
     with pytest.raises(PenumbraError, match=r"'shapes'.*your own is an entry of `datasets` in"):
         world({"image_sets": {"digits-test": {"dataset": "shapes"}}})

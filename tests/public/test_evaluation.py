@@ -108,3 +108,5 @@ def test_tensors_are_taken_where_numpy_can():
 def test_a_level_is_a_share(level):
     with pytest.raises(PenumbraError, match=f"confidence is {level}; it lies between 0 and 1"):
         penumbra.evaluate([1.0], [0.0], confidence=level)
+    with pytest.raises(PenumbraError, match=f"confidence is {level}; it lies between 0 and 1"):
+        penumbra.frame("a-world", confidence=level)

@@ -143,6 +143,7 @@ OOD = ["--ood", "a=a.npz", "b=b.safetensors"]
 
 
 def test_the_command_prints_means_and_writes_what_is_asked_for(files, tmp_path, sets, capsys):
+    (tmp_path / "out").mkdir()
     written = ["--out", "out/table.csv", "--scores", "out/scores.parquet", "--head", "head.npz"]
     assert main([*files, *OOD, *written]) == 0
     printed = capsys.readouterr().out
@@ -186,8 +187,9 @@ def test_scorers_are_chosen_and_equal_scores_told(files, sets, capsys):
         (["--ood", "a=a.npz", "a=a.npz"], "--ood a=a.npz: give NAME=FILE, each name once"),
         (["--ood", "a=absent.npz"], "absent.npz: there is no such file"),
         ([*OOD, "--scorers", "dice"], "scorer dice: it needs the last layer's weight and bias"),
-        ([*OOD, "--out", "table.md"], "--out table.md: it is written as .csv"),
-        ([*OOD, "--scores", "s.csv"], "--scores s.csv: it is written as .parquet"),
+        ([*OOD, "--out", "table.md"], "table.md: it is written as .csv"),
+        ([*OOD, "--out", "absent/table.csv"], "absent/table.csv: there is no folder absent"),
+        ([*OOD, "--scores", "s.csv"], "s.csv: it is written as .parquet"),
         ([*OOD, "--head", "test.npz"], "test.npz: holds no weight; it holds logits, features"),
     ],
 )

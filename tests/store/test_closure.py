@@ -11,7 +11,7 @@ from penumbra.store import closure, code_facts
 
 PACKAGE = closure.PACKAGE
 ORDER = (
-    ["errors", "seeds", "plugins", "numerics", "home"], ["store"], ["options"],
+    ["errors", "seeds", "plugins", "numerics", "home", "machine"], ["store"], ["options"],
     ["images"], ["networks"], ["outliers"], ["calibration"], ["training"], ["parts"], ["scores"],
     ["evaluation"], ["detector"], ["audit"], ["reporting"], ["calls"], ["planning"], ["public"],
     ["own"], ["stages"], ["commands"], ["cli", "__main__"],

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from safetensors.torch import load_file
 
-from penumbra.commands.show import show
+from penumbra.reporting.provenance import show
 from penumbra.store.artifacts import provenance_of, write_checkpoint
 from tests.workflow.conftest import CHAIN, FLAGS, Tiny
 

@@ -1,5 +1,7 @@
 """Detectors out of the workflow: the same scores, and what a call refuses."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -130,6 +132,20 @@ def test_export_and_show(export, exported, capsys):
     assert capsys.readouterr().out == said.out
     assert main(["score", str(file), "results/tiny/images/faces.parquet", "--device", "cpu"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 25
+
+
+def test_the_folder_of_a_model_may_be_its_world(export, exported, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = exported.folder / "penumbra.yaml"
+    shutil.copyfile(exported.folder / "tiny.yaml", own)
+    try:
+        status, said, file = export(
+            exported.folder / MODELS / "standard/seed0", "--scorer", "energy", world=()
+        )
+    finally:
+        own.unlink()
+    assert status == 0, said.err
+    assert described(file).names["world"] == "tiny"
 
 
 @pytest.mark.parametrize(

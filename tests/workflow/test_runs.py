@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from penumbra.cli import main
-from penumbra.commands.show import show
+from penumbra.reporting.provenance import show
 from penumbra.store.artifacts import provenance_of
 from tests.workflow.conftest import FLAGS, TARGETS, Tiny, csv_rows
 

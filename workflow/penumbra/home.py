@@ -10,3 +10,4 @@ SHIPPED = PACKAGE / "shipped"
 IS_INSTALLED = SHIPPED.is_dir()  # from a wheel
 HOME = SHIPPED if IS_INSTALLED else PACKAGE.parents[1]
 SNAKEFILE = HOME / "workflow/Snakefile"
+PROFILE = HOME / "profiles/default"  # how results are kept

@@ -18,7 +18,7 @@ def whole_digest(path: Path) -> str | None:
 
     None for a damaged artifact, of which its own check tells.
     """
-    is_ours = path.suffix in (seals.PARQUET, seals.CHECKPOINT) and place(path)
+    is_ours = path.suffix in seals.CARRIERS and place(path)
     return seals.sealed(path) or (None if is_ours else sha256(path))
 
 
@@ -30,8 +30,7 @@ def verify(folder: Path, is_with_data: bool = False, root: Path | None = None) -
     Raises:
         PenumbraError: names all that must not be used, and what remakes each.
     """
-    suffixes = (seals.PARQUET, seals.CHECKPOINT)
-    files = [file for file in sorted(folder.rglob("*")) if file.suffix in suffixes]
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix in seals.CARRIERS]
     if not files:
         raise PenumbraError(f"{folder}: holds no artifacts")
     checks = _checks(is_with_data, root)

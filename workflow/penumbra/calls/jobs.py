@@ -3,13 +3,13 @@
 import ast
 import json
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
 from snakemake.api import SnakemakeApi
-from snakemake.cli import parse_config
+from snakemake.cli import parse_config, parse_size_in_bytes
 from snakemake.exceptions import MissingRuleException, RuleException, WorkflowError
 from snakemake.settings.types import (
     ConfigSettings,
@@ -20,7 +20,7 @@ from snakemake.settings.types import (
 )
 
 from penumbra.errors import PenumbraError
-from penumbra.home import SNAKEFILE
+from penumbra.home import PROFILE, SNAKEFILE
 
 
 class Job(NamedTuple):
@@ -77,11 +77,11 @@ def plan(
                 snakefile=SNAKEFILE,
                 workdir=folder,
             )
-            # As profiles/default says: inputs are compared by content, whatever their size.
+            kept = yaml.safe_load((PROFILE / "config.yaml").read_text(encoding="utf-8"))
             settings = DAGSettings(
                 targets=frozenset(targets),
-                force_incomplete=True,
-                max_checksum_file_size=sys.maxsize,
+                force_incomplete=kept["rerun-incomplete"],
+                max_checksum_file_size=parse_size_in_bytes(kept["max-checksum-file-size"]),
             )
             planned = workflow.dag(settings).workflow_api._workflow
             planned._prepare_dag(forceall=False, ignore_incomplete=False, lock_warn_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from penumbra.commands.shared import output
 from penumbra.errors import PenumbraError
 
 if TYPE_CHECKING:
@@ -26,25 +27,23 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--test", type=Path, required=True, metavar="FILE", help="ID test images")
     parser.add_argument(
-        *("--ood",), nargs="+", required=True, metavar="NAME=FILE", help="sets of OOD images"
+        "--ood", nargs="+", required=True, metavar="NAME=FILE", help="sets of OOD images"
     )
     parser.add_argument(
-        *("--train",), type=Path, metavar="FILE", help="ID training images, to fit scorers on"
+        "--train", type=Path, metavar="FILE", help="ID training images, to fit scorers on"
     )
     parser.add_argument(
-        *("--heldout",), type=Path, metavar="FILE", help="ID images not trained on, to fit on"
+        "--heldout", type=Path, metavar="FILE", help="ID images not trained on, to fit on"
     )
     parser.add_argument(
-        *("--head",), type=Path, metavar="FILE", help="weight (C, D), bias (C,) of the last layer"
+        "--head", type=Path, metavar="FILE", help="weight (C, D), bias (C,) of the last layer"
+    )
+    parser.add_argument("--scorers", nargs="+", metavar="NAME", help="only these; all by default")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE.csv", help="every metric of every image set"
     )
     parser.add_argument(
-        *("--scorers",), nargs="+", metavar="NAME", help="only these; all by default"
-    )
-    parser.add_argument(
-        *("--out",), type=Path, metavar="FILE.csv", help="every metric of every image set"
-    )
-    parser.add_argument(
-        *("--scores",), type=Path, metavar="FILE.parquet", help="the score of every image"
+        "--scores", type=Path, metavar="FILE.parquet", help="the score of every image"
     )
 
 
@@ -53,7 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
     from penumbra.public.arrays import score_arrays  # slow to import
     from penumbra.public.files import read_head, read_images
 
-    _check_written(arguments)
+    for file, suffix in ((arguments.out, ".csv"), (arguments.scores, ".parquet")):
+        if file is not None:
+            output.check(file, (suffix,))
     files = _named(arguments.ood)
     given: dict[str, Any] = {
         role: None if getattr(arguments, role) is None else read_images(getattr(arguments, role))
@@ -75,13 +76,6 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.scores:
         _write_scores(arguments.scores, scored)
     return 0
-
-
-def _check_written(arguments: argparse.Namespace) -> None:
-    for flag, suffix in (("out", ".csv"), ("scores", ".parquet")):
-        file = getattr(arguments, flag)
-        if file is not None and file.suffix != suffix:
-            raise PenumbraError(f"--{flag} {file}: it is written as {suffix}; name such a file")
 
 
 def _named(pairs: list[str]) -> dict[str, Path]:
@@ -129,6 +123,7 @@ def _markdown(
     from penumbra.evaluation.metrics import METRICS
     from penumbra.public.arrays import TEST
     from penumbra.reporting.tables.escapes import markdown
+    from penumbra.reporting.tables.render import markdown_table
 
     first = next(iter(scored.scores.values()))
     ood = [f"{name} {len(values)}" for name, values in first.items() if name != TEST]
@@ -141,14 +136,12 @@ def _markdown(
         *_equal(scored),
         *(f"Left out: {line}." for line in _told(scored.left_out)),
     ]
-    lines = [f"**Scorers of arrays, {over}, in percent**", ""]
-    lines += [*(f"{markdown(note)}  " for note in notes), ""]
-    lines += ["| | " + " | ".join(METRICS[metric].title for metric in SHOWN) + " |"]
-    lines += ["|---|" + "---:|" * len(SHOWN)]
-    for name, table in metrics.items():
-        cells = [_cell(table.iloc[-1], metric) for metric in SHOWN]
-        lines.append("| " + " | ".join([markdown(name), *cells]) + " |")
-    return "\n".join(lines) + "\n"
+    heads = [METRICS[metric].title for metric in SHOWN]
+    rows = [
+        [markdown(name), *(_cell(table.iloc[-1], metric) for metric in SHOWN)]
+        for name, table in metrics.items()
+    ]
+    return markdown_table(f"Scorers of arrays, {over}, in percent", notes, [], heads, rows)
 
 
 def _equal(scored: "ArrayScores") -> Iterable[str]:

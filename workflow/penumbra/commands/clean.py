@@ -11,11 +11,11 @@ from pathlib import Path
 
 from penumbra.commands.shared import world
 from penumbra.errors import PenumbraError
+from penumbra.store.seals import CARRIERS, RECORD
 
 HELP = "artifacts that no table or figure of a world needs; --remove removes them"
 # What stages write: artifacts, records of runs, a table's and a figure's formats.
-SUFFIXES = (".parquet", ".safetensors", ".json", ".csv", ".md", ".tex", ".html", ".png", ".svg")
-RECORD = ".run.json"
+SUFFIXES = (*CARRIERS, ".json", ".csv", ".md", ".tex", ".html", ".png", ".svg")
 UNITS = ("kB", "MB", "GB")
 TARGETS = ("all_tables", "all_figures")
 

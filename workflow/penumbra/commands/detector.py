@@ -1,30 +1,26 @@
 """A model and a scorer in one file, to score images of your own: write, show, turn into ONNX."""
 
 import argparse
-import re
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from penumbra.commands.shared import world
-from penumbra.commands.shared.world import CONFIG, PROFILE, Choice
+from penumbra.commands.shared import output, world
+from penumbra.commands.shared.world import PROFILE, Choice
 from penumbra.errors import PenumbraError, unknown
+from penumbra.planning import paths
 
 HELP = "a model and a scorer in one file: write it, show it, turn it into ONNX"
-MODEL = "model.safetensors"
+MODEL = Path(paths.TEMPLATES["models"]).name
 STDERR = 2  # where Snakemake's words go
-PLACE = re.compile(r"([^/]+)/models/([^/]+)/([^/]+)/([^/]+)/seed(\d+)")
 
 
 class Model(NamedTuple):
-    """Where a model lies: the folder that holds `results`, and its names."""
+    """Where a model lies: the folder that holds `results`, its world, and its names there."""
 
     folder: Path
     world: str
-    benchmark: str
-    backbone: str
-    recipe: str
-    seed: str
+    names: dict[str, str]  # benchmark, backbone, recipe, seed
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +44,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="WORLD",
-        help="the model's world, as penumbra run takes it; the embedded one by default",
+        help="the model's world, as penumbra run takes it; by default the folder that holds its "
+        "results, where that is a world, else the embedded one",
     )
     world.add_config(export)
     export.add_argument("--cores", default="all", help="cores that Snakemake uses (all)")
@@ -75,14 +72,14 @@ def _export(arguments: argparse.Namespace) -> None:
     model = model_at(arguments.model)
     check_tpr(arguments.tpr)
     check_name(arguments.file)
-    choice = world.choose(arguments.world, arguments.config)._replace(folder=model.folder)
+    choice = _world_of(model, arguments)
     _check_world(model, choice, arguments)
-    given = {"map": f"map-{model.recipe}"}.get(arguments.input, arguments.input)
+    given = {"map": f"map-{model.names['recipe']}"}.get(arguments.input, arguments.input)
     if given != "clean" and not given.startswith("map-"):
         raise PenumbraError(f"--input {given}: is none of clean, map and map-RECIPE")
-    names = [model.benchmark, model.backbone, model.recipe, f"seed{model.seed}", given]
-    target = Path("results", model.world, "detectors", *names, f"{arguments.scorer}.safetensors")
-    call = [*choice.snakemake([str(target)]), *PROFILE, "--cores", arguments.cores]
+    names = {**model.names, "input": given, "scorer": arguments.scorer}
+    target = paths.path(model.world, "detectors", **names)
+    call = [*choice.snakemake([target]), *PROFILE, "--cores", arguments.cores]
     done = subprocess.run(call, stdout=STDERR, check=False)
     if done.returncode:
         told = f"Snakemake ended with status {done.returncode}; what it said stands above"
@@ -98,10 +95,10 @@ def model_at(path: Path) -> Model:
     Raises:
         PenumbraError: it is none.
     """
-    file = (path if path.suffix == ".safetensors" else path / MODEL).absolute()
-    outer, _, inner = str(file.parent).rpartition("/results/")
-    place = PLACE.fullmatch(inner)
-    if place is None or file.name != MODEL:
+    file = (path if path.suffix == Path(MODEL).suffix else path / MODEL).absolute()
+    outer, _, inner = str(file).rpartition("/results/")
+    names = paths.wildcards("models", f"results/{inner}")
+    if names is None:
         raise PenumbraError(
             f"{path}: is no place of a model; name one as results/embedded/models/<benchmark>/"
             "<backbone>/<recipe>/seed<seed>"
@@ -111,16 +108,20 @@ def model_at(path: Path) -> Model:
             f"{file}: there is no such model; `snakemake {file.relative_to(outer)} --cores all` "
             "trains it, with the --configfile of its world"
         )
-    return Model(Path(outer), *place.groups())
+    return Model(Path(outer), names.pop("world"), names)
+
+
+def _world_of(model: Model, arguments: argparse.Namespace) -> Choice:
+    """The world that is named, or the model's folder where that is one; results lie there."""
+    named = arguments.world
+    if not named and (model.folder / world.FILE).is_file():
+        named = [str(model.folder)]
+    return world.choose(named, arguments.config)._replace(folder=model.folder)
 
 
 def _check_world(model: Model, choice: Choice, arguments: argparse.Namespace) -> None:
     """Refuse config files of another world, and scorers that theirs has not."""
-    from penumbra.planning.base import base
-    from penumbra.planning.config import Files, merge
-
-    given = Files(choice.files).laid()
-    config = merge(base(CONFIG, given)[1], given)
+    _, config = choice.config()
     if config["world"] != model.world:
         raise PenumbraError(
             f"{arguments.model}: is of the world {model.world}, and the config is that of the "
@@ -132,10 +133,9 @@ def _check_world(model: Model, choice: Choice, arguments: argparse.Namespace) ->
 
 def _commit(source: Path) -> str:
     """The commit of the code that made an artifact, where its run record knows it."""
-    import json
+    from penumbra.store.artifacts import read_record
 
-    run = source.with_name(source.name + ".run.json")
-    return json.loads(run.read_text("utf-8")).get("commit", "") if run.is_file() else ""
+    return read_record(source).get("commit", "")
 
 
 def _show(arguments: argparse.Namespace) -> None:
@@ -149,5 +149,6 @@ def _onnx(arguments: argparse.Namespace) -> None:
     from penumbra.detector.detector import Detector
     from penumbra.detector.onnx import write
 
+    output.check(arguments.out, (".onnx",))
     detector = Detector.load(arguments.file, device="cpu")
     print(write(detector, arguments.out))

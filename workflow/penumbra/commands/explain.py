@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from penumbra.commands.shared import world
 from penumbra.commands.shared.world import Choice
 from penumbra.errors import PenumbraError
+from penumbra.store.seals import CARRIERS
 
 if TYPE_CHECKING:
     from penumbra.calls.jobs import Job
 
 HELP = "why a target would be computed anew"
 MOST = 20  # jobs that are listed
-SUFFIXES = (".parquet", ".safetensors")  # of files that carry their provenance
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -94,7 +94,7 @@ def _since(job: "Job", there: list[str], choice: Choice) -> list[str]:
     from penumbra.audit import changes
     from penumbra.store.artifacts import provenance_of
 
-    carrier = next((file for file in there if file.endswith(SUFFIXES)), None)
+    carrier = next((file for file in there if file.endswith(CARRIERS)), None)
     if carrier is None:  # a figure
         return changes.of_specs(job.before, job.spec) if job.before else []
     try:

@@ -1,11 +1,11 @@
 """A world of your own: look at your images, and write the config file that scores them."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from penumbra.errors import PenumbraError
+from penumbra.machine import cores
 
 if TYPE_CHECKING:
     from penumbra.images.looks import Look
@@ -80,6 +80,7 @@ def _size(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Look, print what is there and what is chosen, and write the file."""
     from penumbra.own.file import FILE  # slow to import
+    from penumbra.store.files import write_text
 
     if arguments.classes and not arguments.weights:
         raise PenumbraError("--classes is of given weights; name these by --weights and --network")
@@ -89,8 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
     if file.exists() and not arguments.force:
         raise PenumbraError(f"{file} is there already; give another folder, or --force")
     text = _chosen(arguments, _looked(arguments))
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    write_text(file, text)
     print(f"wrote {file}; next: penumbra run {arguments.folder}")
     return 0
 
@@ -135,7 +135,8 @@ def _chosen(arguments: argparse.Namespace, sets: "list[OwnSet]") -> str:
     print("\n  ".join(["chosen (edit the file where you know better):", *reasons]))
     world = own_names.world_name(arguments.name or arguments.folder.resolve().name)
     label = arguments.id.name if arguments.id.is_dir() else arguments.id.stem
-    return own_file.text(own_file.Own(world, label, ids, others, _cores(), k), network)
+    threads = min(cores(), MOST)
+    return own_file.text(own_file.Own(world, label, ids, others, threads, k), network)
 
 
 def _places(arguments: argparse.Namespace) -> "list[Place]":
@@ -168,7 +169,3 @@ def _network(arguments: argparse.Namespace, train: "Look", share: float) -> "Net
 def _progress(name: str, number: int, of: int) -> None:
     if number % OFTEN == 0 and number < of:
         print(f"{name}: {number:,} of {of:,} images looked at", flush=True)
-
-
-def _cores() -> int:
-    return min(len(os.sched_getaffinity(0)), MOST)

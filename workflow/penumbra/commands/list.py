@@ -62,16 +62,11 @@ def opened(choice: worlds.Choice) -> "World":
     Raises:
         PenumbraError: all that is wrong with the files.
     """
-    from snakemake.cli import parse_config
-
-    from penumbra.planning import base
     from penumbra.planning.checks import check
-    from penumbra.planning.config import Files, merge
     from penumbra.planning.world import World
 
-    config = merge(Files(choice.files).laid(), parse_config(choice.given))
-    below, laid = base.base(worlds.CONFIG, config)
-    made = World(merge(laid, config), worlds.CONFIG, [*below, *choice.files])
+    files, config = choice.config()
+    made = World(config, worlds.CONFIG, files)
     check(made)
     return made
 

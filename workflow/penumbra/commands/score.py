@@ -6,14 +6,15 @@ cannot be read has an error and no numbers, and ends nothing.
 
 import argparse
 import csv
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from penumbra.commands.shared import output
 from penumbra.errors import PenumbraError
+from penumbra.machine import cores
 
 if TYPE_CHECKING:
     from penumbra.detector.stream import Rows
@@ -55,9 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     from penumbra.detector.stream import judged
     from penumbra.training.determinism import determinism
 
-    # The cores of this process, or where Python is too old to tell, of the machine.
-    cores = getattr(os, "process_cpu_count", os.cpu_count)() or 1
-    threads = cores if arguments.threads is None else arguments.threads
+    if arguments.out is not None:
+        output.check(arguments.out, (".csv", ".parquet"))
+    threads = cores() if arguments.threads is None else arguments.threads
     if threads < 1:
         raise PenumbraError(f"--threads {threads}: at least one is needed")
     determinism(threads)
@@ -85,23 +86,16 @@ def writer(out: Path | None) -> Iterator[Write]:
     """What writes rows to a file, by its suffix, or as CSV to standard output.
 
     A Parquet file is whole or not there; a CSV file grows.
-
-    Raises:
-        PenumbraError: another suffix, or a folder that is not there.
     """
     if out is None:
         yield _csv(sys.stdout)
         return
-    if not out.parent.is_dir():
-        raise PenumbraError(f"{out}: there is no folder {out.parent}")
     if out.suffix == ".csv":
         with out.open("w", encoding="utf-8", newline="") as stream:
             yield _csv(stream)
-    elif out.suffix == ".parquet":
+    else:
         with _parquet(out) as write:
             yield write
-    else:
-        raise PenumbraError(f"{out}: scores are written as .csv or .parquet; name one of these")
 
 
 def _columns(rows: "Rows") -> dict[str, list]:

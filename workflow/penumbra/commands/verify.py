@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from penumbra.audit.verification import verify
-
 HELP = "whether an artifact of a folder is damaged"
 
 
@@ -23,5 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what is damaged."""
+    from penumbra.audit.verification import verify  # slow to import
+
     print(verify(arguments.folder, arguments.data is not None, arguments.data))
     return 0

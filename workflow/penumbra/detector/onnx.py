@@ -63,10 +63,6 @@ def write(detector: Detector, out: Path) -> str:
     """
     _check_packages()
     graph = _graph(detector)
-    if out.suffix != ".onnx":
-        raise PenumbraError(f"{out}: an ONNX file ends in .onnx; name it so")
-    if not out.parent.is_dir():
-        raise PenumbraError(f"{out}: there is no folder {out.parent}")
     size = detector.description.size
     images = torch.zeros(2, 3, size, size)
     with warnings.catch_warnings():

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from penumbra.errors import PenumbraError
-from penumbra.images.decode import eight_bit_rgb, rgb
+from penumbra.images.decode import eight_bit_rgb, reason, rgb
 from penumbra.images.names import readable
 from penumbra.images.prepared import prepared
 
@@ -67,9 +67,3 @@ def of_file(file: str | Path, way: str, size: int) -> np.ndarray:
     except Exception as error:  # decoders raise anything where bytes are damaged
         name = readable(str(file))
         raise PenumbraError(f"unreadable image {name}: {reason(error)}") from error
-
-
-def reason(error: BaseException) -> str:
-    """What is wrong, in one line."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()) or type(error).__name__

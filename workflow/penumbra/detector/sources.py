@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from penumbra.detector.pixels import reason
 from penumbra.errors import PenumbraError
-from penumbra.images.decode import rgb
+from penumbra.images.decode import reason, rgb
 from penumbra.images.encoded import Cache, Encoded, RowGroup
 from penumbra.images.folders import Folder
 from penumbra.images.image_set import row_group

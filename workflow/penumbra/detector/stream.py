@@ -9,8 +9,8 @@ import numpy as np
 
 from penumbra.detector.detector import Detector
 from penumbra.detector.groups import groups_of
-from penumbra.detector.pixels import reason
 from penumbra.detector.sources import Source
+from penumbra.images.decode import reason
 
 RUN = 16  # images that a thread decodes in one go: handing it one takes as long as a small image
 

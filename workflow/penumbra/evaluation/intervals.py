@@ -57,6 +57,15 @@ class Interval(NamedTuple):
         return float(2 * stdtr(self.freedom, -abs(self.mean) / self.error))
 
 
+def ends(sample: Sample, level: float, is_share: bool) -> tuple[float, float] | None:
+    """The two ends of a number's interval, those of a share within [0, 1]; None: not finite."""
+    between = interval(sample)
+    if between is None:
+        return None
+    low, high = between.bounds(level)
+    return (max(0.0, low), min(1.0, high)) if is_share else (low, high)
+
+
 def interval(sample: Sample, prior: Prior = NONE) -> Interval | None:
     """What a sample says of the number that all seeds and images of the kind would give.
 

@@ -138,3 +138,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     else:
         return image
     return Image.fromarray((np.asarray(image).astype(np.int64) >> (bits - 8)).astype(np.uint8))
+
+
+def reason(error: BaseException) -> str:
+    """What is wrong with an image, or its file, in one line."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split()) or type(error).__name__

@@ -36,10 +36,7 @@ class Location:
 def candidates(
     name: str, dataset: dict[str, Any], split: str, root: Path
 ) -> list[tuple[str, Path]]:
-    """Every place that is looked at, in order."""
-    paths = named(dataset, split)
-    if paths:
-        return [("path", root / path) for path in paths]
+    """Every place that is looked at, in order, for a split that names none itself."""
     official = dataset.get("official", {})
     places = []
     for entry in official.get("files", {}).get(split, []):

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from penumbra.errors import PenumbraError
 from penumbra.images.entries import NO_LABEL
 from penumbra.images.names import LABELS, SUFFIXES, check_classes, in_order, readable, suffix
+from penumbra.store.files import atomic
 
 KINDS = {".txt", ".csv"}
 PATHS = ("path", "image", "file", "filename", "file_name", "image_path", "file_path", "filepath")
@@ -222,5 +223,5 @@ def write(file: Path, rows: list[tuple[str, str]]) -> None:
     """Write a list of paths and class names; of paths alone where none has a class."""
     counts = Counter(bool(label) for _, label in rows)
     head, columns = (["path", "label"], 2) if counts[True] else (["path"], 1)
-    with file.open("w", encoding="utf-8", newline="") as stream:
+    with atomic(file) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([head, *(row[:columns] for row in rows)])

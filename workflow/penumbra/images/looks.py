@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import io
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +11,12 @@ from statistics import median_low
 from typing import NamedTuple
 
 from penumbra.errors import PenumbraError
-from penumbra.images.decode import Kind, kind
+from penumbra.images.decode import Kind, kind, reason
 from penumbra.images.encoded import Encoded
 from penumbra.images.layout import locate
 from penumbra.images.names import readable
-from penumbra.images.readers.stored import PLAIN, Stored, entries_at
+from penumbra.images.readers.stored import Stored, entries_at, folder_of
+from penumbra.machine import cores
 
 
 class Seen(NamedTuple):
@@ -50,7 +50,7 @@ class Look:
         if labelled and not self.classes:
             self.classes = [str(n) for n in range(max(label for *_, label in rows) + 1)]
         self.images: list[Seen] = []
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             for number, image in enumerate(pool.map(_seen, rows), 1):
                 self.images.append(image)
                 progress(number, len(rows))
@@ -84,7 +84,7 @@ class Look:
         """Folders of images that lie not directly below the set's own, sorted."""
         if self.layout != "folder":
             return []
-        folders = {_folder(image.origin) for image in self.images}
+        folders = {folder_of(image.origin) for image in self.images}
         return sorted(folder for folder in folders if "/" in folder)
 
     def formats(self) -> Counter[str]:
@@ -109,12 +109,6 @@ class Look:
         return sum(max(pair) > 1.1 * min(pair) for pair in sides) / len(self.kinds)
 
 
-def _folder(origin: str) -> str:
-    """The folder of an image without what only says `images`."""
-    outer, _, last = os.path.dirname(origin).rpartition("/")
-    return outer if outer and last.lower() in PLAIN else os.path.dirname(origin)
-
-
 def _seen(row: tuple[str, Stored, int]) -> Seen:
     origin, image, label = row
     try:
@@ -122,7 +116,7 @@ def _seen(row: tuple[str, Stored, int]) -> Seen:
         digest = hashlib.blake2b(content, digest_size=16).digest()
         return Seen(origin, label, digest, kind(io.BytesIO(content)))
     except Exception as error:  # decoders raise anything where bytes are damaged
-        return Seen(origin, label, b"", None, str(error) or type(error).__name__)
+        return Seen(origin, label, b"", None, reason(error))
 
 
 def shared(looks: Iterable[tuple[str, Look]]) -> dict[tuple[str, str], list[tuple[str, str]]]:

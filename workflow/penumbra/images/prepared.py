@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from penumbra.images.contrast import grid_of, render
-from penumbra.images.square import SQUARES
+from penumbra.images.square import DEFAULT, SQUARES, pixels
 
 GRID = "grid"  # of the data sets that ship with dependencies: 8×8 greys of one mean and contrast
 WAYS = (*SQUARES, GRID)
@@ -15,7 +15,7 @@ WAYS = (*SQUARES, GRID)
 
 def way_of(dataset: Mapping[str, Any]) -> str:
     """How the images of a data set of the catalogue are prepared: one of WAYS."""
-    return str(dataset.get("square", "squash")) if dataset["reader"] == "stored" else GRID
+    return str(dataset.get("square", DEFAULT)) if dataset["reader"] == "stored" else GRID
 
 
 def prepared(image: Image.Image, way: str, size: int) -> np.ndarray:
@@ -26,4 +26,4 @@ def prepared(image: Image.Image, way: str, size: int) -> np.ndarray:
     """
     if way == GRID:
         return render(grid_of(image), size)
-    return np.asarray(SQUARES[way](image, size)).transpose(2, 0, 1)
+    return pixels(image, way, size)

@@ -1,5 +1,6 @@
 """How an image of any shape becomes a square."""
 
+import numpy as np
 from PIL import Image
 
 BILINEAR = Image.Resampling.BILINEAR  # PIL's filters are antialiased
@@ -31,3 +32,13 @@ def crop(image: Image.Image, size: int) -> Image.Image:
 
 
 SQUARES = {"squash": squash, "crop": crop}
+DEFAULT = "squash"
+
+
+def pixels(image: Image.Image, way: str, size: int) -> np.ndarray:
+    """An 8-bit RGB image made square in one of the ways of SQUARES: uint8 (3, size, size).
+
+    Raises:
+        ValueError: the image is too long for its breadth (see `crop`).
+    """
+    return np.asarray(SQUARES[way](image, size)).transpose(2, 0, 1)

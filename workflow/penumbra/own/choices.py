@@ -72,9 +72,9 @@ def square_of(train: Look) -> tuple[str, str]:
 
 def size_of(side: int, has_gpu: bool) -> tuple[int, str]:
     """The size for images of a median side, and why."""
-    fit = [one for one in SIZES if one <= ENLARGED * side] or [SIZES[0]]
-    size = fit[-1] if has_gpu else min(fit[-1], LARGEST_ON_CPU)
-    capped = f"; without a GPU at most {LARGEST_ON_CPU}" if size < fit[-1] else ""
+    largest = max((one for one in SIZES if one <= ENLARGED * side), default=SIZES[0])
+    size = largest if has_gpu else min(largest, LARGEST_ON_CPU)
+    capped = f"; without a GPU at most {LARGEST_ON_CPU}" if size < largest else ""
     sizes = ", ".join(map(str, SIZES))
     return size, f"the largest of {sizes} that images {side} wide (median) hold{capped}"
 

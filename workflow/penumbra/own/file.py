@@ -76,8 +76,8 @@ def _images(own: Own, network: Network) -> Iterator[str]:
 
 def _trained(own: Own, network: Network) -> Iterator[str]:
     far = ", ".join(_key(one) for one in own.others if one.place.role == OOD)
-    judges = (_key(one) for one in own.others if one.place.role == CALIBRATION)
-    calibration = "".join(f" calibration_ood: {name}," for name in judges)
+    calibrating = (_key(one) for one in own.others if one.place.role == CALIBRATION)
+    calibration = "".join(f" calibration_ood: {name}," for name in calibrating)
     yield "benchmarks:"
     yield f"  {quote(own.world)}:"
     yield f"    {{label: {quote(own.label)}, train: {TRAIN}, heldout: {HELDOUT}, test: {TEST},"
@@ -141,6 +141,5 @@ def without_broken(one: OwnSet, folder: Path) -> OwnSet:
     labels = labels if all(labels) else [""] * len(labels)
     file = folder.absolute() / f"{slug(one.name)}.csv"
     paths = [str(base / image.origin) for image in look.images]
-    folder.mkdir(parents=True, exist_ok=True)
     lists.write(file, list(zip(paths, labels, strict=True)))
     return one._replace(place=one.place._replace(paths=[file]))

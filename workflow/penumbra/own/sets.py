@@ -96,12 +96,16 @@ def _split(given: Path, names: tuple[str, ...]) -> list[Path]:
     if not given.is_dir():
         return []
     there = {path.name.lower(): path for path in sorted(given.iterdir())}
+    parquet = [path for path in there.values() if path.suffix == ".parquet"]
+    numbered = (path.stem for path in parquet if pieces.NUMBERED.search(path.stem))
+    splits = {pieces.NUMBERED.split(stem)[0] for stem in numbered}
     for name in names:
         if name in there and there[name].is_dir():
             return [there[name]]
-        numbered = (path for n, path in there.items() if n.startswith(f"{name}-"))
-        files = [path for path in numbered if path.suffix == ".parquet"]
-        files = [there[f"{name}.parquet"]] if f"{name}.parquet" in there else files
+        if f"{name}.parquet" in there:
+            return [there[f"{name}.parquet"]]
+        begun = [path for path in parquet if path.name.lower().startswith(f"{name}-")]
+        files = list(pieces.of_split(begun, name, splits))
         if files:
             pieces.check(files, name)
             return files

@@ -14,19 +14,24 @@ SECTIONS = {"image_sets", "benchmarks", "roles", "backbones", "recipes", "parts"
 CHANGES = ("benchmarks", "backbones")  # what a scorer has of its own on some of them
 
 
-def base(folder: Path, config: Mapping[str, Any]) -> tuple[list[Path], dict[str, Any]]:
-    """The files of config/ that a world is laid over, and what they say together.
+def laid_over(folder: Path, given: Mapping[str, Any]) -> tuple[list[Path], dict[str, Any]]:
+    """The files of config/ that a world is laid over, and the whole config, with what is `given`.
 
-    `folder` is config/, `config` what the user gives: with `base: own` in it, images, networks,
-    recipes and tables are those that it names itself.
+    `folder` is config/. With `base: own` in what is given, images, networks, recipes and tables are
+    those that it names itself.
     """
     files = [folder / EMBEDDED]
     laid = load_yaml(files[0])
-    if config.get("base") != "own":
-        return files, laid
-    methods = {key: laid[key] if key in METHODS else {} for key in SECTIONS | METHODS}
-    methods["scorers"] = {name: _plain(entry) for name, entry in laid["scorers"].items()}
-    return [*files, folder / OWN], merge(methods, load_yaml(folder / OWN))
+    if given.get("base") == "own":
+        files.append(folder / OWN)
+        laid = merge(_methods(laid), load_yaml(files[1]))
+    return files, merge(laid, given)
+
+
+def _methods(embedded: Mapping[str, Any]) -> dict[str, Any]:
+    methods = {key: embedded[key] if key in METHODS else {} for key in SECTIONS | METHODS}
+    methods["scorers"] = {name: _plain(entry) for name, entry in embedded["scorers"].items()}
+    return methods
 
 
 def _plain(scorer: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from penumbra.planning.config import resolve_recipe
 from penumbra.planning.detectors import detector, shard_files
 from penumbra.planning.options_of_models import UNTRAINED
 from penumbra.planning.parts import anchors
-from penumbra.planning.paths import CLEAN, path, run_record
+from penumbra.planning.paths import CLEAN, path
 from penumbra.planning.reported import printed_cell
 from penumbra.planning.world import MAIN, World
+from penumbra.store.artifacts import run_record
 
 OF_ALL = ("benchmark", "backbone", "recipe")  # what a table may say for all its rows
 UNFILTERED = "it has no filter"
@@ -169,4 +170,4 @@ def _timed(cell: Mapping[str, Any], world: World) -> tuple[str, ...]:
     artifacts = [anchors(world, benchmark, outlier_options["set"])]
     for kind in ("embeddings", "outliers"):
         artifacts += shard_files(world, kind, benchmark, outlier_options["set"])
-    return tuple(run_record(artifact) for artifact in artifacts)
+    return tuple(str(run_record(artifact)) for artifact in artifacts)

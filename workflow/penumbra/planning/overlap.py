@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from itertools import combinations, product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from penumbra.images.classes import class_list
 from penumbra.images.layout import named
@@ -29,35 +29,47 @@ def common(world: World, one: str, other: str) -> bool:
     return not (_shares_apart(a, b) or _classes_apart(world, a, b))
 
 
-def _files(world: World, entry: Mapping[str, Any]) -> set[tuple[str, ...]]:
-    """Names for what an image set is read from: two sets of one name read the same files."""
+class Place(NamedTuple):
+    """A folder, or a file, that an image set may be read from."""
+
+    path: Path
+
+
+class Source(NamedTuple):
+    """Images that no path of the config tells: a reader's, or a data set's of torchvision."""
+
+    reader: str
+    name: str
+    split: str
+
+
+def _files(world: World, entry: Mapping[str, Any]) -> set[Place | Source]:
+    """What an image set is read from, or may be."""
     name, split = entry["dataset"], entry["split"]
     dataset = world.datasets[name]
     reader = dataset["reader"]
     if reader == "windows":
-        return {(reader, file, split) for file in dataset.get("files", [])}
+        return {Source(reader, file, split) for file in dataset.get("files", [])}
     if reader != "stored":
-        return {(reader, name, split)}
+        return {Source(reader, name, split)}
     official = dataset.get("official", {})
     folders = named(dataset, split) or [
         str(Path(dataset.get("folder", name)) / split),
         *official.get("folders", {}).get(split, []),
     ]
     root = world.root or Path()
-    sources: set[tuple[str, ...]] = {(reader, os.path.normpath(root / path)) for path in folders}
+    sources: set[Place | Source] = {Place(Path(os.path.normpath(root / p))) for p in folders}
     if "torchvision" in official:
         arguments = official.get("arguments", {}).get(split)
-        sources.add((reader, official["torchvision"], str(arguments)))
+        sources.add(Source(reader, official["torchvision"], str(arguments)))
     return sources
 
 
-def _meet(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether two names are of the same files, or of a folder and what lies in it."""
-    if one == other:
-        return True
-    if len(one) != 2 or len(other) != 2 or one[0] != other[0]:
-        return False
-    return Path(one[1]).is_relative_to(other[1]) or Path(other[1]).is_relative_to(one[1])
+def _meet(one: Place | Source, other: Place | Source) -> bool:
+    """Whether both are of the same files, or of a folder and what lies in it."""
+    if isinstance(one, Place) and isinstance(other, Place):
+        return one.path.is_relative_to(other.path) or other.path.is_relative_to(one.path)
+    return one == other
 
 
 def _shares_apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

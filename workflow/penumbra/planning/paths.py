@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from penumbra.errors import PenumbraError
+from penumbra.store.seals import RECORD
 
 CLEAN = "clean"  # the input without a map
 
@@ -14,7 +15,7 @@ TEMPLATES = {
     "images": "images/{image_set}.parquet",
     "models": f"models/{MODEL}/model.safetensors",
     "history": f"models/{MODEL}/history.parquet",
-    "training-run": f"models/{MODEL}/model.safetensors.run.json",
+    "training-run": f"models/{MODEL}/model.safetensors{RECORD}",
     "parts": "parts/{part}/model.safetensors",
     "representations": "representations/{part}/{image_set}.parquet",
     "embeddings": "embeddings/{benchmark}/{outliers}/{shard}.parquet",
@@ -47,9 +48,11 @@ def path(world: str, kind: str, **wildcards: object) -> str:
     return f"results/{world}/" + TEMPLATES[kind].format(**wildcards)
 
 
-def run_record(artifact: str) -> str:
-    """What differs from run to run, beside an artifact."""
-    return artifact + ".run.json"
+def wildcards(kind: str, path: str) -> dict[str, str] | None:
+    """What `path` was given to make this path, `world` among it; None for paths of other kinds."""
+    template = re.escape("results/{world}/" + TEMPLATES[kind])
+    match = re.fullmatch(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", template), path)
+    return match and match.groupdict()
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -10,9 +10,8 @@ from snakemake.logging import logger
 from penumbra.calls import plan
 from penumbra.calls.environment import require_environment, set_environment
 from penumbra.errors import PenumbraError
-from penumbra.planning import base
+from penumbra.planning.base import laid_over
 from penumbra.planning.checks import check
-from penumbra.planning.config import merge
 from penumbra.planning.requirements import require
 from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
@@ -25,9 +24,9 @@ def set_up(config: Mapping[str, Any], home: Path, workflow: Any) -> tuple[World,
         logger.info("Reading the config, and looking for the data that it names.")
     try:
         require_environment(workflow)
-        below, laid = base.base(home / "config", config)
+        below, whole = laid_over(home / "config", config)
         files = [*below, *map(Path, workflow.overwrite_configfiles or [])]
-        world = World(merge(laid, config), home / "config", files)
+        world = World(whole, home / "config", files)
         check(world)
         tables = Tables(world)
         require(world, tables)

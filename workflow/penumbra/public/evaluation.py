@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from penumbra.errors import PenumbraError
+from penumbra.evaluation import intervals
 from penumbra.evaluation.detection import Row, detection
-from penumbra.evaluation.intervals import Sample, interval
 from penumbra.evaluation.metrics import METRICS, PERCENT, bound_names
 from penumbra.public.numbers import numbers
 
@@ -48,8 +48,7 @@ def evaluate(
     Raises:
         PenumbraError: scores that are not (n,) finite numbers, or none; a level outside (0, 1).
     """
-    if not 0 < confidence < 1:
-        raise PenumbraError(f"confidence is {confidence}; it lies between 0 and 1, as 0.95 does")
+    check_confidence(confidence)
     sets = {"test": {name: id_scores}, "shifted": named(shifted, "shifted")}
     sets["ood"] = named(ood_scores, ONE)
     if not sets["ood"]:
@@ -103,13 +102,19 @@ def ends(metric: str, value: float, draws: np.ndarray, confidence: float) -> tup
 
     NaN twice where the number or a draw is not finite.
     """
-    between = interval(Sample(np.array([value]), draws[None]))
-    if between is None:
-        return math.nan, math.nan
-    low, high = between.bounds(confidence)
-    if METRICS[metric].form == PERCENT:  # a share has ends of its own
-        return max(0.0, low), min(1.0, high)
-    return low, high
+    sample = intervals.Sample(np.array([value]), draws[None])
+    between = intervals.ends(sample, confidence, METRICS[metric].form == PERCENT)
+    return between or (math.nan, math.nan)
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuse what is no level of intervals.
+
+    Raises:
+        PenumbraError: it is not between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise PenumbraError(f"confidence is {confidence}; it lies between 0 and 1, as 0.95 does")
 
 
 def _row(pairs: list[tuple[Row, Row]], metrics: list[str], confidence: float) -> dict[str, Any]:

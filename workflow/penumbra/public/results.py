@@ -12,7 +12,7 @@ from penumbra.evaluation.metrics import METRICS, bound_names
 from penumbra.evaluation.resampling import draws_of
 from penumbra.planning.config import merge
 from penumbra.planning.yaml_files import load_yaml
-from penumbra.public.evaluation import ends
+from penumbra.public.evaluation import check_confidence, ends
 from penumbra.store.artifacts import provenance_of, read_parquet
 from penumbra.store.columns import matrix
 
@@ -45,8 +45,9 @@ def frame(
         confidence: the level of the intervals, in (0, 1).
 
     Raises:
-        PenumbraError: nothing is computed there, or a file is damaged.
+        PenumbraError: nothing is computed there, a file is damaged, or a level outside (0, 1).
     """
+    check_confidence(confidence)
     folder = _folder(world_or_folder)
     groups = _groups(config)
     rows = [*_of_scores(folder, groups, confidence), *_accuracies(folder)]

@@ -72,6 +72,17 @@ def place(path: str | Path) -> str | None:
     return "/".join(folders[len(folders) - 1 - folders[::-1].index("results") :])
 
 
+def run_record(path: str | Path) -> Path:
+    """Where the record of the run that made an artifact lies: beside it."""
+    return Path(f"{path}{seals.RECORD}")
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """What the record of the run that made an artifact says; nothing where there is none."""
+    record = run_record(path)
+    return json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+
+
 def read_parquet(path: str | Path, columns: list[str] | None = None) -> pa.Table:
     """Read a Parquet artifact; a file that is not one is named in the error.
 
@@ -200,13 +211,13 @@ def provenance_of(path: str | Path) -> dict[str, Any]:
         PenumbraError: the file is of another kind, unreadable, or carries none.
     """
     path = Path(path)
-    if path.suffix == ".parquet":
+    if path.suffix == seals.PARQUET:
         try:
             meta = pq.read_metadata(path).metadata or {}
         except (pa.ArrowInvalid, OSError) as error:
             raise PenumbraError(f"{path}: not a readable Parquet artifact ({error})") from error
         text = meta.get(KEY.encode())
-    elif path.suffix == ".safetensors":
+    elif path.suffix == seals.CHECKPOINT:
         text = _header(path).get("__metadata__", {}).get(KEY)
     else:
         raise PenumbraError(f"{path}: provenance lies in .parquet and .safetensors files")

@@ -19,7 +19,8 @@ MARK = b"seal-sha256:"
 BLANK = (MARK + b"0" * 64).decode()  # where provenance is written, before the digest is known
 SEAL = re.compile(MARK + b"([0-9a-f]{64})")
 CHUNK = 2**22
-PARQUET, CHECKPOINT = ".parquet", ".safetensors"
+PARQUET, CHECKPOINT = CARRIERS = ".parquet", ".safetensors"  # of files with provenance
+RECORD = ".run.json"  # behind the name of such a file: what differs from run to run
 
 
 def seal(path: Path, suffix: str) -> None:
@@ -47,7 +48,7 @@ def check(path: Path, ours: bool = False) -> str:
             at, sealed = _find(file, path.suffix)
         except ValueError as error:
             inside = os.path.relpath(path).split(os.sep)[0] == "results"
-            if path.suffix in (PARQUET, CHECKPOINT) and (ours or inside):
+            if path.suffix in CARRIERS and (ours or inside):
                 raise damaged(path, str(error)) from error
             return sha256(path)
         digest = _digest(file, at)

@@ -6,15 +6,15 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from penumbra import home
 from penumbra.errors import PenumbraError, unknown
-from penumbra.home import HOME, SNAKEFILE
 
 FILE = "penumbra.yaml"  # the config of a folder that is a world
 EMBEDDED = "embedded"  # what all others are laid over
-CONFIG = HOME / "config"
-PROFILE = ("--workflow-profile", str(HOME / "profiles/default"))  # how results are kept
+CONFIG = home.HOME / "config"
+PROFILE = ("--workflow-profile", str(home.PROFILE))
 
 
 class Choice(NamedTuple):
@@ -26,10 +26,25 @@ class Choice(NamedTuple):
 
     def snakemake(self, targets: Sequence[str]) -> list[str]:
         """Snakemake's call that makes targets in this world; how jobs run is added to it."""
-        call = [sys.executable, "-m", "snakemake", *targets, "--snakefile", str(SNAKEFILE)]
+        call = [sys.executable, "-m", "snakemake", *targets, "--snakefile", str(home.SNAKEFILE)]
         call += ["--directory", str(self.folder)] if self.folder else []
         call += ["--configfile", *map(str, self.files)] if self.files else []
         return call + (["--config", *self.given] if self.given else [])
+
+    def config(self) -> tuple[list[Path], dict[str, Any]]:
+        """All files that the config is laid together from, in order, and what it says.
+
+        Raises:
+            PenumbraError: all that is wrong with the files as YAML.
+        """
+        from snakemake.cli import parse_config  # slow to import
+
+        from penumbra.planning.base import laid_over
+        from penumbra.planning.config import Files, merge
+
+        given = merge(Files(self.files).laid(), parse_config(self.given))
+        below, config = laid_over(CONFIG, given)
+        return [*below, *self.files], config
 
     def place(self, file: str) -> Path:
         """Where a file of the results lies, seen from the folder of the call."""

@@ -4,7 +4,7 @@ import functools
 import io
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from penumbra.errors import PenumbraError
-from penumbra.images import lists, pieces
+from penumbra.images import lists, pieces, square
 from penumbra.images.classes import choose
-from penumbra.images.decode import rgb
+from penumbra.images.decode import reason, rgb
 from penumbra.images.encoded import Encoded, listed
 from penumbra.images.entries import NO_LABEL, Entries, Entry
 from penumbra.images.folders import Folder
@@ -27,7 +27,6 @@ from penumbra.images.names import (
     quoted,
     readable,
 )
-from penumbra.images.square import SQUARES
 
 Stored = Path | np.ndarray | Encoded  # a file, uint8 (H, W, 3), or a row of a Parquet file
 PLAIN = ("images", "image", "imgs", "img", "jpegimages")  # between a class folder and its images
@@ -69,9 +68,9 @@ def _list(
 ) -> tuple[Entries, str]:
     """All images as they are found, and in words what was left out."""
     rows, classes, more = entries_at(location, dataset, split)
-    square = SQUARES[dataset.get("square", "squash")]
+    way = dataset.get("square", square.DEFAULT)
     images = [
-        Entry(origin, label, functools.partial(_pixels, origin, image, square, size), place)
+        Entry(origin, label, functools.partial(_pixels, origin, image, way, size), place)
         for place, (origin, image, label) in enumerate(rows)
     ]
     return Entries(images, classes or [str(i) for i in range(dataset.get("classes", 0))]), more
@@ -110,7 +109,7 @@ def entries_at(
 def _folder_rows(folder: Folder) -> tuple[Rows, list[str]]:
     """Images by path; the folder that holds an image is its class."""
     check_text(folder.names, folder.path)
-    held = [_class_of(name) for name in folder.names]
+    held = [os.path.basename(folder_of(name)) for name in folder.names]
     class_names = set(filter(None, held))
     check_classes(sorted(class_names), folder.path)
     if folder.kept:  # so that an error knows the names of the folders left out
@@ -125,10 +124,11 @@ def _folder_rows(folder: Folder) -> tuple[Rows, list[str]]:
     return rows, classes
 
 
-def _class_of(name: str) -> str:
-    """The innermost folder of a path; where it only says `images`, the one that it lies in."""
-    *outer, holder = os.path.dirname(name).rsplit("/", 2)
-    return outer[-1] if outer and holder.lower() in PLAIN else holder
+def folder_of(name: str) -> str:
+    """The folder of an image; where that only says `images`, the one that it lies in."""
+    folder = os.path.dirname(name)
+    outer, _, last = folder.rpartition("/")
+    return outer if outer and last.lower() in PLAIN else folder
 
 
 def _classes(images: Entries, dataset: dict[str, Any], where: str) -> Entries:
@@ -205,9 +205,7 @@ def _sample(images: Entries, dataset: dict[str, Any], split: str) -> Entries:
     return Entries(random.Random(0).sample(images.rows, count), images.classes)
 
 
-def _pixels(
-    origin: str, image: Stored, square: Callable[[Image.Image, int], Image.Image], size: int
-) -> np.ndarray:
+def _pixels(origin: str, image: Stored, way: str, size: int) -> np.ndarray:
     """Decode to RGB and make it square: uint8 (3, size, size).
 
     Raises:
@@ -218,11 +216,11 @@ def _pixels(
             opened = Image.fromarray(image).convert("RGB")
         else:
             opened = rgb(image if isinstance(image, Path) else io.BytesIO(image.encoded()))
-        return np.asarray(square(opened, size)).transpose(2, 0, 1)
+        return square.pixels(opened, way, size)
     except Exception as error:  # decoders raise anything where bytes are damaged
         path = image if isinstance(image, Path) else origin
         inside = f" {image.group.file}" if isinstance(image, Encoded) else ""
         raise PenumbraError(
-            f"unreadable image {path}: {str(error) or type(error).__name__}; replace the file"
-            f"{inside}, then call snakemake again"
+            f"unreadable image {path}: {reason(error)}; replace the file{inside}, "
+            "then call snakemake again"
         ) from error

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,20 +161,34 @@ def to_markdown(table: Table, beside: bool = False) -> str:
         f"{markdown(n)}<br>{markdown(h)}" if n else markdown(h)
         for n, h in zip(names, table.heads, strict=True)
     ]
-    told = [*table.notes, *(table.contradictions if beside else [])]
-    notes = (f"{markdown(note)}  " for note in told)
-    lines = [f"**{markdown(table.title)}**", "", *notes, ""]
+    notes = [*table.notes, *(table.contradictions if beside else [])]
     of_blocks = table.is_of_blocks
-    head, rule = ("| | Block | ", "|---|---|") if of_blocks else ("| | ", "|---|")
-    lines += [head + " | ".join(heads) + " |", rule + "---:|" * len(heads)]
+    rows = []
     for label, block, reason, cells in table.rows:
         body = [text(cell) for cell in cells]
         if reason:
             printed = [f" [{c.reported}]" if beside and c.reported else "" for c in cells]
             body = [f"–{number}" for number in printed[:-1]]
             body.append(f"not computed: {markdown(reason)}{printed[-1]}")
-        begin = [markdown(label), *([markdown(block)] if of_blocks else [])]
-        lines.append("| " + " | ".join([*begin, *body]) + " |")
+        rows.append([markdown(label), *([markdown(block)] if of_blocks else []), *body])
+    return markdown_table(table.title, notes, ["Block"] if of_blocks else [], heads, rows)
+
+
+def markdown_table(
+    title: str,
+    notes: Iterable[str],
+    texts: Sequence[str],
+    numbers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+) -> str:
+    """A title, notes, and rows that begin with a label: columns of texts, then those of numbers.
+
+    `texts` and `numbers` are the heads of these columns; heads and cells are Markdown already.
+    """
+    lines = [f"**{markdown(title)}**", "", *(f"{markdown(note)}  " for note in notes), ""]
+    lines += ["| | " + " | ".join([*texts, *numbers]) + " |"]
+    lines += ["|---|" + "---|" * len(texts) + "---:|" * len(numbers)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 

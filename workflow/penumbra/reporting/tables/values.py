@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from penumbra.evaluation.intervals import Sample, interval
+from penumbra.evaluation.intervals import Sample, ends
 from penumbra.evaluation.metrics import METRICS, PERCENT, bound_names
 from penumbra.evaluation.resampling import DRAWS, draws_of
 from penumbra.reporting.tables.marks import NOT_FINITE, equal_share, rank
@@ -132,13 +132,10 @@ def _evaluated(
 ) -> dict[str, Any]:
     values = sample.values.tolist()
     finite = all(map(math.isfinite, values))
-    between = interval(sample) if values and METRICS[cell["metric"]].is_of_scores else None
-    low: float | None = None
-    high: float | None = None
-    if between is not None:
-        low, high = between.bounds(confidence)
-        if METRICS[cell["metric"]].form == PERCENT:  # a share has ends of its own
-            low, high = max(0.0, low), min(1.0, high)
+    metric = METRICS[cell["metric"]]
+    has_any = values and metric.is_of_scores
+    between = ends(sample, confidence, metric.form == PERCENT) if has_any else None
+    low, high = between or (None, None)
     return {
         **{key: cell[key] for key in ("row", "row_label", "column", "column_label", "metric")},
         "values": values,

@@ -16,7 +16,7 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 from penumbra.store import origins, seals
-from penumbra.store.artifacts import COMMIT, dumps, place
+from penumbra.store.artifacts import COMMIT, dumps, place, run_record
 from penumbra.store.closure import code_of, strays
 from penumbra.store.files import write_text
 
@@ -91,7 +91,7 @@ class Job:
             **{key: os.environ[name] for key, name in TOLD.items() if name in os.environ},
             **more,
         }
-        write_text(artifact.with_name(artifact.name + ".run.json"), dumps(run) + "\n")
+        write_text(run_record(artifact), dumps(run) + "\n")
 
     def report(self, text: str) -> None:
         """One line of progress."""
@@ -117,7 +117,7 @@ def _checked(inputs: Mapping[str, list[Path]]) -> dict[str, str]:
     digests = {path: seals.check(Path(path)) for path in files}
     for path in map(Path, files):
         # Elsewhere lie published weights, and checkpoints that a user copied and renamed.
-        if place(path) and path.suffix in (seals.PARQUET, seals.CHECKPOINT):
+        if place(path) and path.suffix in seals.CARRIERS:
             origins.check(path)
     return digests
 

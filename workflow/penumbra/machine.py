@@ -1,0 +1,8 @@
+"""What there is to compute with here."""
+
+import os
+
+
+def cores() -> int:
+    """The processor cores that this process may use, which may be fewer than the machine has."""
+    return len(os.sched_getaffinity(0))
