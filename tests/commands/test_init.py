@@ -10,6 +10,7 @@ import yaml
 from PIL import Image
 
 from penumbra.cli import main
+from penumbra.errors import PenumbraError
 from penumbra.images.chosen import chosen
 from penumbra.images.lists import lines_of
 from penumbra.own.choices import choose
@@ -456,14 +457,39 @@ def test_weights_of_ones_own(init, world, given):
     file.rename(other)
     _, said = init("--weights", other, "--network", "torchvision:resnet18", "--force")
     assert "the weights do not say how images were normalised" in said
-    assert "# UNKNOWN" in (given / "own/penumbra.yaml").read_text()
-    world()
+    written = given / "own/penumbra.yaml"
+    assert "normalisation: null}" in written.read_text()
+    assert "# UNKNOWN" in written.read_text()
+    with pytest.raises(PenumbraError, match="normalisation: None is not of type 'object'"):
+        world()
     again = "--force"
+    order = given / "order.txt"
+    order.write_text("cat\nbird\n")
+    for network, message, *more in (
+        ("torchvision:resnt18", "unknown network 'resnt18'; did you mean 'resnet18'"),
+        ("python:nets", "write python:MODULE:FUNCTION"),
+        ("torchvision:resnet18", "not in both: 'bird', 'dog'", "--classes", order),
+        ("torchvision:resnet18", "there is no file", "--classes", given / "no.txt"),
+    ):
+        refused(init, message, "--weights", other, "--network", network, again, *more)
+    refused(init, "--classes is of given weights", "--classes", order, again)
     refused(init, "--weights and --network go together", "--weights", other, again)
     refused(
         init, "there is no file of weights", "--weights", given / "x", "--network", "timm:y", again
     )
     refused(init, "write torchvision:NAME", "--weights", other, "--network", "resnet", again)
+
+
+def test_a_network_without_feature_maps_has_a_table_without_their_scorers(init, world, given):
+    import torch
+
+    torch.save({}, given / "vit.pth")
+    status, _ = init("--weights", given / "vit.pth", "--network", "timm:vit_tiny_patch16_224",
+                     "--size", "224")  # fmt: skip
+    assert status == 0
+    assert "tables: [own_outputs]" in (given / "own/penumbra.yaml").read_text()
+    refused(init, "does not take images", "--weights", given / "vit.pth", "--force",
+            "--network", "timm:vit_tiny_patch16_224", "--size", "65")  # fmt: skip
 
 
 def test_real_parquet_files(request, given, capsys):

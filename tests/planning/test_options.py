@@ -12,7 +12,7 @@ from penumbra.planning.options import problems
 from tests.planning.helpers import checked
 
 NAN, INF = float("nan"), float("inf")
-NETWORKS = "valid: clip, resnet, t2t_vit, vgg11, wrn"
+NETWORKS = "valid: clip, python, resnet, t2t_vit, timm, torchvision, vgg11, wrn"
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,11 @@ def main(argv: list[str] | None = None) -> int:
     except PenumbraError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     return status
 
 

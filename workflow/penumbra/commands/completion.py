@@ -17,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     import shtab
 
     _complete_files(arguments.parser, shtab.FILE)
-    print(shtab.complete(arguments.parser, shell=arguments.shell))
+    print(shtab.complete(arguments.parser, arguments.shell))
     return 0
 
 

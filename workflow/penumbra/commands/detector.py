@@ -52,11 +52,19 @@ def add(parser: argparse.ArgumentParser) -> None:
     export.set_defaults(do=_export)
     show = does.add_parser("show", help="what a detector is")
     show.add_argument("file", type=Path)
+    _add_code(show)
     show.set_defaults(do=_show)
     onnx = does.add_parser("onnx", help="write network and scorer as one ONNX graph, and check it")
     onnx.add_argument("file", type=Path)
     onnx.add_argument("out", type=Path, metavar="OUT.onnx")
+    _add_code(onnx)
     onnx.set_defaults(do=_onnx)
+
+
+def _add_code(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--code", type=Path, metavar="FOLDER", help="of a python: network's file of yours"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from penumbra.detector.file import check_name, exported
+    from penumbra.detector.file import check_name, described, exported
     from penumbra.detector.threshold import check_tpr
 
     model = model_at(arguments.model)
@@ -86,6 +94,8 @@ def _export(arguments: argparse.Namespace) -> None:
         raise PenumbraError(told)
     source = model.folder / target
     exported(source, arguments.file, arguments.tpr, _commit(source))
+    # Where the code of a network of the user's own lies, seen from the model's folder.
+    arguments.code = model.folder / described(source).backbone.get("place", ".")
     _show(arguments)
 
 
@@ -142,7 +152,7 @@ def _show(arguments: argparse.Namespace) -> None:
     from penumbra.detector.detector import Detector
     from penumbra.detector.words import told
 
-    print(told(arguments.file, Detector.load(arguments.file, device="cpu")))
+    print(told(arguments.file, Detector.load(arguments.file, "cpu", code=arguments.code)))
 
 
 def _onnx(arguments: argparse.Namespace) -> None:
@@ -150,5 +160,5 @@ def _onnx(arguments: argparse.Namespace) -> None:
     from penumbra.detector.onnx import write
 
     output.check(arguments.out, (".onnx",))
-    detector = Detector.load(arguments.file, device="cpu")
+    detector = Detector.load(arguments.file, "cpu", code=arguments.code)
     print(write(detector, arguments.out))

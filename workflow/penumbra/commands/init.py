@@ -1,6 +1,7 @@
 """A world of your own: look at your images, and write the config file that scores them."""
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,9 @@ MOST = 8  # threads; a small network has no use for more
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="where penumbra.yaml is written")
+    parser.add_argument(
+        "folder", type=_folder, metavar="DIR", help="where penumbra.yaml is written"
+    )
     parser.add_argument(
         "--id",
         type=_path,
@@ -60,6 +63,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="write over an own penumbra.yaml")
 
 
+def _folder(text: str) -> Path:
+    return Path(text) if text else _path(text)
+
+
 def _named(text: str) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
     if not (name.strip() and equals and path):
@@ -68,6 +75,8 @@ def _named(text: str) -> tuple[str, Path]:
 
 
 def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name; is a variable of the shell empty?")
     return Path(text).expanduser().absolute()  # a shell leaves the ~ of NAME=~/FOLDER
 
 
@@ -79,6 +88,7 @@ def _size(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, print what is there and what is chosen, and write the file."""
+    from penumbra.images import lists
     from penumbra.own.file import FILE  # slow to import
     from penumbra.store.files import write_text
 
@@ -89,14 +99,27 @@ def run(arguments: argparse.Namespace) -> int:
     file = arguments.folder / FILE
     if file.exists() and not arguments.force:
         raise PenumbraError(f"{file} is there already; give another folder, or --force")
-    text = _chosen(arguments, _looked(arguments))
+    _check_folder(arguments.folder)
+    sets, kept = _looked(arguments)
+    text = _chosen(arguments, sets)
+    for path, rows in kept.items():
+        lists.write(path, rows)
     write_text(file, text)
-    print(f"wrote {file}; next: penumbra run {arguments.folder}")
+    print(f"wrote {file}; next: penumbra run {shlex.quote(str(arguments.folder))}")
     return 0
 
 
-def _looked(arguments: argparse.Namespace) -> "list[OwnSet]":
-    """All sets, described; what can't work is refused, and what should be known is told."""
+def _check_folder(folder: Path) -> None:
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise PenumbraError(f"{folder}: {there} is no folder; name another place for the world")
+
+
+def _looked(arguments: argparse.Namespace) -> "tuple[list[OwnSet], dict[Path, list]]":
+    """All sets, described; what can't work is refused, and what should be known is told.
+
+    Then the lists to write of sets without their broken images, by file.
+    """
     from penumbra.own import file as own_file
     from penumbra.own import report as own_found
     from penumbra.own import sets as own_sets
@@ -106,14 +129,15 @@ def _looked(arguments: argparse.Namespace) -> "list[OwnSet]":
     sets = own_sets.look(places, _progress)
     for one in sets:
         print("\n".join(own_found.describe(one)))
+    kept: dict[Path, list] = {}
     if arguments.leave_out_broken:
-        sets = [own_file.without_broken(one, arguments.folder) for one in sets]
+        sets = [own_file.without_broken(one, arguments.folder, kept) for one in sets]
     own_found.check_broken(sets)
     ids = own_sets.by_role(sets)
     notes = [*own_sets.check_agreed(ids), *own_found.warnings(sets)]
     own_sets.check_enough(ids)
     print("".join(f"note: {note}\n" for note in notes), end="")
-    return sets
+    return sets, kept
 
 
 def _chosen(arguments: argparse.Namespace, sets: "list[OwnSet]") -> str:

@@ -46,23 +46,27 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads that decode, and that the network computes with (all cores)",
     )
+    parser.add_argument(
+        "--code", type=Path, metavar="FOLDER", help="of a python: network's file of yours"
+    )
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1 or auto (auto)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, write, count."""
     from penumbra.detector.detector import Detector
-    from penumbra.detector.sources import sources
+    from penumbra.detector.sources import check, sources
     from penumbra.detector.stream import judged
     from penumbra.training.determinism import determinism
 
     if arguments.out is not None:
         output.check(arguments.out, (".csv", ".parquet"))
+    check(arguments.images)
     threads = cores() if arguments.threads is None else arguments.threads
     if threads < 1:
         raise PenumbraError(f"--threads {threads}: at least one is needed")
     determinism(threads)
-    detector = Detector.load(arguments.file, arguments.device, arguments.batch_size)
+    detector = Detector.load(arguments.file, arguments.device, arguments.batch_size, arguments.code)
     if arguments.tpr is not None:
         detector = detector.at(arguments.tpr)
     counts = {"images": 0, "accepted": 0, "broken": 0}

@@ -52,6 +52,22 @@ def sources(named: Iterable[str]) -> Iterator[Source]:
             yield _of_file(Path(name))
 
 
+def check(named: Iterable[str], within: tuple[Path, ...] = ()) -> None:
+    """Look at all lists before an image is read.
+
+    Raises:
+        PenumbraError: one is not there, or names itself; or a name is empty.
+    """
+    for name in named:
+        if not name.removeprefix(LIST):
+            raise PenumbraError(f"{name!r} names no image; is a variable of the shell empty?")
+        if name.startswith(LIST):
+            file = Path(name.removeprefix(LIST))
+            if file.resolve() in within:
+                raise PenumbraError(f"{name}: the list names itself; take that line out")
+            check(_listed(file), (*within, file.resolve()))
+
+
 def _listed(file: Path) -> Iterator[str]:
     """The lines of a text file that are not empty."""
     try:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from penumbra.errors import PenumbraError
-from penumbra.images import lists
 from penumbra.images.names import check_text
 from penumbra.own.names import quote, slug
 from penumbra.own.networks import Network
@@ -88,6 +87,8 @@ def _trained(own: Own, network: Network) -> Iterator[str]:
     yield network.backbone
     yield "recipes:"
     yield network.recipe
+    if not network.has_maps:
+        yield "tables: [own_outputs] # own_scores without FN and CCFN, which read feature maps"
 
 
 def _key(one: OwnSet) -> str:
@@ -118,8 +119,10 @@ def _path(one: OwnSet, root: Path | None) -> str:
     return told[0] if len(told) == 1 else f"[{', '.join(told)}]"
 
 
-def without_broken(one: OwnSet, folder: Path) -> OwnSet:
+def without_broken(one: OwnSet, folder: Path, kept: dict[Path, list]) -> OwnSet:
     """The set without the images that can't be read, as a list of the others in `folder`.
+
+    The list's rows are put into `kept`, by its file, and are to be written.
 
     Raises:
         PenumbraError: none is left, or they lie in Parquet files.
@@ -141,5 +144,5 @@ def without_broken(one: OwnSet, folder: Path) -> OwnSet:
     labels = labels if all(labels) else [""] * len(labels)
     file = folder.absolute() / f"{slug(one.name)}.csv"
     paths = [str(base / image.origin) for image in look.images]
-    lists.write(file, list(zip(paths, labels, strict=True)))
+    kept[file] = list(zip(paths, labels, strict=True))
     return one._replace(place=one.place._replace(paths=[file]))

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from penumbra.errors import PenumbraError
+from penumbra.errors import PenumbraError, unknown
 from penumbra.images.looks import Look
+from penumbra.images.names import quoted
 from penumbra.networks.loading.metadata import preprocessing
 from penumbra.own.choices import Choices, size_of, square_of
 from penumbra.own.names import quote
+from penumbra.plugins import load
 from penumbra.store.artifacts import provenance_of
 
 HALF = [0.5, 0.5, 0.5]
@@ -24,6 +26,7 @@ class Network(NamedTuple):
     recipe: str
     reasons: tuple[str, ...]
     is_known: bool = True  # whether the normalisation is that of the weights
+    has_maps: bool = True  # whether scorers of feature maps can read it
 
 
 class Given(NamedTuple):
@@ -60,28 +63,77 @@ def given(own: Given, train: Look, size: int | None) -> Network:
     """
     if not own.weights.is_file():
         raise PenumbraError(f"there is no file of weights {own.weights}")
+    _check_name(own.network)
+    _check_order(own.classes, train)
     known = preprocessing(own.network, own.weights)
     square, shape = square_of(train)
     if known is None:
-        mean, std = HALF, HALF
+        normalisation = "null"
         side, why = (size, "as given") if size else size_of(train.side(), True)
         told = (
             f"size {side}: {why}",
-            "NORMALISATION 0.5: the weights do not say how images were normalised for their "
-            "training. Write it into `normalisation`, or scores mean nothing",
+            "NORMALISATION unknown: the weights do not say how images were normalised for their "
+            "training. Write it into `normalisation`, as {mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, "
+            "0.5]}; nothing runs before",
         )
     else:
-        mean, std, (side, why) = known.mean, known.std, _side(known.size, size, train)
+        normalisation = _normalisation(known.mean, known.std)
+        side, why = _side(known.size, size, train)
         told = (f"size {side}: {why}", f"normalisation: {known.source}")
     return Network(
         side,
         square,
-        _normalisation(mean, std),
+        normalisation,
         f"  given: {{label: {quote(own.network)}, {_backbone(own, side)}}}",
         f"  given: {{method: pretrained, pretrained: {{{_files(own)}}}}}",
         (*told, f"square by {square}: {shape}"),
         known is not None,
+        _has_maps(own.network, len(train.classes), side),
     )
+
+
+def _check_name(network: str) -> None:
+    """Refuse a network of a library that it has not, or of another form.
+
+    Raises:
+        PenumbraError: with the nearest name.
+    """
+    library, _, name = network.partition(":")
+    if library == "python" and len(name.split(":")) != 2:
+        raise PenumbraError(f"--network {network}: write python:MODULE:FUNCTION")
+    if library == "torchvision":
+        import torchvision
+
+        models = torchvision.models.list_models(torchvision.models)
+        if name not in models:
+            raise unknown("network", name, models, f"--network {network}")
+
+
+def _has_maps(network: str, classes: int, side: int) -> bool:
+    """Whether a library's network has blocks that give maps; it is built to see.
+
+    Raises:
+        PenumbraError: it takes no such images, or ends in no linear layer.
+    """
+    library, _, name = network.partition(":")
+    if library not in ("torchvision", "timm"):
+        return True
+    return bool(load("networks.backbones", library).build(classes, name, side).blocks)
+
+
+def _check_order(classes: Path | None, train: Look) -> None:
+    """Refuse an order of classes that is not one of those of the training images."""
+    if classes is None:
+        return
+    if not classes.is_file():
+        raise PenumbraError(f"--classes: there is no file {classes}")
+    lines = [line.strip() for line in classes.read_text(encoding="utf-8").splitlines()]
+    apart = sorted({*filter(None, lines)} ^ {*train.classes})
+    if apart:
+        raise PenumbraError(
+            f"--classes {classes}: these are in it or among the training images, and not in both: "
+            f"{quoted(apart)}"
+        )
 
 
 def _side(known: int | None, size: int | None, train: Look) -> tuple[int, str]:

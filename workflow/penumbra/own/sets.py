@@ -177,7 +177,7 @@ def _check_classes(place: Place, seen: Look) -> None:
             f"{where}: {has}{'' if len(without) == len(seen.images) else ' without a class'}; put "
             "every image into a folder that is named as its class, or give a list of `path,label`"
         )
-    if len(seen.classes) < 2:
+    if len(seen.classes) < 2 and place.role == TRAIN:
         raise PenumbraError(
             f"{where}: one class alone, {quoted(seen.classes)}, and a classifier needs two; give "
             "the folder that holds one folder for each class"

@@ -16,7 +16,7 @@ from penumbra.planning.cells import Cell
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.detectors import detector
 from penumbra.planning.gathering import gather, tell
-from penumbra.planning.networks import given_files
+from penumbra.planning.networks import given_files, network
 from penumbra.planning.parts import USES, outlier_set, part, weights_file
 from penumbra.planning.report_checks import check_figure
 from penumbra.planning.tables import Tables
@@ -140,6 +140,11 @@ def _missing_models(world: World, asked: Asked) -> Iterator[str]:
     """Files that pretrained recipes name."""
     pairs = {(c.model["recipe"], c.model["backbone"]) for c in asked.cells if c.model}
     pairs |= {(e["recipe"], e["backbone"]) for e in asked.entries if "recipe" in e}
+    for backbone in sorted({backbone for _, backbone in pairs}):
+        try:
+            network(world, backbone)
+        except PenumbraError as error:  # no file of a network of the user's own
+            yield str(error)
     for recipe, backbone in sorted(pairs):
         if resolve_recipe(world.config["recipes"], recipe, backbone)["method"] == "pretrained":
             for key, file in given_files(world, recipe, backbone).items():

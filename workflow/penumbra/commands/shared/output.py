@@ -14,5 +14,7 @@ def check(file: Path, suffixes: Collection[str]) -> None:
     """
     if file.suffix not in suffixes:
         raise PenumbraError(f"{file}: it is written as {' or '.join(suffixes)}; name it so")
+    if file.is_dir():
+        raise PenumbraError(f"{file}: a folder is there; name a file")
     if not file.parent.is_dir():
         raise PenumbraError(f"{file}: there is no folder {file.parent}")
