@@ -5,4 +5,6 @@ import os
 
 def cores() -> int:
     """The processor cores that this process may use, which may be fewer than the machine has."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):  # of Linux alone
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -45,8 +45,8 @@ def _head(own: Own) -> Iterator[str]:
     yield f"world: {quote(own.world)}"
     yield f"data_root: {quote(str(root)) if root else 'null'} # the paths below lie in it"
     yield "seeds: [0] # [0, 1, 2] trains three networks, and tables give deviations"
-    threads = f"{{models: {own.threads}, features: {own.threads}}}"
-    yield f"compute: {{threads: {threads}}} # cores of a job"
+    # Jobs of one thread are forked, and as many run side by side as there are cores.
+    yield f"compute: {{threads: {{models: {own.threads}, features: 1}}}} # cores of a job"
     if own.neighbours:
         yield f"scorers: {{knn: {{options: {{k: {own.neighbours}}}}}}} # half of the smallest class"
 
