@@ -6,7 +6,7 @@ import pytest
 
 from penumbra.evaluation.metrics import METRICS
 from penumbra.planning.cells import UNFILTERED
-from penumbra.planning.detectors import detector
+from penumbra.planning.outlier_training import detector
 from penumbra.planning.parts import outlier_set
 from penumbra.planning.tables import Tables
 

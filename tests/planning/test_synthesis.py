@@ -6,8 +6,8 @@ import pytest
 
 from penumbra.errors import PenumbraError
 from penumbra.planning.calibration import Calibration
-from penumbra.planning.detectors import shard_files
 from penumbra.planning.models import Models
+from penumbra.planning.outlier_training import shard_files
 from penumbra.planning.outliers import Outliers
 from tests.planning.helpers import required
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from penumbra.errors import PenumbraError
-from penumbra.planning.detectors import detector, model_of, outliers
 from penumbra.planning.networks import reader
+from penumbra.planning.outlier_training import detector, model_of, outliers
 from penumbra.planning.paths import path
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World

@@ -8,8 +8,8 @@ from penumbra.errors import PenumbraError, unknown
 from penumbra.evaluation.metrics import METRICS
 from penumbra.planning import scorers
 from penumbra.planning.config import resolve_recipe
-from penumbra.planning.detectors import detector, shard_files
 from penumbra.planning.options_of_models import UNTRAINED
+from penumbra.planning.outlier_training import detector, shard_files
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import CLEAN, path
 from penumbra.planning.reported import printed_cell

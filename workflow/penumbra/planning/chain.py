@@ -5,8 +5,8 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 from penumbra.planning.config import resolve_recipe
-from penumbra.planning.detectors import detector
 from penumbra.planning.gathering import tell
+from penumbra.planning.outlier_training import detector
 from penumbra.planning.parts import GENERATORS, USES, outlier_set, part
 from penumbra.planning.world import World
 

@@ -1,41 +1,75 @@
-"""Detectors: which outliers a recipe trains on, who judges them, and the files of both."""
+"""Files to take away: what the rule that makes a detector's asks of a world."""
 
 from collections.abc import Mapping
-from typing import Any
 
-from penumbra.planning.config import resolve_recipe
-from penumbra.planning.parts import outlier_set
-from penumbra.planning.paths import path, shard_names
+from penumbra.errors import PenumbraError
+from penumbra.images.prepared import way_of
+from penumbra.planning import needs
+from penumbra.planning.networks import reader
+from penumbra.planning.readings import Readings
+from penumbra.planning.scorers import scorer
+from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
 
-def model_of(names: Mapping[str, str]) -> dict[str, str]:
-    """The wildcards that name a model."""
-    return {key: names[key] for key in ("benchmark", "backbone", "recipe", "seed")}
+class Detectors:
+    """The rule `detectors`."""
 
+    def __init__(self, world: World, readings: Readings):
+        self._world, self._readings = world, readings
 
-def trained(world: World, names: Mapping[str, str]) -> dict[str, str]:
-    """The wildcards of a model that is read, on the benchmark that it was trained on."""
-    return {**model_of(names), "benchmark": world.trained_on(names["benchmark"])}
+    def blocks(self, names: Mapping[str, str]) -> list[str]:
+        """How the block was chosen that the scorer reads; none where it reads none or names it."""
+        return self._readings.chosen(names, self._block(names))
 
+    def images(self, names: Mapping[str, str]) -> list[str]:
+        """Held-out ID images, calibration OOD images where there are some, training images.
 
-def detector(world: World, recipe: str, backbone: str = "") -> dict[str, Any] | None:
-    """The `outliers` part of a resolved recipe, or None where it trains without outliers."""
-    resolved = resolve_recipe(world.config["recipes"], recipe, backbone)
-    return resolved.get("outliers") if resolved["method"] == "energy" else None
+        Raises:
+            PenumbraError: the benchmark names no held-out images, or the network is not described
+                by the config alone.
+        """
+        where = f"benchmarks.{names['benchmark']}"
+        benchmark = self._world.config["benchmarks"][names["benchmark"]]
+        if "heldout" not in benchmark:
+            raise PenumbraError(
+                f"{where}: a detector's threshold is set on held-out ID images, and the benchmark "
+                "names none; name an image set that no model was trained on as its `heldout`"
+            )
+        if "folder" in self._world.backbone(names["backbone"])["options"]:
+            raise PenumbraError(
+                f"backbones.{names['backbone']}: its network is described by a folder of published "
+                "files, which a detector's file does not carry; take another backbone's model"
+            )
+        roles = ("heldout", "calibration_ood", "train")
+        return self._world.images(benchmark[role] for role in roles if role in benchmark)
 
+    def spec(self, names: Mapping[str, str]) -> str:
+        """Reads: the network, the scorer, the image sets that set its threshold, compute."""
+        world = self._world
+        entry = scorer(world, names)
+        config, roots = reader(world, names)
+        benchmark = world.config["benchmarks"][names["benchmark"]]
+        train = benchmark["train"]
+        config |= {
+            "world": world.name,
+            "scorer": {
+                "name": names["scorer"],
+                "module": entry["module"],
+                "options": entry.get("options", {}),
+                "needs": needs.needs(entry),
+                "fitted": needs.fit_role(entry) if needs.fit_needs(entry) else "",
+            },
+            "block": self._block(names),
+            "train": train,
+            "heldout": benchmark["heldout"],
+            "calibration_ood": benchmark.get("calibration_ood"),
+            "shifted": [],
+            "size": world.size(train),
+            "square": way_of(world.datasets[world.image_set(train)["dataset"]]),
+        }
+        return spec("detectors", config, [*roots, f"penumbra.scores.{entry['module']}"], names)
 
-def shard_files(world: World, kind: str, benchmark: str, name: str) -> list[str]:
-    """Embeddings or outliers of all shards of an outlier set, in order."""
-    return [
-        path(world.name, kind, benchmark=benchmark, outliers=name, shard=shard)
-        for shard in shard_names(outlier_set(world, name)["shards"])
-    ]
-
-
-def outliers(world: World, names: Mapping[str, str]) -> list[str]:
-    """The shards of the outlier set that a detector trains on; none for another model."""
-    outlier_options = detector(world, names["recipe"], names["backbone"])
-    if outlier_options is None:
-        return []
-    return shard_files(world, "outliers", names["benchmark"], outlier_options["set"])
+    def _block(self, names: Mapping[str, str]) -> str:
+        entry = scorer(self._world, names)
+        return str(entry["block"]) if needs.of_block(needs.needs(entry)) else ""

@@ -6,8 +6,8 @@ from typing import Any
 from penumbra.errors import PenumbraError, unknown
 from penumbra.options.offered import is_offered, offered
 from penumbra.planning import scorers
-from penumbra.planning.detectors import shard_files
 from penumbra.planning.networks import network
+from penumbra.planning.outlier_training import shard_files
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import path
 from penumbra.planning.requirements import require_figure

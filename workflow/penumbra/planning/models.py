@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from penumbra.errors import PenumbraError
-from penumbra.planning import detectors
+from penumbra.planning import outlier_training
 from penumbra.planning.config import extended, resolve_recipe
 from penumbra.planning.networks import given_files, network
 from penumbra.planning.options_of_models import UNTRAINED
@@ -39,7 +39,7 @@ class Models:
             raise PenumbraError(
                 f"seed{seed}: write seed{seed.lstrip('0') or '0'}, without zeros before"
             )
-        chosen = detectors.detector(self._world, names["recipe"], names["backbone"]) or {}
+        chosen = outlier_training.detector(self._world, names["recipe"], names["backbone"]) or {}
         if chosen.get("reconstruct_id"):
             of = {"benchmark": names["benchmark"], "outliers": chosen["set"]}
             return path(self._world.name, "reconstructions", **of)
@@ -47,14 +47,16 @@ class Models:
 
     def outliers(self, names: Mapping[str, str]) -> list[str]:
         """The shards of the outlier set that a detector trains on."""
-        return detectors.outliers(self._world, names)
+        return outlier_training.outliers(self._world, names)
 
     def selection(self, names: Mapping[str, str]) -> list[str]:
         """Which of its outliers a filtered detector keeps."""
-        outlier_options = detectors.detector(self._world, names["recipe"], names["backbone"]) or {}
+        outlier_options = (
+            outlier_training.detector(self._world, names["recipe"], names["backbone"]) or {}
+        )
         if outlier_options.get("filter") is None:
             return []
-        return [path(self._world.name, "selections", **detectors.model_of(names))]
+        return [path(self._world.name, "selections", **outlier_training.model_of(names))]
 
     def spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, resolved recipe, normalisation, compute; which outliers it trains on."""

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.images.classes import class_list
-from penumbra.planning.detectors import model_of, shard_files
 from penumbra.planning.networks import network
+from penumbra.planning.outlier_training import model_of, shard_files
 from penumbra.planning.parts import USES, anchors, outlier_set, part, representations, weights_file
 from penumbra.planning.paths import check_shard, path
 from penumbra.planning.spec import spec

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from penumbra.planning.config import resolve_recipe
-from penumbra.planning.detectors import trained
 from penumbra.planning.networks import image_roles, reader
+from penumbra.planning.outlier_training import trained
 from penumbra.planning.paths import CLEAN, TEMPLATES, check_shard, path, shard_names
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World

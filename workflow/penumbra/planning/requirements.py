@@ -14,9 +14,9 @@ from penumbra.evaluation.metrics import METRICS
 from penumbra.images.layout import missing
 from penumbra.planning.cells import Cell
 from penumbra.planning.config import resolve_recipe
-from penumbra.planning.detectors import detector
 from penumbra.planning.gathering import gather, tell
 from penumbra.planning.networks import given_files, network
+from penumbra.planning.outlier_training import detector
 from penumbra.planning.parts import USES, outlier_set, part, weights_file
 from penumbra.planning.report_checks import check_figure
 from penumbra.planning.tables import Tables

@@ -6,8 +6,8 @@ from typing import Any
 from snakemake.exceptions import WorkflowError
 
 from penumbra.planning import needs
-from penumbra.planning.detectors import model_of, trained
 from penumbra.planning.networks import image_roles, reader
+from penumbra.planning.outlier_training import model_of, trained
 from penumbra.planning.parts import weights_file
 from penumbra.planning.paths import one_of, path
 from penumbra.planning.readings import Readings

@@ -10,7 +10,7 @@ from typing import Any
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.resampling import draws_of
 from penumbra.planning.cells import Cell, expand
-from penumbra.planning.detectors import detector, trained
+from penumbra.planning.outlier_training import detector, trained
 from penumbra.planning.paths import path
 from penumbra.planning.report_checks import check_table
 from penumbra.planning.reported import contradictions

@@ -25,14 +25,16 @@ def fit(probe: Probe, batches: Iterable[Tensor]) -> dict[str, Tensor]:
         The stripped weights by `model.` and their names in the network.
 
     Raises:
-        PenumbraError: the network does not end in convolutions.
+        PenumbraError: the network does not end in convolutions, or has no levels.
     """
     model = probe.model
-    if not (model.last_weights and model.levels):
+    if not model.last_weights:
         raise PenumbraError(
-            f"scorer rfw: {type(model).__name__} has no last convolutions or no levels to strip; "
-            "leave its row out"
+            f"scorer rfw: {type(model).__name__} has no last convolutions to strip; score it by "
+            "rankfeat"
         )
+    if not model.levels:
+        raise PenumbraError(f"scorer rfw: {type(model).__name__} has no levels to strip")
     weights = {}
     for name in model.last_weights:
         weight = model.get_parameter(name).detach()

@@ -10,9 +10,9 @@ rule detectors:
     input:
         model=readings.model,
         map=readings.map,
-        images=detector_files.images,
+        images=detectors.images,
         fitted=scores.fitted,
-        blocks=detector_files.blocks,
+        blocks=detectors.blocks,
     output:
         detector=results(
             "detectors/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.safetensors"
@@ -28,7 +28,7 @@ rule detectors:
         runtime=demands.minutes("detectors"),
         share=100,
     params:
-        spec=detector_files.spec,
+        spec=detectors.spec,
     shell:
         "starter python -m penumbra.stages.detectors"
         " --in model={input.model:q} map={input.map:q} images={input.images:q}"
