@@ -473,6 +473,9 @@ def test_weights_of_ones_own(init, world, given):
     ):
         refused(init, message, "--weights", other, "--network", network, again, *more)
     refused(init, "--classes is of given weights", "--classes", order, again)
+    order.write_bytes("c\u00e4t\n".encode("latin-1"))
+    refused(init, "order.txt: not UTF-8", "--weights", other, "--network", "torchvision:resnet18",
+            again, "--classes", order)  # fmt: skip
     refused(init, "--weights and --network go together", "--weights", other, again)
     refused(
         init, "there is no file of weights", "--weights", given / "x", "--network", "timm:y", again

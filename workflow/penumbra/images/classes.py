@@ -20,15 +20,24 @@ def class_list(folder: Path, name: str | None) -> list[str] | None:
     file = folder / f"{name}.txt"
     if not file.is_file():
         raise unknown("class list", name, (p.stem for p in folder.glob("*.txt")), str(folder))
-    try:
-        text = file.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PenumbraError(f"{file}: not UTF-8 ({error}); save it as UTF-8") from error
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    lines = (line.partition("#")[0].strip() for line in lines_of(file))
     names = [line for line in lines if line]
     if not names:
         raise PenumbraError(f"{file}: names no class; write one a line")
     return names
+
+
+def lines_of(file: Path) -> list[str]:
+    """The lines of a text file that say something, without blanks around them.
+
+    Raises:
+        PenumbraError: it is not UTF-8.
+    """
+    try:
+        text = file.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PenumbraError(f"{file}: not UTF-8 ({error}); save it as UTF-8") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def resolved(dataset: Mapping[str, Any], folder: Path) -> dict[str, Any]:

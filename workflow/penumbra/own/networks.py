@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from penumbra.errors import PenumbraError, unknown
+from penumbra.images.classes import lines_of
 from penumbra.images.looks import Look
 from penumbra.images.names import quoted
 from penumbra.networks.loading.metadata import preprocessing
@@ -127,8 +128,7 @@ def _check_order(classes: Path | None, train: Look) -> None:
         return
     if not classes.is_file():
         raise PenumbraError(f"--classes: there is no file {classes}")
-    lines = [line.strip() for line in classes.read_text(encoding="utf-8").splitlines()]
-    apart = sorted({*filter(None, lines)} ^ {*train.classes})
+    apart = sorted({*lines_of(classes)} ^ {*train.classes})
     if apart:
         raise PenumbraError(
             f"--classes {classes}: these are in it or among the training images, and not in both: "

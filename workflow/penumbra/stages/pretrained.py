@@ -1,8 +1,7 @@
 """Given model: weights that were trained elsewhere -> checkpoint."""
 
-from pathlib import Path
-
 from penumbra.errors import PenumbraError
+from penumbra.images.classes import lines_of
 from penumbra.images.image_set import classes_of
 from penumbra.images.names import quoted
 from penumbra.networks.loading.metadata import check_normalisation, preprocessing
@@ -47,8 +46,7 @@ def _order(job: Job) -> list[str] | None:
     if "classes" not in job.inputs:
         _check_numbered(classes_of(job.input("train")))
         return None
-    lines = Path(job.input("classes")).read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip()]
+    return lines_of(job.input("classes"))
 
 
 if __name__ == "__main__":
