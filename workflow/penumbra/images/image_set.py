@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 from penumbra.errors import PenumbraError
 from penumbra.images.entries import Entries, Entry
+from penumbra.images.listed import Listed, is_listed
+from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import column, numbers
 
 GROUP = 64 * 2**20
@@ -36,6 +38,11 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        return self.pixels.shape[1:]  # type: ignore[return-value]
 
 
 def evenly(total: int, count: int | None) -> np.ndarray:
@@ -96,7 +103,17 @@ def to_table(images: ImageSet) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> ImageSet:
-    """The inverse of `to_table`, of any number of row groups; copies the pixels once."""
+    """The inverse of `to_table`, of any number of row groups; copies the pixels once.
+
+    Of a listed set the images are decoded here, to the same pixels.
+
+    Raises:
+        UnreadableError: an image of a listed set is not as it was listed.
+    """
+    if is_listed(table.schema):
+        rows = Listed(table)
+        pixels = rows.pixels(range(len(rows)))
+        return ImageSet(pixels, rows.labels, table["origin"].to_pylist(), rows.classes)
     meta = table.schema.metadata
     shape = json.loads(meta[b"shape"])
     pixels = np.empty((len(table), *shape), np.uint8)
@@ -110,6 +127,16 @@ def from_table(table: pa.Table) -> ImageSet:
     return ImageSet(pixels, labels, table["origin"].to_pylist(), json.loads(meta[b"classes"]))
 
 
+def opened(path: Path) -> ImageSet | Listed:
+    """A whole image set: decoded, in memory, or as it is listed.
+
+    Raises:
+        PenumbraError: the file is corrupt or lacks provenance.
+    """
+    table = read_parquet(path)
+    return Listed(table) if is_listed(table.schema) else from_table(table)
+
+
 def row_group_sizes(path: Path) -> list[int]:
     """How many images each row group of a stored image set holds."""
     layout = pq.read_metadata(path)
@@ -118,8 +145,12 @@ def row_group_sizes(path: Path) -> list[int]:
 
 def row_group(path: Path, number: int) -> ImageSet:
     """One row group of a stored image set; the others are not read."""
+    return from_table(_group(path, number))
+
+
+def _group(path: Path, number: int) -> pa.Table:
     with pq.ParquetFile(path, memory_map=True) as file:
-        return from_table(file.read_row_group(number))
+        return file.read_row_group(number)
 
 
 def labels_of(path: Path) -> np.ndarray:
@@ -142,13 +173,19 @@ def pixels_at(path: Path, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     group_of = np.searchsorted(ends, rows, side="right")
     pixels: np.ndarray | None = None
     for number in np.unique(group_of):
-        images = row_group(path, int(number)).pixels
+        table = _group(path, int(number))
+        mine = np.flatnonzero(group_of == number)
+        images = _some(table, np.asarray(rows)[mine] - (ends[number] - len(table)))
         if pixels is None:
             pixels = np.empty((len(rows), *images.shape[1:]), np.uint8)
-        mine = np.flatnonzero(group_of == number)
-        pixels[mine] = images[np.asarray(rows)[mine] - (ends[number] - len(images))]
+        pixels[mine] = images
     assert pixels is not None
     return pixels
+
+
+def _some(table: pa.Table, rows: np.ndarray) -> np.ndarray:
+    """The pixels of some rows; of a listed set no others are decoded."""
+    return Listed(table).pixels(rows) if is_listed(table.schema) else from_table(table).pixels[rows]
 
 
 def classes_of(path: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from penumbra.images.chosen import LISTED
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.parts import outlier_set
 from penumbra.planning.paths import path, shard_names
@@ -23,6 +24,18 @@ def detector(world: World, recipe: str, backbone: str = "") -> dict[str, Any] | 
     """The `outliers` part of a resolved recipe, or None where it trains without outliers."""
     resolved = resolve_recipe(world.config["recipes"], recipe, backbone)
     return resolved.get("outliers") if resolved["method"] == "energy" else None
+
+
+def reconstructed(world: World, names: Mapping[str, str]) -> str | None:
+    """The outlier set whose tokenizer a model's training images pass through; mostly None."""
+    options = detector(world, names["recipe"], names["backbone"]) or {}
+    return options["set"] if options.get("reconstruct_id") else None
+
+
+def streams(world: World, names: Mapping[str, str]) -> bool:
+    """Whether a model is trained on images that are listed, not decoded."""
+    train = world.image_set(world.config["benchmarks"][names["benchmark"]]["train"])
+    return train.get("stored") == LISTED and reconstructed(world, names) is None
 
 
 def shard_files(world: World, kind: str, benchmark: str, name: str) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from penumbra.errors import unknown
+from penumbra.images.chosen import LISTED
 from penumbra.planning.gathering import tell
 from penumbra.planning.overlap import overlaps
 from penumbra.planning.world import World
@@ -65,6 +66,12 @@ def _image_sets(world: World) -> Problems:
         low, high = entry.get("share", (0, 1))
         if low >= high:
             yield (*keys, "share"), f"[{low}, {high}] holds nothing; write the lower bound first"
+        if entry.get("stored") == LISTED and dataset["reader"] != "stored":
+            yield (
+                (*keys, "stored"),
+                f"{entry['dataset']} is made by the reader `{dataset['reader']}` and has no files "
+                "of images to list; leave it out",
+            )
         for key in ("semantic", "covariate"):
             if key in entry and dataset["reader"] != "shifted":
                 yield (

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
-from penumbra.images.augment import Feeder
+from penumbra.images.feeding import Feeding
 from penumbra.networks.layers import phi
 from penumbra.networks.loading.states import under
 from penumbra.options.methods.energy import Options
@@ -94,7 +94,7 @@ class EnergyRegularised(Method):
         return {f"phi.{name}": tensor for name, tensor in self.phi.state_dict().items()}
 
 
-def _outliers(setting: Setting) -> Feeder:
+def _outliers(setting: Setting) -> Feeding:
     """The setting's outliers, if they can stand in one batch with the ID images."""
     feeder = setting.outliers
     if feeder is None:
