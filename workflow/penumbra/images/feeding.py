@@ -71,7 +71,10 @@ class Feeding(ABC):
         """End what was begun for batches that nobody asks for any more."""
 
     def normalised(self, patches: Tensor) -> Tensor:
-        """uint8 or float32 (n, H, W, C), 0 to 255, on the device, as inputs (n, C, H, W)."""
-        inputs = (patches.float() * self.scale + self.shift).permute(0, 3, 1, 2)
+        """uint8 (n, H, W, C), or float32 that nobody needs any more, as inputs (n, C, H, W).
+
+        They are from 0 to 255, and on the device.
+        """
+        inputs = patches.float().mul_(self.scale).add_(self.shift).permute(0, 3, 1, 2)
         layout = torch.channels_last if self.channels_last else torch.contiguous_format
         return inputs.contiguous(memory_format=layout)

@@ -15,7 +15,7 @@ from penumbra.images.feeding import Feeding, Request, Served, Source
 from penumbra.options.augment import Augment
 
 AHEAD = 4  # batches that are made before their turn
-RUN = 4  # images that a thread takes at once
+RUN = 8  # images that a thread takes at once
 
 
 @dataclass
