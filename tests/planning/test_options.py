@@ -214,7 +214,7 @@ def test_a_good_option_passes(told, path, value):
         {"recipes": 3},
         {"recipes": {"standard": {"backbones": 3}}},
         {"recipes": {"new": {"extends": ["x"]}}},
-        {"recipes": {"new": None}},
+        {"parts": {"new": None}},
         {"scorers": {"knn": {"options": 3, "fit": 4, "benchmarks": []}}},
         {"backbones": {"wrn": {"options": [1], "head": 3}}},
         {"parts": {"rdm-b": {"training": 3, "options": None}}},
