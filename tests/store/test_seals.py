@@ -142,3 +142,15 @@ def small_disk():
         )
 
     return call
+
+
+@pytest.mark.parametrize(("name", "write"), KINDS)
+def test_a_given_file_that_is_damaged_is_not_said_to_be_remade(tmp_path, name, write):
+    """As a model of an earlier call that its user gives to another world."""
+    file = tmp_path / "given" / name
+    file.parent.mkdir()
+    write(file)
+    file.write_bytes(file.read_bytes()[:200] + b"x" + file.read_bytes()[201:])
+    with pytest.raises(PenumbraError, match="no rule makes it: put a whole copy there") as told:
+        seals.check(file)
+    assert "snakemake" not in str(told.value)
