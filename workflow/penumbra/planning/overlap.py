@@ -26,7 +26,7 @@ def common(world: World, one: str, other: str) -> bool:
         return False
     if any(a.get(level, 0) != b.get(level, 0) for level in LEVELS):
         return False
-    return not (_shares_apart(a, b) or _classes_apart(world, a, b))
+    return not (_shares_apart(a, b) or _classes_apart(world, a, b) or _published_apart(world, a, b))
 
 
 class Place(NamedTuple):
@@ -59,6 +59,7 @@ def _files(world: World, entry: Mapping[str, Any]) -> set[Place | Source]:
     ]
     root = world.root or Path()
     sources: set[Place | Source] = {Place(Path(os.path.normpath(root / p))) for p in folders}
+    sources |= {Place(Path(os.path.normpath(root / p))) for p in official.get("places", [])}
     if "torchvision" in official:
         arguments = official.get("arguments", {}).get(split)
         sources.add(Source(reader, official["torchvision"], str(arguments)))
@@ -78,6 +79,30 @@ def _shares_apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
         return False
     (low, high), (bottom, top) = a.get("share", (0, 1)), b.get("share", (0, 1))
     return high <= bottom or top <= low
+
+
+def _published_apart(world: World, a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two splits of a publisher's layout share nothing, by their options.
+
+    They do not where shares or lists (of domains) share nothing. Which images are of which kind or
+    usage only the entry of one data set says alike; without options, splits are as published.
+    """
+    one, other = (world.datasets[entry["dataset"]] for entry in (a, b))
+    reads = one.get("official", {}).get("reads")
+    if reads is None or other.get("official", {}).get("reads") != reads:
+        return False
+    mine, theirs = (d["splits"][e["split"]].get("options", {}) for d, e in ((one, a), (other, b)))
+    if not mine and not theirs:
+        return a["split"] != b["split"]
+    (low, high), (bottom, top) = mine.get("share", (0, 1)), theirs.get("share", (0, 1))
+    if high <= bottom or top <= low:
+        return True
+    for key in mine.keys() & theirs.keys() - {"share"}:
+        if isinstance(mine[key], list) and not {*mine[key]} & {*theirs[key]}:
+            return True
+        if isinstance(mine[key], str) and a["dataset"] == b["dataset"] and mine[key] != theirs[key]:
+            return True
+    return False
 
 
 def _classes_apart(world: World, a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
