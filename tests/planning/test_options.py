@@ -70,6 +70,7 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         ("backbones/wrn/options/depth", 11, "11 is not a multiple of 6 plus 4"),
         ("backbones/resnet50/options/stem", "cifa", "unknown stem 'cifa'; did you mean 'cifar'"),
         ("backbones/wrn/network", "nope", f"unknown network 'nope'; {NETWORKS}"),
+        ("backbones/wrn/missing", "omit", "only weights of a `folder` in its options may be"),
         ("backbones/wrn/network", "graphs", f"unknown network 'graphs'; {NETWORKS}"),
         (
             "backbones/wrn/network",
@@ -217,7 +218,7 @@ def test_a_good_option_passes(told, path, value):
         {"recipes": 3},
         {"recipes": {"standard": {"backbones": 3}}},
         {"recipes": {"new": {"extends": ["x"]}}},
-        {"recipes": {"new": None}},
+        {"parts": {"new": None}},
         {"scorers": {"knn": {"options": 3, "fit": 4, "benchmarks": []}}},
         {"backbones": {"wrn": {"options": [1], "head": 3}}},
         {"parts": {"rdm-b": {"training": 3, "options": None}}},

@@ -29,7 +29,9 @@ def check(world: World) -> None:
     named = [
         (of, one.keys[0], told)
         for of, data, read in given
-        for one, told in unanswered(data, with_options(world.schema(of)), names, read.where)
+        for one, told in unanswered(
+            data, with_options(world.schema(of)), names, read.where, world.left_out
+        )
     ]
     broken = {"datasets" if of == "datasets" else section for of, section, _ in named}
     # The synthesis chain rests on options that are whole.

@@ -48,6 +48,9 @@ def backbones(config: Any) -> Iterator[Placed]:
             yield from placed(layers, build.problems(written.get("options", {})), "options")
         if "head" in entry:
             yield from placed(layers, examine(Head, entry["head"]), "head")
+        if "missing" in entry and "folder" not in mapping(entry, "options"):
+            told = "only weights of a `folder` in its options may be missing; drop it"
+            yield from placed(layers, [Problem("together", ("missing",), None, told)])
 
 
 def _said_twice(entry: Mapping[str, Any]) -> Iterator[Problem]:
