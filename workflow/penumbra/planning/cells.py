@@ -7,13 +7,13 @@ from typing import Any
 from penumbra.errors import PenumbraError, unknown
 from penumbra.evaluation.metrics import METRICS
 from penumbra.planning import scorers
-from penumbra.planning.config import resolve_recipe
 from penumbra.planning.left_out import why
-from penumbra.planning.options_of_models import UNTRAINED
+from penumbra.planning.options_of_models import UNLABELLED, UNTRAINED
 from penumbra.planning.outlier_training import detector, shard_files
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import CLEAN, path
 from penumbra.planning.reported import printed_cell
+from penumbra.planning.scorers import method_of
 from penumbra.planning.world import MAIN, World
 from penumbra.store.artifacts import run_record
 
@@ -136,6 +136,8 @@ def _files(
         return (), UNFILTERED
     if kind in ("history", "training-run") and is_given(world, names):
         return (), "it was not trained here"
+    if kind in ("history", "accuracy") and method_of(world, names) in UNLABELLED:
+        return (), "it is trained without labels and has no classes"
     if kind in ("history", "training-run", "selections"):
         names |= {"benchmark": world.trained_on(names["benchmark"])}
     if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
@@ -149,8 +151,7 @@ def _files(
 
 def is_given(world: World, names: Mapping[str, Any]) -> bool:
     """Whether a model is taken up, not trained."""
-    recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
-    return recipe["method"] in UNTRAINED
+    return method_of(world, names) in UNTRAINED
 
 
 def _timed(cell: Mapping[str, Any], world: World) -> tuple[str, ...]:
