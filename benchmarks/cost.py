@@ -21,7 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
 from benchmarks import flops, worlds  # noqa: E402
 from penumbra.networks.inference import build  # noqa: E402
-from penumbra.planning import detectors, parts, resources  # noqa: E402
+from penumbra.planning import outlier_training, parts, resources  # noqa: E402
 from penumbra.planning.config import resolve_recipe  # noqa: E402
 from penumbra.planning.world import World  # noqa: E402
 
@@ -174,7 +174,7 @@ def memory(world: World, jobs: list[worlds.Job]) -> str:
 
 def _kept(world: World, wildcards: worlds.Wildcards) -> int:
     train = world.config["benchmarks"][wildcards.benchmark]["train"]
-    found = detectors.detector(world, wildcards.recipe, wildcards.backbone)
+    found = outlier_training.detector(world, wildcards.recipe, wildcards.backbone)
     count = resources.images(world, train)
     count += resources.outliers(world, wildcards.benchmark, found["set"]) if found else 0
     return count * 3 * world.size(train) ** 2

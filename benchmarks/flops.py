@@ -16,7 +16,7 @@ from benchmarks.worlds import Job
 from penumbra.networks.generative import mage, moco, vqgan
 from penumbra.networks.generative.rdm import Rdm
 from penumbra.networks.inference import build
-from penumbra.planning import detectors, networks, parts, resources
+from penumbra.planning import networks, outlier_training, parts, resources
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.world import World
 
@@ -61,7 +61,7 @@ def passes(world: World, job: Job) -> float:
         options = world.config["scorers"][wc.scorer].get("options", {})
         return 3 * (1 + options.get("steps", 1)) * _scored(world, wc)
     if rule in ("energies", "categories"):
-        found = detectors.detector(world, wc.recipe, wc.backbone) or {}
+        found = outlier_training.detector(world, wc.recipe, wc.backbone) or {}
         outliers = resources.outliers(world, wc.benchmark, found["set"])
         return outliers + _images(world, wc, "heldout") + _images(world, wc, "calibration_ood")
     return 0

@@ -101,6 +101,7 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
         "timm",
         "torchvision",
         "vgg11",
+        "vit",
         "wrn",
     ]
     assert offered("calibration module") == ["beta", "isotonic", "platt", "temperature"]

@@ -123,7 +123,8 @@ class Models:
         if not (folder / "config.json").is_file():
             raise PenumbraError(
                 f"backbones.{names['backbone']}: {folder} holds no CLIP for the recipe "
-                f"{names['recipe']}; save one there with transformers' save_pretrained()"
+                f"{names['recipe']}; save one there with transformers' save_pretrained(), or let "
+                "its rows be left out: `missing: omit` beside its `options`"
             )
         self._check_normalisation(names["benchmark"], folder / "preprocessor_config.json")
         return sorted(str(file) for file in folder.iterdir() if file.is_file())

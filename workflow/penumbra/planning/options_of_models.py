@@ -45,6 +45,9 @@ def backbones(config: Any) -> Iterator[Placed]:
         if is_offered("network", written.get("network")):
             build = function("network", written["network"], "build")
             yield from placed(layers, build.problems(written.get("options", {})), "options")
+        if "missing" in entry and "folder" not in mapping(entry, "options"):
+            told = "only weights of a `folder` in its options may be missing; drop it"
+            yield from placed(layers, [Problem("together", ("missing",), None, told)])
 
 
 def _said_twice(entry: Mapping[str, Any]) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from penumbra.images.classes import resolved
 from penumbra.images.layout import Location, locate
 from penumbra.options.offered import whole
 from penumbra.planning.answers import answers
-from penumbra.planning.config import Files, from_command_line, merge, resolve_recipe
+from penumbra.planning.config import Files, from_command_line, merge, resolve_recipe, without_nulls
 from penumbra.planning.paths import CLEAN, path
 from penumbra.planning.reports import Reports, files_of
 from penumbra.planning.schema import structure
@@ -31,7 +31,8 @@ class World:
         self.folder = folder
         self.files = Files(files)
         check_plain(config, self.files)
-        self.config = from_command_line(config, self.schema("config"))
+        whole_config = from_command_line(config, self.schema("config"))
+        self.config, self.left_out = without_nulls(whole_config)
         self.dataset_files = self.files.beside(folder / "datasets.yaml", "datasets")
         given = config.get("datasets")  # also what --config gives
         laid = self.dataset_files.laid()
