@@ -61,8 +61,9 @@ class Models:
     def spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, resolved recipe, normalisation, compute; which outliers it trains on."""
         world = self._world
-        backbone, roots = network(world, names["backbone"])
+        backbone, roots = network(world, names["backbone"], names["recipe"])
         recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
+        recipe.pop("head", None)  # it is in the backbone
         outliers = recipe.pop("outliers", None) if recipe["method"] == "energy" else None
         compute = world.config["compute"]
         config = {
@@ -80,7 +81,7 @@ class Models:
     def zero_shot_spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, the prompt, compute."""
         world = self._world
-        backbone, roots = network(world, names["backbone"])
+        backbone, roots = network(world, names["backbone"], names["recipe"])
         recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
         compute = world.config["compute"]
         config = {
@@ -94,7 +95,7 @@ class Models:
     def pretrained_spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, normalisation, threads, and the name of the network as it is given."""
         world = self._world
-        backbone, roots = network(world, names["backbone"])
+        backbone, roots = network(world, names["backbone"], names["recipe"])
         config = {
             "backbone": backbone,
             "network": world.config["backbones"][names["backbone"]]["network"],

@@ -9,8 +9,10 @@ from penumbra.planning.own_code import own_code
 from penumbra.planning.world import World
 
 
-def network(world: World, backbone: str) -> tuple[dict[str, Any], list[str]]:
-    """What a backbone's jobs read of it, and the module that it names.
+def network(
+    world: World, backbone: str, recipe: str | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """What a backbone's jobs read of it and of its recipe's head, and the modules that they name.
 
     Raises:
         PenumbraError: the file of a network of the user's own is not found.
@@ -22,10 +24,16 @@ def network(world: World, backbone: str) -> tuple[dict[str, Any], list[str]]:
     if entry["network"] == "python":
         config |= own_code(config["name"], world.places, f"backbones.{backbone}.network")
     roots = [f"penumbra.networks.backbones.{entry['network']}"]
-    if "head" in entry:
-        config["head"] = entry["head"]
+    head = head_of(world, backbone, recipe) if recipe else None
+    if head is not None:
+        config["head"] = head
         roots.append("penumbra.networks.layers.heads")
     return config, roots
+
+
+def head_of(world: World, backbone: str, recipe: str) -> dict[str, Any] | None:
+    """The last layer that a recipe puts in place of the linear one."""
+    return resolve_recipe(world.config["recipes"], recipe, backbone).get("head")
 
 
 def given_files(world: World, recipe: str, backbone: str) -> dict[str, str]:
@@ -37,7 +45,7 @@ def given_files(world: World, recipe: str, backbone: str) -> dict[str, str]:
 
 def reader(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """What applies a model to images: backbone, normalisation, compute; the module it names."""
-    backbone, roots = network(world, names["backbone"])
+    backbone, roots = network(world, names["backbone"], names["recipe"])
     compute = world.config["compute"]
     config = {
         "backbone": backbone,

@@ -29,7 +29,8 @@ class Setting:
 
     `shape` is (C, H, W) of the inputs; `mean` and `std` (1, C, 1, 1) are the normalisation.
     `outliers` serves the images that a method holds against those of the classes. `lowered` trains
-    in bfloat16, `graphs` replays work of fixed shapes as CUDA graphs.
+    in bfloat16, `graphs` replays work of fixed shapes as CUDA graphs. `epochs` are all that there
+    will be.
     """
 
     model: Classifier
@@ -41,6 +42,7 @@ class Setting:
     outliers: Feeder | None = None
     lowered: bool = False
     graphs: bool = False
+    epochs: int = 1
 
     def autocast(self) -> torch.autocast:
         """The context that forward passes run in."""
