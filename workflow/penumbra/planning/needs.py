@@ -5,6 +5,8 @@ NEEDS = ("l2", …)                        statistics of one block's channels
 NEEDS = ("maps",) or ("gradients",)      the network and the images; gradients: with autograd
 NEEDS = {option: {value: (…)}}           depends on an option, whose first value is the default
 FIT = ("train" or "heldout", …)          images that fit() sees, and what of them; optional
+LEARNED = "catex"                        training method that learns what score() reads beside
+                                         images, and keeps it in the checkpoint; optional
 """
 
 import ast
@@ -29,15 +31,16 @@ CHOICE = ("role", "images")
 
 
 class Declared(NamedTuple):
-    """NEEDS and FIT of a scorer's module."""
+    """NEEDS, FIT and LEARNED of a scorer's module."""
 
     needs: Any
     fit: tuple[str, ...] | None
+    learned: str | None
 
 
 @functools.cache
 def declared(module: str) -> Declared:
-    """NEEDS and FIT of `penumbra.scores.<module>`, read without importing it.
+    """NEEDS, FIT and LEARNED of `penumbra.scores.<module>`, read without importing it.
 
     Raises:
         PenumbraError: it has no NEEDS, or is fitted on other images than ID's.
@@ -47,14 +50,14 @@ def declared(module: str) -> Declared:
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign):
             name = ast.unparse(node.targets[0])
-            if name in ("NEEDS", "FIT"):
+            if name in ("NEEDS", "FIT", "LEARNED"):
                 constants[name] = ast.literal_eval(node.value)
     if "NEEDS" not in constants:
         raise PenumbraError(f'{file}: a scorer declares what it reads, e.g. NEEDS = ("logits",)')
     fit = constants.get("FIT")
     if fit is not None and fit[0] not in ROLES:
         raise unknown("images to fit on", fit[0], ROLES, str(file))
-    return Declared(constants["NEEDS"], fit)
+    return Declared(constants["NEEDS"], fit, constants.get("LEARNED"))
 
 
 def functions(module: str) -> tuple[Function, Function | None]:
@@ -65,7 +68,7 @@ def functions(module: str) -> tuple[Function, Function | None]:
     Raises:
         PenumbraError: as `declared`, or it has FIT and no fit().
     """
-    wanted, fit = declared(module)
+    wanted, fit, _ = declared(module)
     score = function("scorer module", module, "score")
     if isinstance(wanted, Mapping):
         ((option, choices),) = wanted.items()
@@ -123,6 +126,11 @@ def _offered(
         f"penumbra/scores/{module}.py: {', '.join(wanted)} come from different readings; a "
         "scorer of the network (maps, gradients) gets at all of them through its probe"
     )
+
+
+def learned(scorer: Mapping[str, Any]) -> str | None:
+    """The training method that learns what a configured scorer reads; None with `weights`."""
+    return None if "weights" in scorer else declared(scorer["module"]).learned
 
 
 def source(wanted: tuple[str, ...]) -> str:

@@ -9,8 +9,12 @@ from penumbra.planning.own_code import own_code
 from penumbra.planning.world import World
 
 
-def network(world: World, backbone: str) -> tuple[dict[str, Any], list[str]]:
+def network(
+    world: World, backbone: str, benchmark: str | None = None
+) -> tuple[dict[str, Any], list[str]]:
     """What a backbone's jobs read of it, and the module that it names.
+
+    A published one has a normalisation of its own, and so reads that of the benchmark's images.
 
     Raises:
         PenumbraError: the file of a network of the user's own is not found.
@@ -19,6 +23,8 @@ def network(world: World, backbone: str) -> tuple[dict[str, Any], list[str]]:
     config = {"network": entry["network"], **entry["options"]}
     if "folder" in config:
         config["folder"] = str(Path(world.config["weights_root"]) / config["folder"])
+        if benchmark is not None:
+            config["normalisation"] = world.config["benchmarks"][benchmark]["normalisation"]
     if entry["network"] == "python":
         config |= own_code(config["name"], world.places, f"backbones.{backbone}.network")
     roots = [f"penumbra.networks.backbones.{entry['network']}"]
@@ -37,7 +43,7 @@ def given_files(world: World, recipe: str, backbone: str) -> dict[str, str]:
 
 def reader(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """What applies a model to images: backbone, normalisation, compute; the module it names."""
-    backbone, roots = network(world, names["backbone"])
+    backbone, roots = network(world, names["backbone"], names["benchmark"])
     compute = world.config["compute"]
     config = {
         "backbone": backbone,

@@ -38,6 +38,7 @@ def check(world: World, names: Mapping[str, str]) -> None:
     name = names["scorer"]
     _check_head(world, entry, names)
     _check_classes(world, entry, names)
+    _check_learned(world, entry, names)
     if needs.of_block(wanted) and "block" not in entry:
         raise PenumbraError(f"scorer {name}: it reads a feature map; name its `block`, or selected")
     if "weights" in entry and not weights_file(world, entry).is_file():
@@ -101,4 +102,14 @@ def _check_classes(world: World, entry: Mapping[str, Any], names: Mapping[str, s
             f"scorer {names['scorer']}: it reads {', '.join(sorted(read))}, and recipe "
             f"{names['recipe']} trains without labels, for features alone; name a scorer of "
             "features or of a block: knn, ssd, fn"
+        )
+
+
+def _check_learned(world: World, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """What a training method learns for its scorer, no other has."""
+    method = needs.learned(entry)
+    if method is not None and method_of(world, names) != method:
+        raise PenumbraError(
+            f"scorer {names['scorer']}: it reads what the method {method} learns, and recipe "
+            f"{names['recipe']} is of method {method_of(world, names)}; name a recipe of {method}"
         )

@@ -1,7 +1,8 @@
 """What the stages share that fit scorers and apply them: columns, fixed arrays, and words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -10,17 +11,26 @@ from penumbra.evaluation.scoring import HEAD, head_arrays
 from penumbra.stages.shared.job import Job
 from penumbra.store.artifacts import read_arrays
 
+LEARNED = "learned."
 KEYS = ("image_set", "role", "index", "label")
 
 
 def fixed_arrays(job: Job) -> dict[str, np.ndarray]:
-    """The last layer's `weight` (C, D) and `bias` (C,), and what the scorer was fitted to."""
+    """The last layer's `weight` (C, D) and `bias` (C,), and what was fitted or learned."""
     arrays: dict[str, np.ndarray] = {}
     if "head" in job.inputs:
         arrays = head_arrays(read_arrays(job.input("head"), list(HEAD.values())))
     if "fitted" in job.inputs:
-        arrays |= read_arrays(job.input("fitted"))
+        arrays |= read_arrays(job.input("fitted"), prefix=prefix_of(job.config))
     return arrays
+
+
+def prefix_of(scorer: Mapping[str, Any]) -> str:
+    """What begins the names of a scorer's tensors in the file that it is given as `fitted`.
+
+    That is a model's checkpoint, where a training method learned them.
+    """
+    return LEARNED if scorer.get("learned") else ""
 
 
 @contextmanager
