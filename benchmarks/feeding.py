@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 from penumbra.images import crops  # noqa: E402
 from penumbra.images.entries import Address, Entries, Entry  # noqa: E402
-from penumbra.images.listed import Listed, to_tables  # noqa: E402
+from penumbra.images.originals import Originals, to_tables  # noqa: E402
 from penumbra.machine import cores  # noqa: E402
 from penumbra.training.streaming import Streaming  # noqa: E402
 
@@ -49,10 +49,10 @@ def write(folder: Path) -> list[Path]:
     return files
 
 
-def listed(files: list[Path]) -> Listed:
+def listed(files: list[Path]) -> Originals:
     """The files as a listed image set."""
     rows = [Entry(file.name, 0, list, i, Address(file)) for i, file in enumerate(files)]
-    return Listed(
+    return Originals(
         pa.concat_tables(to_tables(Entries(rows, ["a"]), "jpeg", "crop", SIZE, 500, cores()))
     )
 
@@ -78,7 +78,7 @@ class Raw(Streaming):
         return patches
 
 
-def feeder(kind: type[Streaming], images: Listed) -> Streaming:
+def feeder(kind: type[Streaming], images: Originals) -> Streaming:
     """Of the cores' number of threads."""
     return kind(
         images, IMAGENET, True, 0, True, torch.device("cpu"), ThreadPoolExecutor(cores()), SCALE

@@ -16,7 +16,7 @@ from benchmarks.worlds import Job
 from penumbra.networks.generative import mage, moco, vqgan
 from penumbra.networks.generative.rdm import Rdm
 from penumbra.networks.inference import build
-from penumbra.planning import detectors, networks, parts, resources
+from penumbra.planning import networks, outlier_training, parts, resources
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.world import World
 
@@ -61,7 +61,7 @@ def passes(world: World, job: Job) -> float:
         options = world.config["scorers"][wc.scorer].get("options", {})
         return 3 * (1 + options.get("steps", 1)) * _scored(world, wc)
     if rule in ("energies", "categories"):
-        found = detectors.detector(world, wc.recipe, wc.backbone) or {}
+        found = outlier_training.detector(world, wc.recipe, wc.backbone) or {}
         outliers = resources.outliers(world, wc.benchmark, found["set"])
         return outliers + _images(world, wc, "heldout") + _images(world, wc, "calibration_ood")
     return 0
@@ -78,6 +78,8 @@ def training(recipe: Mapping[str, Any]) -> float:
         extra = (1.5 * options["steps"] + inner) / options["tau"]
     elif recipe["method"] == "energy":
         extra = options["outlier_batch"] / recipe["batch_size"]
+    elif recipe["method"] in ("simclr", "rotloss"):  # two views, four rotations
+        extra = {"simclr": 1, "rotloss": 3}[recipe["method"]]
     return 3 * (1 + extra)
 
 
@@ -101,7 +103,8 @@ def decoding(world: World, name: str) -> float:
 @functools.cache
 def classifier(world: World, backbone: str, side: int) -> float:
     """GFLOP of one image's forward pass, which is computed: autocast knows no meta device."""
-    return forward(build(networks.network(world, backbone)[0], 10), torch.zeros(1, 3, side, side))
+    config, _ = networks.network(world, {"backbone": backbone})
+    return forward(build(config, 10), torch.zeros(1, 3, side, side))
 
 
 @functools.cache

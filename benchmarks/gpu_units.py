@@ -29,6 +29,7 @@ from penumbra.outliers.guidance import Guidance
 from penumbra.outliers.trajectory import Sampler
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Batch
+from penumbra.training.methods.uat import Universal
 
 COMPARED = ("relative", "cosine")
 RATE, BANDWIDTH = "matrix products in bfloat16", "copies on the device"
@@ -178,6 +179,7 @@ def stepped(scale: Scale, device: torch.device, precision: str, graphs: bool) ->
     y = (torch.arange(sizes.batch) % 10).to(device)
     trainer.model.train()
     trainer.optimiser.set_rate(0.01)
+    assert isinstance(trainer.method, Universal)
     trainer.method.delta.zero_()  # a draw of its own on each kind of device
     trainer.method.map.zero_()
     with side_stream(device):

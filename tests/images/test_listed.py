@@ -12,7 +12,7 @@ from PIL import Image
 from penumbra.audit.verification import check_data
 from penumbra.errors import PenumbraError, UnreadableError
 from penumbra.images import chosen, image_set
-from penumbra.images.listed import ROOT, THREADS, Listed
+from penumbra.images.originals import ROOT, THREADS, Originals
 from penumbra.store.artifacts import write_parquet
 from tests.images.helpers import PETS, photographs, spec
 from tests.images.helpers import write_parquet as write_rows
@@ -82,8 +82,8 @@ def test_no_more_is_decoded_than_is_asked_for(tmp_path, monkeypatch):
     root = tmp_path / "data"
     write_folder(root)
     path, read = stored(root, stored="listed"), []
-    whole = Listed.image
-    monkeypatch.setattr(Listed, "image", lambda self, i: read.append(i) or whole(self, i))
+    whole = Originals.image
+    monkeypatch.setattr(Originals, "image", lambda self, i: read.append(i) or whole(self, i))
     image_set.pixels_at(path, [3, 4])
     assert sorted(read) == [0, 1]  # of row groups 2 and 1
     image_set.labels_of(path)
@@ -161,6 +161,6 @@ def test_a_list_says_all_that_its_readers_need(tmp_path):
     meta = table.schema.metadata
     assert json.loads(meta[b"shape"]) == [3, 32, 32]
     assert pa.types.is_fixed_size_binary(table.schema.field("digest").type)
-    images = Listed(table)
+    images = Originals(table)
     assert np.array_equal(images.labels, [0, 1] * 3)
     assert images.image(5).size == Image.open(io.BytesIO(images.encoded(5))).size

@@ -16,7 +16,6 @@ from penumbra.errors import PenumbraError
 from penumbra.images.contrast import render
 from penumbra.images.layout import listing, locate
 from penumbra.images.readers import windows
-from penumbra.planning.config import load_yaml
 from tests.images.helpers import (
     PETS,
     SPLITS,
@@ -27,11 +26,6 @@ from tests.images.helpers import (
     write_folder,
     write_parquet,
 )
-
-
-@pytest.fixture(scope="session")
-def catalogue(root):
-    return load_yaml(root / "config/datasets.yaml")
 
 
 def test_digits_are_split_without_overlap():

@@ -9,15 +9,9 @@ from penumbra.errors import PenumbraError
 from penumbra.images.readers import digits, grid, shifted, windows
 from penumbra.images.shift import blend, degrade
 from penumbra.images.subset import select
-from penumbra.planning.config import load_yaml
 from tests.images.helpers import digits_of, spec, whole
 
 NONE = {"semantic": 0, "covariate": 0}
-
-
-@pytest.fixture(scope="module")
-def catalogue(root):
-    return load_yaml(root / "config/datasets.yaml")
 
 
 def config(catalogue, **changes):

@@ -12,7 +12,7 @@ from penumbra.planning.options import problems
 from tests.planning.helpers import checked
 
 NAN, INF = float("nan"), float("inf")
-NETWORKS = "valid: clip, python, resnet, t2t_vit, timm, torchvision, vgg11, wrn"
+NETWORKS = "valid: clip, python, resnet, t2t_vit, timm, torchvision, vgg11, vit, wrn"
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_every_shipped_world_passes(root, config, world):
         assert problems(merge(config, load_yaml(file)), Files([file])) == []
 
 
-BACKBONE, HEAD = "backbones/resnet18/options/", "backbones/resnet34-godin/head/similarity"
+BACKBONE, HEAD = "backbones/resnet18/options/", "recipes/godin/head/similarity"
 STANDARD, UAT = "recipes/standard/", "recipes/uat/uat/"
 MOCO, RDM, MAGE = "parts/moco-b/", "parts/rdm-b/", "parts/mage-b/"
 GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
@@ -64,9 +64,13 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (BACKBONE + "width", True, "True is not of type 'integer'"),
         (BACKBONE + "width", NAN, "nan is not of type 'integer'"),
         ("backbones/t2t-vit/options/heads", 7, "width 48 is no even multiple of 7 heads"),
+        ("backbones/vit/options/heads", 5, "width 48 is no multiple of 5 heads"),
+        ("backbones/vit/options/patch", 5, "image_size 16 is no multiple of 5 patch"),
+        ("backbones/vit/options/dropout", 1.0, r"1.0 is not in \[0, 1\)"),
         ("backbones/wrn/options/depth", 11, "11 is not a multiple of 6 plus 4"),
         ("backbones/resnet50/options/stem", "cifa", "unknown stem 'cifa'; did you mean 'cifar'"),
         ("backbones/wrn/network", "nope", f"unknown network 'nope'; {NETWORKS}"),
+        ("backbones/wrn/missing", "omit", "only weights of a `folder` in its options may be"),
         ("backbones/wrn/network", "graphs", f"unknown network 'graphs'; {NETWORKS}"),
         (
             "backbones/wrn/network",
@@ -92,7 +96,7 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (
             STANDARD + "method",
             "uatt",
-            "unknown method 'uatt'; did you mean 'uat'.*valid: energy, pgd",
+            "unknown method 'uatt'; did you mean 'uat'.*valid: .*energy, focal, pgd",
         ),
         (STANDARD + "uat", {"tau": 3}, "method standard reads no `uat`"),
         (STANDARD + "backbones/vgg11/lr", 0, "backbones.vgg11.lr: 0 is not above 0"),
@@ -214,7 +218,7 @@ def test_a_good_option_passes(told, path, value):
         {"recipes": 3},
         {"recipes": {"standard": {"backbones": 3}}},
         {"recipes": {"new": {"extends": ["x"]}}},
-        {"recipes": {"new": None}},
+        {"parts": {"new": None}},
         {"scorers": {"knn": {"options": 3, "fit": 4, "benchmarks": []}}},
         {"backbones": {"wrn": {"options": [1], "head": 3}}},
         {"parts": {"rdm-b": {"training": 3, "options": None}}},

@@ -7,7 +7,9 @@ import pytest
 import yaml
 
 from penumbra.errors import PenumbraError
+from penumbra.planning.config import merge
 from penumbra.planning.figures import Figures
+from penumbra.planning.tables import Tables
 from tests.planning.helpers import checked, required
 
 ROW = {"label": "MSP", "recipe": "standard", "scorer": "msp"}
@@ -35,7 +37,7 @@ def world(folder):
         files[-1].write_bytes(text if isinstance(text, bytes) else text.encode())
         asked = {"tables": [], "figures": []} | more
         asked["figures" if "figure" in name else "tables"] = [name]
-        return checked({**config, **asked}, folder, [folder / "config.yaml"])
+        return checked(merge(config, asked), folder, [folder / "config.yaml"])
 
     yield make
     for file in files:
@@ -137,9 +139,9 @@ def test_all_of_a_table_and_of_others_is_told_at_once(world, folder):
     [
         table(),
         column(label="{benchmark}, {backbone}"),
-        row(recipe="x", if_defined=True),
-        row(backbone="x", if_defined=True),
-        column(**{"with": {"backbone": "x"}}, if_defined=True),
+        row(recipe="dml-focal"),
+        row(backbone="vgg11"),
+        column(**{"with": {"backbone": "vgg11"}}),
         table(rows=[ROW, {"label": "A", "missing": "why"}, {"label": "B", "missing": "why"}]),
         {"like": "uat_table01", "title": "Mine"},
         table(columns=[FAR, {**FAR, "with": {"scorer": "knn"}}]),
@@ -147,6 +149,43 @@ def test_all_of_a_table_and_of_others_is_told_at_once(world, folder):
 )
 def test_what_is_right_stays_right(world, data):
     required(world(data))
+
+
+CLIP = {"label": "CLIP", "network": "clip", "options": {"folder": "c"}}
+LEFT_OUT = {
+    "recipe": (row(recipe="dhm"), {}, "this world has no recipe dhm"),
+    "backbone": (row(backbone="vgg11"), {}, "this world has no backbone vgg11"),
+    "scorer": (row(scorer="dhm"), {}, "this world has no scorer dhm"),
+    "map": (row(input={"map_of": "dhm"}), {}, "this world has no recipe dhm"),
+    "role": (
+        column(**{"with": {"benchmark": "near"}}),
+        {"roles": {"near": None}},
+        "this world has no benchmark for the role near",
+    ),
+    "weights": (
+        row(backbone="clip"),
+        {"backbones": {"clip": {**CLIP, "missing": "omit"}}},
+        "weights/c/config.json is not there",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_a_row_says_what_its_world_leaves_out(world, name):
+    data, over, reason = LEFT_OUT[name]
+    made = world(data, **over)
+    required(made)
+    assert {cell.missing for cell in Tables(made).of("mine")} == {reason}
+
+
+def test_what_is_left_out_is_named_by_nothing_that_is_there(world):
+    """Changes for it may stand, as in files that are laid over; what would need it may not."""
+    world(table(), scorers={"fn": {"backbones": {"vgg11": {"block": "conv6"}}}})
+    with pytest.raises(PenumbraError) as error:
+        world(table(), recipes={"mine": {"extends": "dhm"}, "dlm-focal": {"extends": "dml-fcal"}})
+    told = str(error.value)
+    assert "recipes.mine.extends: this world leaves recipes.dhm out, which is null" in told
+    assert "unknown recipe 'dml-fcal'" in told
 
 
 def test_the_file_beside_the_last_config_counts(folder, tmp_path):

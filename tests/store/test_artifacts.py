@@ -69,7 +69,7 @@ def test_truncated_artifacts_are_refused_by_name(tmp_path, name):
         write_checkpoint(file, {"w": torch.ones(500)}, MADE)
     file.write_bytes(file.read_bytes()[:-100])
     read = read_parquet if name.endswith("parquet") else read_checkpoint
-    with pytest.raises(PenumbraError, match=f"{name}: not a readable .* remake it"):
+    with pytest.raises(PenumbraError, match=f"{name}: not a readable .* put a whole copy there"):
         read(file)
 
 
@@ -144,7 +144,7 @@ def test_a_row_group_of_several_kinds_is_cut(tmp_path):
 
 def test_a_damaged_stream_is_named(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 no PAR1")
-    with pytest.raises(PenumbraError, match=r"a.parquet: not a readable .* remake it"):
+    with pytest.raises(PenumbraError, match=r"a.parquet: not a readable .* put a whole copy there"):
         list(stream_parquet(tmp_path / "a.parquet", ["x"], "role", ("test",)))
 
 

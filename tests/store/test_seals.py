@@ -142,3 +142,17 @@ def small_disk():
         )
 
     return call
+
+
+@pytest.mark.parametrize(("name", "write"), KINDS)
+def test_a_given_file_that_is_damaged_is_not_said_to_be_remade(tmp_path, name, write):
+    """As a model of an earlier call that its user gives to another world."""
+    file = tmp_path / "given" / name
+    file.parent.mkdir()
+    write(file)
+    broken = bytearray(file.read_bytes())
+    broken[-20] ^= 1
+    file.write_bytes(broken)
+    with pytest.raises(PenumbraError, match="no rule makes it: put a whole copy there") as told:
+        seals.check(file)
+    assert "snakemake" not in str(told.value)

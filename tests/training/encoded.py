@@ -7,7 +7,7 @@ import pyarrow as pa
 import torch
 
 from penumbra.images.entries import Address, Entries, Entry
-from penumbra.images.listed import Listed, to_tables
+from penumbra.images.originals import Originals, to_tables
 from penumbra.networks.backbones import resnet
 from penumbra.outliers.store import to_png
 from penumbra.store.artifacts import write_parquet
@@ -44,7 +44,7 @@ def table_of(entries, way="crop"):
 
 
 def listed(folder, **changes):
-    return Listed(table_of(write_images(folder), **changes))
+    return Originals(table_of(write_images(folder), **changes))
 
 
 def spool(folder, count=10):

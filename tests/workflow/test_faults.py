@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -120,7 +121,9 @@ def test_two_calls_on_one_folder(tmp_path):
     for line in first.stdout:
         if "epoch 1/" in line or "Execute" in line:
             break
+    first.send_signal(signal.SIGSTOP)  # so that it is under way, however slow the second starts
     second = made.run(MODEL, check=False)
+    first.send_signal(signal.SIGCONT)
     assert second.returncode != 0
     assert "cannot be locked" in second.output
     first.communicate()

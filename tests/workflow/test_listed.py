@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from penumbra.images.image_set import classes_of
-from penumbra.images.listed import is_listed
+from penumbra.images.originals import is_listed
 from penumbra.store.artifacts import provenance_of
 from penumbra.store.columns import numbers
 from tests.images.helpers import photographs

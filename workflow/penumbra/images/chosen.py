@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from penumbra.images.entries import Entries
 from penumbra.images.image_set import GROUP, decoded, from_table, to_table
-from penumbra.images.listed import is_listed, to_tables
+from penumbra.images.originals import is_listed, to_tables
 from penumbra.images.square import DEFAULT
 from penumbra.images.subset import select
 from penumbra.plugins import load

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from penumbra.errors import PenumbraError
 from penumbra.images.entries import Entries, Entry
-from penumbra.images.listed import Listed, is_listed
+from penumbra.images.originals import Originals, is_listed
 from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import column, numbers
 
@@ -111,7 +111,7 @@ def from_table(table: pa.Table) -> ImageSet:
         UnreadableError: an image of a listed set is not as it was listed.
     """
     if is_listed(table.schema):
-        rows = Listed(table)
+        rows = Originals(table)
         pixels = rows.pixels(range(len(rows)))
         return ImageSet(pixels, rows.labels, table["origin"].to_pylist(), rows.classes)
     meta = table.schema.metadata
@@ -127,14 +127,14 @@ def from_table(table: pa.Table) -> ImageSet:
     return ImageSet(pixels, labels, table["origin"].to_pylist(), json.loads(meta[b"classes"]))
 
 
-def opened(path: Path) -> ImageSet | Listed:
+def opened(path: Path) -> ImageSet | Originals:
     """A whole image set: decoded, in memory, or as it is listed.
 
     Raises:
         PenumbraError: the file is corrupt or lacks provenance.
     """
     table = read_parquet(path)
-    return Listed(table) if is_listed(table.schema) else from_table(table)
+    return Originals(table) if is_listed(table.schema) else from_table(table)
 
 
 def row_group_sizes(path: Path) -> list[int]:
@@ -185,7 +185,9 @@ def pixels_at(path: Path, rows: Sequence[int] | np.ndarray) -> np.ndarray:
 
 def _some(table: pa.Table, rows: np.ndarray) -> np.ndarray:
     """The pixels of some rows; of a listed set no others are decoded."""
-    return Listed(table).pixels(rows) if is_listed(table.schema) else from_table(table).pixels[rows]
+    return (
+        Originals(table).pixels(rows) if is_listed(table.schema) else from_table(table).pixels[rows]
+    )
 
 
 def classes_of(path: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Where the files of a data set lie: in any of three layouts under a data root, or at a path.
 
 official   the files as published, read by torchvision or as the published folder
+published  the same, read by a module of `penumbra.images.published`
 folder     <folder>/<split>/ with images, in class folders or flat
 parquet    <folder>/<split>.parquet or <split>-*.parquet, columns image{bytes,path} and label
 
@@ -28,7 +29,7 @@ from penumbra.seeds import derive
 class Location:
     """A data set found: its layout, and the folder or files that hold it."""
 
-    layout: str  # official | folder | parquet | list | file: one that is none of these
+    layout: str  # official | published | folder | parquet | list | file: none of these
     path: Path
     files: tuple[Path, ...] = ()  # watched for changes; a folder's images are not
 
@@ -42,6 +43,7 @@ def candidates(
     for entry in official.get("files", {}).get(split, []):
         places += [("official", root / entry), ("official", root / name / entry)]
     places += [("official", root / folder) for folder in official.get("folders", {}).get(split, [])]
+    places += [("published", root / place) for place in official.get("places", [])]
     own = root / dataset.get("folder", name)
     places.append(("folder", own / split))
     places.append(("parquet", own / f"{split}.parquet"))
@@ -69,8 +71,9 @@ def locate(name: str, dataset: dict[str, Any], split: str, root: Path | None) ->
             if pieces:
                 return Location(layout, path.parent, pieces)
         elif _is_there(path):
-            published_file = "files" in dataset.get("official", {}) and layout == "official"
-            files = (path,) if published_file and path.is_file() else ()
+            of_files = "files" in dataset.get("official", {}) and layout == "official"
+            is_one_file = (of_files or layout == "published") and path.is_file()
+            files = (path,) if is_one_file else ()
             return Location(layout, path, files)
     return None
 
@@ -116,7 +119,7 @@ def missing(name: str, dataset: dict[str, Any], split: str, root: Path | None) -
         places = "  (no data root is set: --config data_root=DIR)"
     else:
         looked = candidates(name, dataset, split, root)
-        places = "\n".join(f"  {layout:<9}{path}" for layout, path in looked)
+        places = "\n".join(f"  {layout:<10}{path}" for layout, path in looked)
     can_fetch = "torchvision" in dataset.get("official", {})
     fetch = "\nor let torchvision fetch it: --config download=true" if can_fetch else ""
     source = dataset.get("source", "see config/datasets.yaml")
@@ -126,6 +129,7 @@ def missing(name: str, dataset: dict[str, Any], split: str, root: Path | None) -
 def listing(location: Location, classes: Collection[str] | None = None) -> str:
     """A digest of the names and sizes of all images found, so that a changed data set is seen.
 
+    In a publisher's own layout, of all files: lists and annotations decide what is read.
     Only the folders of `classes` count, where some are given. What is wrong counts too, and is
     refused by who reads the images: here it would end the whole call.
     """
@@ -134,6 +138,11 @@ def listing(location: Location, classes: Collection[str] | None = None) -> str:
         rows = lists.measured(location.path, _size)
     elif location.files:
         rows = [[path.name, _size(path)] for path in location.files]
+    elif location.layout == "published":  # annotations count, too
+        every = sorted(
+            os.path.join(where, f) for where, _, fs in os.walk(location.path) for f in fs
+        )
+        rows = [[os.path.relpath(f, location.path), _size(Path(f))] for f in every]
     else:
         folder = Folder(location.path, classes, measure=True)
         rows = [[name, size] for name, size in zip(folder.names, folder.sizes, strict=True)]

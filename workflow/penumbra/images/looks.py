@@ -14,8 +14,9 @@ from penumbra.errors import PenumbraError
 from penumbra.images.decode import Kind, kind, reason
 from penumbra.images.encoded import Encoded
 from penumbra.images.layout import locate
+from penumbra.images.listed import Stored
 from penumbra.images.names import readable
-from penumbra.images.readers.stored import Stored, entries_at, folder_of
+from penumbra.images.readers.stored import entries_at, folder_of
 from penumbra.machine import cores
 
 

@@ -1,7 +1,8 @@
 """Which modules the config may name: those that do what a module of their kind does.
 
 A backbone has `build(classes, …)`, a scorer `score()` and NEEDS, a calibration `fit()` and
-`probability()`, a figure `draw(files, config)`; methods and parts have options of their own.
+`probability()`, a figure `draw(files, config)`, a published layout of images
+`listed(place, split)`; methods and parts have options of their own.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ PACKAGES = {
     "scorer module": "scores",
     "calibration module": "calibration.maps",
     "figure module": "reporting.figures",
+    "published layout": "images.published",
 }
 # Functions that a module of each kind has, with the parameters that come first.
 FUNCTIONS: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {
@@ -23,6 +25,7 @@ FUNCTIONS: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {
     "scorer module": {"score": None},
     "calibration module": {"fit": ("energy", "is_id"), "probability": None},
     "figure module": {"draw": ("files", "config")},
+    "published layout": {"listed": ("place", "split")},
 }
 NAMED = {"method": "options.methods", "kind": "options.parts"}
 

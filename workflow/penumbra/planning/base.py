@@ -34,5 +34,7 @@ def _methods(embedded: Mapping[str, Any]) -> dict[str, Any]:
     return methods
 
 
-def _plain(scorer: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(scorer: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if scorer is None:
+        return None
     return {key: value for key, value in scorer.items() if key not in CHANGES}

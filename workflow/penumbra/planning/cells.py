@@ -7,12 +7,13 @@ from typing import Any
 from penumbra.errors import PenumbraError, unknown
 from penumbra.evaluation.metrics import METRICS
 from penumbra.planning import scorers
-from penumbra.planning.config import resolve_recipe
-from penumbra.planning.options_of_models import UNTRAINED
+from penumbra.planning.left_out import why
+from penumbra.planning.options_of_models import UNLABELLED, UNTRAINED
 from penumbra.planning.outlier_training import detector, shard_files
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import CLEAN, path
 from penumbra.planning.reported import printed_cell
+from penumbra.planning.scorers import method_of
 from penumbra.planning.world import MAIN, World
 from penumbra.store.artifacts import run_record
 
@@ -25,7 +26,7 @@ class Cell:
     """One cell of a table: where it stands and, per seed, which file its value is read from.
 
     `model` are benchmark, backbone and recipe behind it, and `role` is what the table calls the
-    benchmark. `sets` are the OOD image sets whose mean
+    benchmark, which is empty where this world has none. `sets` are the OOD image sets whose mean
     is taken within a seed; empty for a metric of a model alone. `scorer` and `input` are those of a
     metric of scores. `outliers` are those that a count is about. `missing` says why a cell cannot
     be computed.
@@ -61,8 +62,7 @@ def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
         for j, (label, column, sets) in enumerate(_columns(table, world)):
             cell = {**{k: table[k] for k in OF_ALL if k in table}, **row}
             cell |= column.get("with", {})
-            cell |= {key: column[key] for key in ("if_defined",) if key in column}
-            benchmark = world.benchmark_of(cell)
+            benchmark = world.tested(cell.get("benchmark")) or ""
             for metric in column["metrics"]:
                 files, missing = _files(cell, metric, sets, world)
                 cells.append(
@@ -99,15 +99,17 @@ def _columns(table: Mapping[str, Any], world: World) -> Iterator[tuple[str, dict
     """Label, definition and OOD sets of every column that this world has."""
     for column in table["columns"]:
         with_ = column.get("with", {})
-        benchmark = world.benchmark_of({**table, **with_})
-        ood_sets = world.ood(benchmark, column["group"]) if "group" in column else []
+        role = with_.get("benchmark")
+        is_null = role in world.config["roles"] and world.tested(role) is None
+        benchmark = "" if is_null else world.benchmark_of({**table, **with_})
+        ood_sets = world.ood(benchmark, column["group"]) if benchmark and "group" in column else []
         if column.get("sets") == "each":
             for name in ood_sets:
                 yield world.label(name), column, [name]
         else:
             name = with_.get("backbone", table.get("backbone", "resnet18"))
             label = column.get("label", "Average" if ood_sets else "").format(
-                benchmark=world.config["benchmarks"][benchmark]["label"],
+                benchmark=world.config["benchmarks"].get(benchmark, {"label": role})["label"],
                 backbone=world.config["backbones"].get(name, {"label": name})["label"],
             )
             yield label, column, ood_sets
@@ -118,7 +120,7 @@ def _files(
 ) -> tuple[tuple[str, ...], str | None]:
     if "missing" in cell:
         return (), cell["missing"]
-    if missing := undefined(cell, world):
+    if missing := why(world, cell):
         return (), missing
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS, f"row {cell['label']}")
@@ -134,6 +136,8 @@ def _files(
         return (), UNFILTERED
     if kind in ("history", "training-run") and is_given(world, names):
         return (), "it was not trained here"
+    if kind in ("history", "accuracy") and method_of(world, names) in UNLABELLED:
+        return (), "it is trained without labels and has no classes"
     if kind in ("history", "training-run", "selections"):
         names |= {"benchmark": world.trained_on(names["benchmark"])}
     if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
@@ -147,17 +151,7 @@ def _files(
 
 def is_given(world: World, names: Mapping[str, Any]) -> bool:
     """Whether a model is taken up, not trained."""
-    recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
-    return recipe["method"] in UNTRAINED
-
-
-def undefined(row: Mapping[str, Any], world: World) -> str | None:
-    """Why what says `if_defined` is not computed: its recipe or backbone is not there."""
-    for kind in ("recipe", "backbone") if row.get("if_defined") else ():
-        name = row.get(kind)
-        if name is not None and name not in world.config[f"{kind}s"]:
-            return f"this world does not define the {kind} {name}"
-    return None
+    return method_of(world, names) in UNTRAINED
 
 
 def _timed(cell: Mapping[str, Any], world: World) -> tuple[str, ...]:

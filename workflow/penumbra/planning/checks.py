@@ -5,6 +5,7 @@ from functools import partial
 from penumbra.planning import chain, sense
 from penumbra.planning.gathering import problems_of, tell
 from penumbra.planning.options import problems
+from penumbra.planning.options_of_data import datasets
 from penumbra.planning.references import unanswered
 from penumbra.planning.schema import with_options
 from penumbra.planning.validation import validate
@@ -23,11 +24,14 @@ def check(world: World) -> None:
     )
     typed = problems_of(partial(validate, data, world.schema(of), read) for of, data, read in given)
     options = problems(world.config, world.files)
+    options += problems(world.catalogue, world.dataset_files, (datasets,))
     names = world.answers()
     named = [
         (of, one.keys[0], told)
         for of, data, read in given
-        for one, told in unanswered(data, with_options(world.schema(of)), names, read.where)
+        for one, told in unanswered(
+            data, with_options(world.schema(of)), names, read.where, world.left_out
+        )
     ]
     broken = {"datasets" if of == "datasets" else section for of, section, _ in named}
     # The synthesis chain rests on options that are whole.

@@ -103,6 +103,21 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+# Sections an entry of which may be null: a world leaves it out, as rows of tables then say.
+LEAVABLE = ("backbones", "recipes", "scorers")
+
+
+def without_nulls(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, set[str]]]:
+    """The config without the entries that it leaves out, and their names by section."""
+    sections = {kind: config.get(kind) for kind in LEAVABLE}
+    named = {kind: each for kind, each in sections.items() if isinstance(each, Mapping)}
+    left_out: dict[str, set[str]] = {kind: set() for kind in LEAVABLE}
+    for kind, entries in named.items():
+        left_out[kind] = {name for name, entry in entries.items() if entry is None}
+        named[kind] = {name: entry for name, entry in entries.items() if entry is not None}
+    return {**config, **named}, left_out
+
+
 def from_command_line(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """The config with `true` and `false` as what they are; Snakemake's --config gives texts."""
     words = {"true": True, "false": False}

@@ -11,7 +11,7 @@ from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
 # Keys of an image set that choose among a split's images.
-SUBSETS = ("limit", "share", "thin", "semantic", "covariate")
+SUBSETS = ("class_split", "limit", "share", "thin", "semantic", "covariate")
 
 
 class Images:
@@ -58,7 +58,10 @@ class Images:
             "download": world.config["download"],
             "listing": listing(location, dataset.get("class_list")) if location else None,
         }
+        every = [dataset, *(world.datasets[s] for s in _sources(dataset))]
+        read = (each.get("official", {}).get("reads") for each in every)
         roots = [f"penumbra.images.readers.{dataset['reader']}"]
+        roots += [f"penumbra.images.published.{module}" for module in filter(None, read)]
         return spec("images", config, roots, {"image_set": name})
 
 
@@ -67,9 +70,9 @@ def _without_prose(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of_split(dataset: dict[str, Any], split: str) -> dict[str, Any]:
-    """An entry without the paths of other splits, which may move."""
+    """An entry without the paths and options of other splits, which may change."""
     splits = {
-        name: {k: v for k, v in entry.items() if k != "path" or name == split}
+        name: {k: v for k, v in entry.items() if k not in ("path", "options") or name == split}
         for name, entry in dataset["splits"].items()
     }
     return {**dataset, "splits": splits}

@@ -1,21 +1,24 @@
 """Every option of the config held against what its taker states: all that is wrong, at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from penumbra.errors import unknown
 from penumbra.options.check import Problem, shown
 from penumbra.planning.config import COMMAND_LINE, Files
+from penumbra.planning.layers import Placed
+from penumbra.planning.options_of_data import image_sets
 from penumbra.planning.options_of_models import backbones, recipes, scorers
 from penumbra.planning.options_of_synthesis import calibrations, filters, outliers, parts
 from penumbra.planning.validation import hint_of
 
-SECTIONS = (backbones, recipes, scorers, parts, outliers, calibrations, filters)
+SECTIONS = (image_sets, backbones, recipes, scorers, parts, outliers, calibrations, filters)
+Sections = Iterable[Callable[[Any], Iterator[Placed]]]
 
 
-def problems(config: Mapping[str, Any], files: Files) -> list[str]:
+def problems(config: Mapping[str, Any], files: Files, sections: Sections = SECTIONS) -> list[str]:
     """A line for every option that is wrong; `files` are where the config was read from."""
-    placed = (entry for section in SECTIONS for entry in section(config))
+    placed = (entry for section in sections for entry in section(config))
     return list(dict.fromkeys(_line(files, keys, problem) for keys, problem in placed))
 
 

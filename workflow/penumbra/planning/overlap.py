@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from penumbra.images.classes import class_list
 from penumbra.images.layout import named
+from penumbra.options.class_split import ClassSplit
 from penumbra.planning.world import World
 
 # What makes images of the same files others: levels of shift.
@@ -17,7 +18,8 @@ LEVELS = ("semantic", "covariate")
 def common(world: World, one: str, other: str) -> bool:
     """Whether two image sets may hold the same image.
 
-    They do not where their files differ, or their shares, classes or levels of shift.
+    They do not where their files differ, or their shares, classes, sides of a split of classes or
+    levels of shift; nor where a publisher's own lists keep them apart.
     """
     if one == other:
         return True
@@ -26,7 +28,9 @@ def common(world: World, one: str, other: str) -> bool:
         return False
     if any(a.get(level, 0) != b.get(level, 0) for level in LEVELS):
         return False
-    return not (_shares_apart(a, b) or _classes_apart(world, a, b))
+    if _shares_apart(a, b) or _sides_apart(a, b):
+        return False
+    return not (_classes_apart(world, a, b) or _published_apart(world, a, b))
 
 
 class Place(NamedTuple):
@@ -59,6 +63,7 @@ def _files(world: World, entry: Mapping[str, Any]) -> set[Place | Source]:
     ]
     root = world.root or Path()
     sources: set[Place | Source] = {Place(Path(os.path.normpath(root / p))) for p in folders}
+    sources |= {Place(Path(os.path.normpath(root / p))) for p in official.get("places", [])}
     if "torchvision" in official:
         arguments = official.get("arguments", {}).get(split)
         sources.add(Source(reader, official["torchvision"], str(arguments)))
@@ -80,6 +85,30 @@ def _shares_apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return high <= bottom or top <= low
 
 
+def _published_apart(world: World, a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether two splits of a publisher's layout share nothing, by their options.
+
+    They do not where shares or lists (of domains) share nothing. Which images are of which kind or
+    usage only the entry of one data set says alike; without options, splits are as published.
+    """
+    one, other = (world.datasets[entry["dataset"]] for entry in (a, b))
+    reads = one.get("official", {}).get("reads")
+    if reads is None or other.get("official", {}).get("reads") != reads:
+        return False
+    mine, theirs = (d["splits"][e["split"]].get("options", {}) for d, e in ((one, a), (other, b)))
+    if not mine and not theirs:
+        return a["split"] != b["split"]
+    (low, high), (bottom, top) = mine.get("share", (0, 1)), theirs.get("share", (0, 1))
+    if high <= bottom or top <= low:
+        return True
+    for key in mine.keys() & theirs.keys() - {"share"}:
+        if isinstance(mine[key], list) and not {*mine[key]} & {*theirs[key]}:
+            return True
+        if isinstance(mine[key], str) and a["dataset"] == b["dataset"] and mine[key] != theirs[key]:
+            return True
+    return False
+
+
 def _classes_apart(world: World, a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     kept, others = _classes(world, a), _classes(world, b)
     if kept is None or others is None or kept & others:
@@ -87,6 +116,16 @@ def _classes_apart(world: World, a: Mapping[str, Any], b: Mapping[str, Any]) -> 
     # A number and a name may mean one class; numbers of two data sets are no one's.
     kinds = {type(name) for name in kept | others}
     return kinds == {str} or (kinds == {int} and a["dataset"] == b["dataset"])
+
+
+def _sides_apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether both are of one draw of classes, and on other sides of it."""
+    if any(a.get(k) != b.get(k) for k in ("dataset", "classes", "classes_file")):
+        return False
+    if not ("class_split" in a and "class_split" in b):
+        return False
+    one, other = (ClassSplit.of(entry["class_split"]) for entry in (a, b))
+    return (one.share, one.draw) == (other.share, other.draw) and one.side != other.side
 
 
 def _classes(world: World, entry: Mapping[str, Any]) -> set[int | str] | None:

@@ -29,6 +29,8 @@ MENDS = {
 OTHERS = {"tables": "figures", "figures": "tables"}
 
 Where = Callable[..., str]
+Names = Mapping[str, Collection[str]]  # by kind of entry
+NONE: Names = {}
 
 
 class Reference(NamedTuple):
@@ -64,21 +66,28 @@ def references(
 
 
 def unanswered(
-    data: Any, schema: Mapping[str, Any], valid: Mapping[str, Collection[str]], where: Where
+    data: Any, schema: Mapping[str, Any], valid: Names, where: Where, left_out: Names = NONE
 ) -> list[tuple[Reference, str]]:
     """The names in data that nothing answers to, and what is to be said of each.
 
-    `where(*keys)` begins what is said; it ends with the nearest valid name.
+    `where(*keys)` begins what is said; it ends with the nearest valid name. Of entries that a world
+    has `left_out`, there may be changes, and nothing else may name them.
     """
+    named = (one for one in references(data, schema, schema) if one.name not in valid[one.kind])
     return [
-        (one, _unknown(one, valid, where))
-        for one in references(data, schema, schema)
-        if one.name not in valid[one.kind]
+        (one, _unknown(one, valid, where, left_out))
+        for one in named
+        if one.keys[-1] != one.name or one.name not in left_out.get(one.kind, ())
     ]
 
 
-def _unknown(reference: Reference, valid: Mapping[str, Collection[str]], where: Where) -> str:
+def _unknown(reference: Reference, valid: Names, where: Where, left_out: Names) -> str:
     place, kind, name = where(*reference.keys), reference.kind, reference.name
+    if name in left_out.get(kind, ()):
+        return (
+            f"{place}: this world leaves {kind}.{name} out, which is null; define it, or leave out "
+            "what names it"
+        )
     other = OTHERS.get(kind)
     if other is not None and name in valid[other]:
         return f"{place}: {name} is one of the {other}, not of the {kind}; name it under `{other}`"

@@ -7,7 +7,7 @@ from typing import Any
 
 from penumbra.errors import unknown
 from penumbra.evaluation.metrics import METRICS
-from penumbra.planning.cells import OF_ALL, undefined
+from penumbra.planning.cells import OF_ALL
 from penumbra.planning.gathering import tell
 from penumbra.planning.references import unanswered
 from penumbra.planning.reported import printed
@@ -40,9 +40,11 @@ def check_table(world: World, table: Mapping[str, Any]) -> None:
     absent = world.reports.absent(table)
     where = partial(world.reports.where, table["name"])
     table = {"columns": [], "rows": [], **table}
-    rows = [_computed(world, row) for row in table["rows"]]
-    computed = {**table, "rows": rows, "columns": [_there(world, c) for c in table["columns"]]}
-    named = unanswered(computed, world.schema("table"), world.answers(), where)
+    rows = [_computed(row) for row in table["rows"]]
+    computed = {**table, "rows": rows}
+    # A row may name what this world leaves out, and then says so; a name of nothing is an error.
+    known = {k: {*names, *world.left_out.get(k, ())} for k, names in world.answers().items()}
+    named = unanswered(computed, world.schema("table"), known, where)
     said = [*_columns(table), *_needs(table, rows), *_twice(table), *_reported(world, table)]
     told = (text for _, text in named)
     tell([*absent, *told, *(f"{where(*keys)}: {what}" for keys, what in said)])
@@ -51,17 +53,9 @@ def check_table(world: World, table: Mapping[str, Any]) -> None:
 Problems = Iterator[tuple[tuple[str, ...], str]]  # keys, and what is wrong there
 
 
-def _computed(world: World, row: Mapping[str, Any]) -> dict[str, Any]:
+def _computed(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row, nothing of which is looked for where it says that it is missing."""
-    if missing := undefined(row, world):
-        return {"label": row["label"], "missing": missing}
     return {"label": row["label"], "missing": row["missing"]} if "missing" in row else dict(row)
-
-
-def _there(world: World, column: Mapping[str, Any]) -> dict[str, Any]:
-    """A column, nothing of which is looked for where this world does without its backbone."""
-    with_ = {**column.get("with", {}), "if_defined": column.get("if_defined")}
-    return {"metrics": column["metrics"]} if undefined(with_, world) else dict(column)
 
 
 def _columns(table: Mapping[str, Any]) -> Problems:
@@ -114,7 +108,7 @@ def _twice(table: Mapping[str, Any]) -> Problems:
     labels: dict[str, int] = {}
     contents: dict[str, int] = {}
     for i, row in enumerate(table["rows"]):
-        content = {k: v for k, v in row.items() if k not in ("label", "reported", "if_defined")}
+        content = {k: v for k, v in row.items() if k not in ("label", "reported")}
         first = labels.setdefault(row["label"], i)
         if "missing" not in row:
             first = min(first, contents.setdefault(str(sorted(content.items())), i))
@@ -161,7 +155,8 @@ def check_figure(world: World, name: str) -> None:
     where = partial(world.reports.where, name)
     inputs = {k: e for k, e in figure["inputs"].items() if "missing" not in e}
     computed = {**figure, "module": figure.get("module", name), "inputs": inputs}
-    named = unanswered(computed, world.schema("figure"), world.answers(), where)
+    answers = (world.answers(), where, world.left_out)
+    named = unanswered(computed, world.schema("figure"), *answers)
     said = [
         (("inputs", role, *keys), what)
         for role, entry in inputs.items()

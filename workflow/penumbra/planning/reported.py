@@ -26,8 +26,9 @@ def printed_cell(
     """The columns of config/reported that name the printed cell, if the paper has one.
 
     A number stands beside one on the paper's own ID data and image sets, and beside no other.
+    `benchmark` is empty where this world has none.
     """
-    own = world.config["benchmarks"][benchmark].get("reported")
+    own = world.config["benchmarks"].get(benchmark, {}).get("reported")
     if own is None or "reported" not in row:
         return None
     wanted = {"table": table["name"], "id_dataset": own}

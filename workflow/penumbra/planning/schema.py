@@ -16,6 +16,7 @@ from penumbra.options.json_schema import Schema, of_hint, of_statements, paragra
 from penumbra.options.offered import function, offered
 from penumbra.options.signatures import Function
 from penumbra.planning.answers import rules
+from penumbra.planning.config import LEAVABLE
 from penumbra.planning.needs import functions
 from penumbra.planning.options_of_models import CHOOSER
 from penumbra.planning.options_of_synthesis import calibration, decoding_of
@@ -33,6 +34,10 @@ def for_editors() -> Schema:
     properties = schema["properties"]
     properties["datasets"] |= structure(FOLDER, "datasets")
     properties["compute"]["properties"]["demands"]["propertyNames"] |= {"enum": rules()}
+    for kind in LEAVABLE:
+        entry = properties[kind]["additionalProperties"]
+        either = {"type": ["object", "null"], "if": {"type": "object"}, "then": entry}
+        properties[kind]["additionalProperties"] = either
     return _optional(schema)
 
 

@@ -1,7 +1,7 @@
 """Image set: files of a data set -> one Parquet of decoded pixels, or of where they lie encoded."""
 
 from penumbra.images.chosen import Digest, chosen, tables
-from penumbra.images.listed import data_root, threads
+from penumbra.images.originals import data_root, threads
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import DATA, write_parquet
 

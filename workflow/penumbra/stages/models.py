@@ -6,7 +6,7 @@ import torch
 
 from penumbra.images.feeding import Source
 from penumbra.images.image_set import ImageSet, opened
-from penumbra.images.listed import Listed
+from penumbra.images.originals import Originals
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.stages.shared.job import Job, main, seeded
@@ -36,7 +36,7 @@ def run(job: Job) -> None:
     resume.discard()
 
 
-def _images(job: Job) -> tuple[ImageSet | Listed, np.ndarray | Source | None]:
+def _images(job: Job) -> tuple[ImageSet | Originals, np.ndarray | Source | None]:
     """The job's images, and its outliers at their size; None where it has none.
 
     Where the images are listed, the outliers stream, too.
@@ -51,7 +51,7 @@ def _images(job: Job) -> tuple[ImageSet | Listed, np.ndarray | Source | None]:
     # By name, as its spec lists it: an edit there reruns detectors, and no other model.
     pool, shards = load("training", "pool"), job.inputs["outliers"]
     outliers: np.ndarray | Source
-    if isinstance(images, Listed):
+    if isinstance(images, Originals):
         outliers = pool.outlier_spool(shards, selection, chosen["fold"], size, SCRATCH / "models")
     else:
         rows = [read_parquet(path, ["outlier", "image"]) for path in shards]

@@ -72,7 +72,12 @@ def damaged(path: str | Path, why: str) -> PenumbraError:
 
 
 def remake(path: str | Path) -> str:
-    """The command that makes an artifact anew; only the caller knows the config of the call."""
+    """How a file becomes whole again; only the caller knows the config of the call.
+
+    What lies outside `results` was given, by hand or by an earlier call: no rule makes it.
+    """
+    if "results" not in Path(os.path.abspath(path)).parts:
+        return "it was given from outside, so that no rule makes it: put a whole copy there"
     command = f"snakemake --force {shlex.quote(str(path))} --cores 1"
     return f"remake it: {command} with the --configfile and --config of the call that made it"
 

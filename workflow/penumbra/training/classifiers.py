@@ -11,7 +11,7 @@ import torch
 from penumbra.images.augment import Feeder
 from penumbra.images.feeding import Feeding, Source
 from penumbra.images.image_set import ImageSet
-from penumbra.images.listed import Listed
+from penumbra.images.originals import Originals
 from penumbra.networks.inference import build, laid_out
 from penumbra.plugins import load
 from penumbra.seeds import derive
@@ -21,7 +21,7 @@ from penumbra.training.method import Setting
 
 def trainer(
     config: Mapping[str, Any],
-    images: ImageSet | Listed,
+    images: ImageSet | Originals,
     outliers: np.ndarray | Source | None,
     seed: int,
     device: torch.device,
@@ -48,6 +48,8 @@ def trainer(
         model, images.shape, mean, std, seed, device, against,
         lowered=recipe["precision"] == "bfloat16",
         graphs=config["graphs"] and device.type == "cuda",
+        classes=tuple(images.classes), folder=config["backbone"].get("folder", ""),
+        epochs=recipe["epochs"],
     )  # fmt: skip
     method = load("training.methods", recipe["method"]).build(recipe["options"], setting)
     return Trainer(model, feeder(images), method, recipe, seed, config["compile"])

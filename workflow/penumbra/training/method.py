@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -28,8 +28,9 @@ class Setting:
     """What a method may need of the run that it takes part in.
 
     `shape` is (C, H, W) of the inputs; `mean` and `std` (1, C, 1, 1) are the normalisation.
-    `outliers` serves the images that a method holds against those of the classes. `lowered` trains
-    in bfloat16, `graphs` replays work of fixed shapes as CUDA graphs.
+    `outliers` serves the images that a method holds against those of the classes, whose names are
+    `classes`. `lowered` trains in bfloat16, `graphs` replays work of fixed shapes as CUDA graphs.
+    `epochs` are all that there will be. `folder` is where the files of a published backbone lie.
     """
 
     model: Classifier
@@ -41,6 +42,9 @@ class Setting:
     outliers: Feeding | None = None
     lowered: bool = False
     graphs: bool = False
+    epochs: int = 1
+    classes: tuple[str, ...] = ()
+    folder: str = ""
 
     def autocast(self) -> torch.autocast:
         """The context that forward passes run in."""
@@ -48,7 +52,15 @@ class Setting:
 
 
 class Method:
-    """Standard training: every batch is clean (Algorithm 1 without phases 2 and 3)."""
+    """Standard training: every batch is clean (Algorithm 1 without phases 2 and 3).
+
+    `reads` is what `loss` and `right` get of the model: logits, or features (n, D). `right` counts,
+    of each image, so many `predictions`, whose share the history has under the name `counted`.
+    """
+
+    reads: ClassVar[Literal["logits", "features"]] = "logits"
+    counted: ClassVar[str] = "accuracy"
+    predictions: ClassVar[int] = 1
 
     def __init__(self, options: Mapping[str, Any], setting: Setting):
         self.setting = setting
@@ -64,13 +76,17 @@ class Method:
         """
         return x, None
 
-    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
-        """The loss (); logits (n or more, K) of those inputs, y (n,).
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """The loss (); what `reads` names, (n or more, K or D), of those inputs, y (n,).
 
         A step may be replayed as a CUDA graph: what else is to be known of the loss is written into
         tensors that stay, for `after` to read.
         """
-        return F.cross_entropy(logits, y)
+        return F.cross_entropy(outputs, y)
+
+    def right(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """The number () of right predictions in what `loss` gets, without gradient."""
+        return (outputs[: len(y)].argmax(1) == y).sum()
 
     def after(self, x: Tensor, y: Tensor, batch: Batch) -> None:
         """Called after the optimiser step, with the clean batch."""

@@ -4,21 +4,23 @@ import functools
 import io
 import os
 import random
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from penumbra import plugins
 from penumbra.errors import PenumbraError
 from penumbra.images import lists, pieces, square
 from penumbra.images.classes import choose
+from penumbra.images.cuts import Cut
 from penumbra.images.decode import reason, rgb
 from penumbra.images.encoded import Encoded, listed
 from penumbra.images.entries import NO_LABEL, Address, Entries, Entry
 from penumbra.images.folders import Folder
 from penumbra.images.layout import Location, locate, missing
+from penumbra.images.listed import Listed, Rows, Stored
 from penumbra.images.names import (
     check_classes,
     check_text,
@@ -28,9 +30,7 @@ from penumbra.images.names import (
     readable,
 )
 
-Stored = Path | np.ndarray | Encoded  # a file, uint8 (H, W, 3), or a row of a Parquet file
 PLAIN = ("images", "image", "imgs", "img", "jpegimages")  # between a class folder and its images
-Rows = Sequence[tuple[str, Stored, int]]  # origin, image, label
 
 
 def entries(spec: dict[str, Any], root: Path | None) -> Entries:
@@ -108,6 +108,8 @@ def entries_at(
             f"{readable(str(location.path))}: it is no folder of images, no .parquet, and no list "
             "(.txt, .csv); a `path` names one of these, or several Parquet files"
         )
+    elif location.layout == "published":
+        rows, classes, more = _published_rows(location.path, dataset, split)
     elif location.layout == "official" and "files" in dataset["official"]:
         rows, classes = _torchvision_rows(location.path.parent, dataset, split)
     else:
@@ -176,6 +178,13 @@ def _classes(images: Entries, dataset: dict[str, Any], where: str) -> Entries:
     return Entries(images.rows, dataset.get("class_names", names)) if names == numbers else images
 
 
+def _published_rows(place: Path, dataset: dict[str, Any], split: str) -> Listed:
+    """Images in a layout of the publisher's own, listed by a module of `images/published`."""
+    official, own = dataset["official"], dataset["splits"][split]
+    reader = plugins.load("images.published", official["reads"])
+    return reader.listed(place, split, **official.get("options", {}), **own.get("options", {}))
+
+
 def _torchvision_rows(folder: Path, dataset: dict[str, Any], split: str) -> tuple[Rows, list[str]]:
     published = _torchvision(dataset, split, folder, download=False)
     arrays = published.data
@@ -226,12 +235,15 @@ def _pixels(origin: str, image: Stored, way: str, size: int) -> np.ndarray:
     try:
         if isinstance(image, np.ndarray):
             opened = Image.fromarray(image).convert("RGB")
+        elif isinstance(image, Cut):
+            opened = image.image()
         else:
             opened = rgb(image if isinstance(image, Path) else io.BytesIO(image.encoded()))
         return square.pixels(opened, way, size)
     except Exception as error:  # decoders raise anything where bytes are damaged
         path = image if isinstance(image, Path) else origin
         inside = f" {image.group.file}" if isinstance(image, Encoded) else ""
+        inside = f" {image.file}" if isinstance(image, Cut) else inside
         raise PenumbraError(
             f"unreadable image {path}: {reason(error)}; replace the file{inside}, "
             "then call snakemake again"
