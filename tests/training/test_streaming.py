@@ -3,6 +3,7 @@
 import threading
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
@@ -13,8 +14,20 @@ from torchvision.transforms import functional as F
 from penumbra.errors import UnreadableError
 from penumbra.images import crops
 from penumbra.images.augment import Feeder
+from penumbra.store.artifacts import write_parquet
+from penumbra.store.closure import code_of
 from penumbra.training.streaming import AHEAD
-from tests.training.encoded import COUNT, SIDE, listed, spool, streaming, trainer
+from tests.training import processes
+from tests.training.encoded import (
+    COUNT,
+    SIDE,
+    listed,
+    spool,
+    streaming,
+    table_of,
+    trainer,
+    write_images,
+)
 from tests.training.helpers import CPU, HALF, equal, weights
 from tests.training.test_yielding import After
 
@@ -195,6 +208,24 @@ def test_a_damaged_image_ends_the_training_that_then_goes_on(tmp_path):
     assert again.run(After(tmp_path, 99), said.append) == history
     assert said[1] == "resuming in epoch 2 after step 2 of 6"
     assert equal(weights(again.model), weights(calm.model))
+
+
+def test_a_detector_on_listed_images_streams_its_outliers(tmp_path):
+    """As its rule starts it; with a selection."""
+    run = processes.model(tmp_path / "run", "energy", epochs=1)
+    images = table_of(write_images(tmp_path / "images"))
+    write_parquet(run.folder / "images.parquet", images, {})
+    names = [str(i) for i in range(60)]
+    selection = pa.table({"outlier": names, "kept": [i % 3 == 0 for i in range(60)]})
+    write_parquet(run.folder / "selection.parquet", selection, {})
+    run.spec["roots"].append("penumbra.training.streaming")
+    roots = ["penumbra.stages.models", *run.spec["roots"]]
+    run.spec["code"] = code_of(roots)["digest"]
+    run.more = ["selection=selection.parquet"]
+    said = run.finish()
+    assert "20 outliers of 60" in said
+    assert run.model.exists()
+    assert not list((run.folder / "scratch").rglob("*.*"))
 
 
 def test_any_error_of_a_thread_is_raised_as_it_is(tmp_path):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from penumbra.errors import UnreadableError
+from penumbra.errors import PenumbraError, UnreadableError
 from penumbra.images.decode import reason, rgb
 from penumbra.outliers.store import check_any, resized
 
@@ -25,6 +25,7 @@ class Spool:
 
     def __init__(self, folder: Path, size: int):
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self.shape, self.ends = (3, size, size), [0]
         self.names: list[str] = []
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
@@ -38,20 +39,30 @@ class Spool:
         return np.zeros(len(self), np.int64)
 
     def add(self, rows: Iterable[tuple[str, bytes]]) -> None:
-        """Put outliers behind those that are there: names, and images as PNG."""
-        for name, data in rows:
-            self._file.write(data)
-            self.names.append(name)
-            self.ends.append(self.ends[-1] + len(data))
+        """Put outliers behind those that are there: names, and images as PNG.
+
+        Raises:
+            PenumbraError: the disk is full.
+        """
+        try:
+            for name, data in rows:
+                self._file.write(data)
+                self.names.append(name)
+                self.ends.append(self.ends[-1] + len(data))
+            self._file.flush()
+        except OSError as error:
+            raise PenumbraError(
+                f"{self._folder}: the outliers cannot be copied there ({error.strerror}); free "
+                "some space, then call snakemake again"
+            ) from error
 
     def check(self) -> None:
-        """All are written.
+        """Refuse to train on no outlier.
 
         Raises:
             PenumbraError: there are none.
         """
         check_any(len(self))
-        self._file.flush()
 
     def image(self, i: int) -> Image.Image:
         """An outlier in 8-bit RGB; several threads may ask at once.

@@ -29,7 +29,6 @@ from penumbra.store.files import atomic
 KEY = "penumbra"
 COMMIT = "PENUMBRA_COMMIT"  # in the environment: of the checkout that a call was made in
 DATA = "data"  # in the provenance of image sets: a digest of the images as they were decoded
-SOME, BUFFER = 64, 2**20  # rows, and bytes of a column, that `small_batches` reads at once
 ARTIFACT = "artifact"  # in the provenance: where the file was written
 
 
@@ -107,16 +106,6 @@ def row_groups(path: str | Path) -> Iterator[pa.Table]:
             yield table.replace_schema_metadata(meta or None)
 
 
-def small_batches(path: str | Path, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Some rows of an artifact at a time, so that memory is theirs, whatever its row groups hold.
-
-    Raises:
-        PenumbraError: the file is corrupt or lacks provenance.
-    """
-    with _parquet(path, buffer_size=BUFFER) as file:
-        yield from file.iter_batches(SOME, columns=columns)
-
-
 def stream_parquet(
     path: str | Path, columns: list[str], key: str, wanted: Collection[str]
 ) -> Iterator[pa.Table]:
@@ -136,12 +125,12 @@ def stream_parquet(
 
 
 @contextmanager
-def _parquet(path: str | Path, **options: Any) -> Iterator[pq.ParquetFile]:
+def _parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
     """An open artifact; what goes wrong in reading it becomes an error that names it."""
     try:
         # ParquetFile, as read_table() would import pyarrow's data set layer first. Not mapped: of
         # a file that is streamed every page would stay counted as memory of this process.
-        file = pq.ParquetFile(path, **options)
+        file = pq.ParquetFile(path)
         if KEY.encode() not in (file.metadata.metadata or {}):
             raise PenumbraError(f"{path}: carries no provenance, so this project did not write it")
         yield file

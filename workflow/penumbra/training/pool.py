@@ -9,7 +9,7 @@ import pyarrow as pa
 from penumbra.calibration.crossfit import fold_of
 from penumbra.outliers.spool import Spool
 from penumbra.outliers.store import kept_names, pixels_of
-from penumbra.store.artifacts import read_parquet, small_batches
+from penumbra.store.artifacts import read_parquet
 
 
 def outlier_pixels(
@@ -36,7 +36,7 @@ def outlier_spool(
     size: int,
     folder: Path,
 ) -> Spool:
-    """The same outliers, encoded, in an unnamed file of `folder`; in memory some at a time.
+    """The same outliers, encoded, in an unnamed file of `folder`; in memory a shard at a time.
 
     Raises:
         PenumbraError: no outlier is left.
@@ -45,9 +45,9 @@ def outlier_spool(
     kept = _kept({name for column in columns for name in column.to_pylist()}, selection, fold)
     spool = Spool(folder, size)
     for path in shards:
-        for some in small_batches(path, ["outlier", "image"]):
-            rows = zip(some["outlier"].to_pylist(), some["image"].to_pylist(), strict=True)
-            spool.add((name, data) for name, data in rows if name in kept)
+        shard = read_parquet(path, ["outlier", "image"])
+        rows = zip(shard["outlier"].to_pylist(), shard["image"], strict=True)
+        spool.add((name, data.as_py()) for name, data in rows if name in kept)
     spool.check()
     return spool
 
