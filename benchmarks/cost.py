@@ -161,7 +161,7 @@ def memory(world: World, jobs: list[worlds.Job]) -> str:
     images = 0
     for job in jobs:
         mb = resources.Demands(world).mem_mb(job.stated)(job.wildcards, 1)
-        asked[job.stated] = mb
+        asked[job.stated] = max(mb, asked.get(job.stated, 0))
         if job.rule == "models":
             images = max(images, _kept(world, job.wildcards))
     most = sorted(asked.items(), key=lambda pair: -pair[1])[:3]
