@@ -180,7 +180,7 @@ def to_tables(
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(entries), each):
             rows = entries.rows[start : start + each]
-            found = list(pool.map(functools.partial(_measured, name, cache), rows))
+            measured = list(pool.map(functools.partial(_measured, name, cache), rows))
             addresses = [row.address for row in rows if row.address]
             columns = {
                 "label": column(np.array([row.label for row in rows], np.int64)),
@@ -188,8 +188,8 @@ def to_tables(
                 "file": column([_relative(address.file, root) for address in addresses]),
                 "group": column(np.array([address.group for address in addresses], np.int32)),
                 "row": column(np.array([address.row for address in addresses], np.int32)),
-                "length": column(np.array([length for length, _ in found], np.int64)),
-                "digest": pa.array([digest for _, digest in found], pa.binary(DIGEST)),
+                "length": column(np.array([length for length, _ in measured], np.int64)),
+                "digest": pa.array([digest for _, digest in measured], pa.binary(DIGEST)),
             }
             yield pa.table(columns).replace_schema_metadata(meta)
 
