@@ -145,12 +145,8 @@ def row_group_sizes(path: Path) -> list[int]:
 
 def row_group(path: Path, number: int) -> ImageSet:
     """One row group of a stored image set; the others are not read."""
-    return from_table(_group(path, number))
-
-
-def _group(path: Path, number: int) -> pa.Table:
     with pq.ParquetFile(path, memory_map=True) as file:
-        return file.read_row_group(number)
+        return from_table(file.read_row_group(number))
 
 
 def labels_of(path: Path) -> np.ndarray:
@@ -162,32 +158,26 @@ def labels_of(path: Path) -> np.ndarray:
 def pixels_at(path: Path, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     """Some images of a stored image set: uint8 (n, 3, H, W) in the order of `rows`, n ≥ 1.
 
-    Memory is that of those images and of one row group.
+    Memory is that of those images and of one row group, or of the list where they are listed.
 
     Raises:
-        PenumbraError: the set has no such row.
+        PenumbraError: the set has no such row, or an image is not as it was listed.
     """
     ends = np.cumsum(row_group_sizes(path))
     if max(rows) >= ends[-1]:
         raise PenumbraError(f"{path}: image {max(rows)} is asked for, and it holds {ends[-1]}")
+    if is_listed(pq.read_schema(path)):
+        return Originals(read_parquet(path)).pixels(rows)
     group_of = np.searchsorted(ends, rows, side="right")
     pixels: np.ndarray | None = None
     for number in np.unique(group_of):
-        table = _group(path, int(number))
-        mine = np.flatnonzero(group_of == number)
-        images = _some(table, np.asarray(rows)[mine] - (ends[number] - len(table)))
+        images = row_group(path, int(number)).pixels
         if pixels is None:
             pixels = np.empty((len(rows), *images.shape[1:]), np.uint8)
-        pixels[mine] = images
+        mine = np.flatnonzero(group_of == number)
+        pixels[mine] = images[np.asarray(rows)[mine] - (ends[number] - len(images))]
     assert pixels is not None
     return pixels
-
-
-def _some(table: pa.Table, rows: np.ndarray) -> np.ndarray:
-    """The pixels of some rows; of a listed set no others are decoded."""
-    return (
-        Originals(table).pixels(rows) if is_listed(table.schema) else from_table(table).pixels[rows]
-    )
 
 
 def classes_of(path: Path) -> list[str]:
