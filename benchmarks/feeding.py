@@ -37,23 +37,23 @@ IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 NAMES = 2_000, 20_000
 
 
-def write(folder: Path) -> list[Path]:
-    """FILES different windows of photographs, as JPEG."""
+def write(folder: Path, count: int = FILES) -> list[Path]:
+    """So many different windows of photographs, as JPEG."""
     photographs = (pictures.astronaut, pictures.coffee, pictures.chelsea, pictures.rocket)
     large = [Image.fromarray(photograph()).resize((750, 600)) for photograph in photographs]
     draws = np.random.default_rng(0)
-    files = [folder / f"{i}.jpg" for i in range(FILES)]
+    files = [folder / f"{i}.jpg" for i in range(count)]
     for i, file in enumerate(files):
         left, top = draws.integers(0, 250), draws.integers(0, 200)
         large[i % 4].crop((left, top, left + 500, top + 400)).save(file, quality=90)
     return files
 
 
-def listed(files: list[Path]) -> Originals:
+def listed(files: list[Path], size: int = SIZE) -> Originals:
     """The files as a listed image set."""
     rows = [Entry(file.name, 0, list, i, Address(file)) for i, file in enumerate(files)]
     return Originals(
-        pa.concat_tables(to_tables(Entries(rows, ["a"]), "jpeg", "crop", SIZE, 500, cores()))
+        pa.concat_tables(to_tables(Entries(rows, ["a"]), "jpeg", "crop", size, 500, cores()))
     )
 
 
