@@ -26,16 +26,10 @@ def detector(world: World, recipe: str, backbone: str = "") -> dict[str, Any] | 
     return resolved.get("outliers") if resolved["method"] == "energy" else None
 
 
-def reconstructed(world: World, names: Mapping[str, str]) -> str | None:
-    """The outlier set whose tokenizer a model's training images pass through; mostly None."""
-    options = detector(world, names["recipe"], names["backbone"]) or {}
-    return options["set"] if options.get("reconstruct_id") else None
-
-
 def streams(world: World, names: Mapping[str, str]) -> bool:
-    """Whether a model is trained on images that are listed, not decoded."""
+    """Whether a model's images stream: where its benchmark lists them, as a set too large."""
     train = world.image_set(world.config["benchmarks"][names["benchmark"]]["train"])
-    return train.get("stored") == LISTED and reconstructed(world, names) is None
+    return train.get("stored") == LISTED
 
 
 def shard_files(world: World, kind: str, benchmark: str, name: str) -> list[str]:

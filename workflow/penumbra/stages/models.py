@@ -6,7 +6,8 @@ import torch
 
 from penumbra.images.feeding import Source
 from penumbra.images.image_set import ImageSet, opened
-from penumbra.images.originals import Originals
+from penumbra.images.originals import Originals, is_listed
+from penumbra.images.unpacked import Unpacked
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.stages.shared.job import Job, main, seeded
@@ -36,12 +37,15 @@ def run(job: Job) -> None:
     resume.discard()
 
 
-def _images(job: Job) -> tuple[ImageSet | Originals, np.ndarray | Source | None]:
+def _images(job: Job) -> tuple[ImageSet | Originals | Unpacked, np.ndarray | Source | None]:
     """The job's images, and its outliers at their size; None where it has none.
 
-    Where the images are listed, the outliers stream, too.
+    Both stream, or both lie on the device.
     """
-    images = opened(job.input("train"))
+    path, streams = job.input("train"), job.config["streams"]
+    # Of a benchmark whose images stream, those that pass through a tokenizer are decoded.
+    unpacked = streams and not is_listed(pq.read_schema(path))
+    images = Unpacked(path, SCRATCH / "models") if unpacked else opened(path)
     chosen, size = job.config["outliers"], images.shape[-1]
     if chosen is None:
         return images, None
@@ -51,7 +55,7 @@ def _images(job: Job) -> tuple[ImageSet | Originals, np.ndarray | Source | None]
     # By name, as its spec lists it: an edit there reruns detectors, and no other model.
     pool, shards = load("training", "pool"), job.inputs["outliers"]
     outliers: np.ndarray | Source
-    if isinstance(images, Originals):
+    if streams:
         outliers = pool.outlier_spool(shards, selection, chosen["fold"], size, SCRATCH / "models")
     else:
         rows = [read_parquet(path, ["outlier", "image"]) for path in shards]
