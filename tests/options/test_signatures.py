@@ -106,18 +106,8 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
     ]
     assert offered("calibration module") == ["beta", "isotonic", "platt", "temperature"]
     assert offered("method") == [
-        *(
-            "centre",
-            "energy",
-            "focal",
-            "oe",
-            "pgd",
-            "pretrained",
-            "rotloss",
-            "simclr",
-            "standard",
-            "uat",
-        ),
+        *("catex", "centre", "energy", "focal", "oe", "pgd", "pretrained", "rotloss", "simclr"),
+        *("standard", "uat"),
         "zero_shot",
     ]
     assert offered("kind") == ["dit", "encoder", "ldm", "mage", "rdm", "tokenizer"]

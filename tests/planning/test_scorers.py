@@ -183,13 +183,23 @@ def test_a_head_of_its_own_is_no_linear_layer(world):
         scorers.check(made, reading("godin"))
 
 
-def test_clip_and_zero_shot_go_together(world):
+def test_clip_and_its_methods_go_together(world):
     clip = {"label": "CLIP", "network": "clip", "options": {"folder": "clip"}}
     zero_shot = {"method": "zero_shot", "zero_shot": {"prompt": "a {}"}}
     bare = {"method": "zero_shot"}
-    made = world({"backbones": {"clip": clip}, "recipes": {"zero-shot": zero_shot, "bare": bare}})
+    recipes = {"zero-shot": zero_shot, "bare": bare}
+    recipes["catex"] = {"extends": "standard", "method": "catex"}
+    made = world({"backbones": {"clip": clip}, "recipes": recipes})
     assert made.model({"backbone": "clip", "recipe": "zero-shot"})["recipe"] == "zero-shot"
-    for backbone, recipe in (("clip", "standard"), ("resnet18", "zero-shot")):
+    catex = reading("catex", backbone="clip", recipe="catex")
+    with pytest.raises(PenumbraError, match="method catex learns, and recipe zero-shot is of"):
+        scorers.check(made, catex | {"recipe": "zero-shot"})
+    scorers.check(made, catex)
+    assert scores(made).fitted(catex) == [
+        "results/embedded/models/digits/clip/catex/seed0/model.safetensors"
+    ]
+    pairs = [("clip", "standard"), ("resnet18", "catex"), ("resnet18", "zero-shot")]
+    for backbone, recipe in pairs:
         with pytest.raises(PenumbraError, match="go together"):
             made.model({"backbone": backbone, "recipe": recipe})
     with pytest.raises(PenumbraError, match=r"recipes\.bare: name its zero_shot"):

@@ -17,7 +17,8 @@ UAT = {
     "space": "normalised", "update": "pgd", "steps": 2, "step_size": 0.5, "restart": "warm",
     "clip": "alpha", "init": "uniform", "bn_phase3": "eval", "inner_attack": None,
 }  # fmt: skip
-INNER = {"eps": 0.03, "step": 0.01, "steps": 3, "random_start": True, "perturb_on": "always"}
+INNER = {"eps": 0.03, "step": 0.01, "steps": 3, "random_start": True}
+PGD = INNER | {"perturb_on": "always"}
 RECIPE = {
     "name": "test", "method": "standard", "epochs": 2, "batch_size": 8, "lr": 0.05, "momentum": 0.9,
     "nesterov": False, "weight_decay": 1e-3, "precision": "float32",

@@ -34,6 +34,7 @@ OE = {"images": "things", "outlier_batch": 8}
 CASES = {
     "standard": ("standard", {}),
     "pgd": ("pgd", PGD),
+    "pgd-beyond": ("pgd", PGD | {"clip_pixels": False}),
     "uat": ("uat", UAT),
     "uat-middle": ("uat", UAT | {"position": "middle"}),
     "uat-random": ("uat", UAT | {"restart": "random"}),

@@ -64,6 +64,7 @@ class Detectors:
                 "options": entry.get("options", {}),
                 "needs": needs.needs(entry),
                 "fitted": needs.fit_role(entry) if needs.fit_needs(entry) else "",
+                **({"learned": True} if needs.learned(entry) else {}),
             },
             "block": self._block(names),
             "train": train,

@@ -6,6 +6,8 @@ NEEDS = ("maps",) or ("gradients",)      the network and the images; gradients: 
 NEEDS = {option: {value: (…)}}           depends on an option, whose first value is the default
 FIT = ("train" or "heldout", …)          images that fit() sees, and what of them; optional
 SECOND = ("features",)                   what of NEEDS and FIT is a second model's; optional
+LEARNED = "catex"                        training method that learns what score() reads beside
+                                         images, and keeps it in the checkpoint; optional
 """
 
 import ast
@@ -31,16 +33,17 @@ CHOICE = ("role", "images")
 
 
 class Declared(NamedTuple):
-    """NEEDS, FIT and SECOND of a scorer's module."""
+    """NEEDS, FIT, SECOND and LEARNED of a scorer's module."""
 
     needs: Any
     fit: tuple[str, ...] | None
     second: tuple[str, ...]
+    learned: str | None
 
 
 @functools.cache
 def declared(module: str) -> Declared:
-    """NEEDS, FIT and SECOND of `penumbra.scores.<module>`, read without importing it.
+    """NEEDS, FIT, SECOND and LEARNED of `penumbra.scores.<module>`, read without importing it.
 
     Raises:
         PenumbraError: it has no NEEDS, is fitted on other images than ID's, or reads of a second
@@ -51,7 +54,7 @@ def declared(module: str) -> Declared:
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign):
             name = ast.unparse(node.targets[0])
-            if name in ("NEEDS", "FIT", "SECOND"):
+            if name in ("NEEDS", "FIT", "SECOND", "LEARNED"):
                 constants[name] = ast.literal_eval(node.value)
     if "NEEDS" not in constants:
         raise PenumbraError(f'{file}: a scorer declares what it reads, e.g. NEEDS = ("logits",)')
@@ -62,7 +65,7 @@ def declared(module: str) -> Declared:
     for name in second:
         if name not in READ_TWICE:
             raise unknown("reading of a second model", name, READ_TWICE, str(file))
-    return Declared(constants["NEEDS"], fit, second)
+    return Declared(constants["NEEDS"], fit, second, constants.get("LEARNED"))
 
 
 def functions(module: str) -> tuple[Function, Function | None]:
@@ -73,7 +76,7 @@ def functions(module: str) -> tuple[Function, Function | None]:
     Raises:
         PenumbraError: as `declared`, or it has FIT and no fit().
     """
-    wanted, fit, _ = declared(module)
+    wanted, fit, *_ = declared(module)
     score = function("scorer module", module, "score")
     if isinstance(wanted, Mapping):
         ((option, choices),) = wanted.items()
@@ -131,6 +134,11 @@ def _offered(
         f"penumbra/scores/{module}.py: {', '.join(wanted)} come from different readings; a "
         "scorer of the network (maps, gradients) gets at all of them through its probe"
     )
+
+
+def learned(scorer: Mapping[str, Any]) -> str | None:
+    """The training method that learns what a configured scorer reads; None with `weights`."""
+    return None if "weights" in scorer else declared(scorer["module"]).learned
 
 
 def source(wanted: tuple[str, ...]) -> str:

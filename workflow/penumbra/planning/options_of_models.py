@@ -52,7 +52,7 @@ def backbones(config: Any) -> Iterator[Placed]:
 
 def _said_twice(entry: Mapping[str, Any]) -> Iterator[Problem]:
     """Options that say what `network: module:name` says, or what is found while planning."""
-    said = {**dict.fromkeys(("place", "code"), "it is found while planning")}
+    said = {**dict.fromkeys(("place", "code", "normalisation"), "it is found while planning")}
     if ":" in str(entry.get("network")):
         said["name"] = "the network's name stands in `network`"
     for key in said.keys() & mapping(entry, "options").keys():

@@ -170,7 +170,7 @@ class Outliers:
                 config["classes"] = class_list(world.folder / "classes", clip["classes_file"])
         else:
             by = entry["classifier"]
-            config["network"], root = network(world, by["backbone"], by["recipe"])
+            config["network"], root = network(world, by)
             benchmark = world.config["benchmarks"][names["benchmark"]]
             config["normalisation"] = benchmark["normalisation"]
             config["size"] = world.size(benchmark["train"])

@@ -42,6 +42,7 @@ def check(world: World, names: Mapping[str, str]) -> None:
     _check_classes(world, entry, names)
     _check_second(entry, names)
     check_exposure(world, names)
+    _check_learned(world, entry, names)
     if needs.of_block(wanted) and "block" not in entry:
         raise PenumbraError(f"scorer {name}: it reads a feature map; name its `block`, or selected")
     if "weights" in entry and not weights_file(world, entry).is_file():
@@ -125,3 +126,13 @@ def second_model(world: World, names: Mapping[str, str]) -> dict[str, str] | Non
     """The wildcards of the second model that a scorer reads, of another recipe; None of one."""
     recipe = scorer(world, names).get("second")
     return None if recipe is None else {**names, "recipe": recipe}
+
+
+def _check_learned(world: World, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """What a training method learns for its scorer, no other has."""
+    method = needs.learned(entry)
+    if method is not None and method_of(world, names) != method:
+        raise PenumbraError(
+            f"scorer {names['scorer']}: it reads what the method {method} learns, and recipe "
+            f"{names['recipe']} is of method {method_of(world, names)}; name a recipe of {method}"
+        )

@@ -62,7 +62,8 @@ class Scores:
         return [self._readings.model(names)] if "head" in wanted else []
 
     def fitted(self, names: Mapping[str, str]) -> list[str]:
-        """What the scorer was fitted to, or the file of weights that the config gives it.
+        """What the scorer was fitted to, the file of weights that the config gives it, or the
+        checkpoint that holds what was learned for it.
 
         Raises:
             PenumbraError: the scorer is not for such a model.
@@ -71,6 +72,8 @@ class Scores:
         entry = scorer(self._world, names)
         if "weights" in entry:
             return [str(weights_file(self._world, entry))]
+        if needs.learned(entry):
+            return [self._readings.model(names)]
         if not needs.fit_needs(entry):
             return []
         given = {**trained(self._world, names), "input": names["input"]}
@@ -168,11 +171,12 @@ def _root(entry: Mapping[str, Any]) -> str:
 
 
 def _score_config(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+    config = {
         "module": entry["module"],
         "options": entry.get("options", {}),
         "needs": needs.needs(entry),
     }
+    return config | ({"learned": True} if needs.learned(entry) else {})
 
 
 def _second(entry: Mapping[str, Any]) -> dict[str, str]:

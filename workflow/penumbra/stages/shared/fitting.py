@@ -1,8 +1,9 @@
 """What the stages share that fit scorers and apply them: columns, fixed arrays, and words."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +14,17 @@ from penumbra.stages.shared.job import Job
 from penumbra.store import seals
 from penumbra.store.artifacts import read_arrays, stream_parquet
 
+LEARNED = "learned."
 KEYS = ("image_set", "role", "index", "label")
 
 
 def fixed_arrays(job: Job) -> dict[str, np.ndarray]:
-    """The last layer's `weight` (C, D) and `bias` (C,), and what the scorer was fitted to."""
+    """The last layer's `weight` (C, D) and `bias` (C,), and what was fitted or learned."""
     arrays: dict[str, np.ndarray] = {}
     if "head" in job.inputs:
         arrays = head_arrays(read_arrays(job.input("head"), list(HEAD.values())))
     if "fitted" in job.inputs:
-        arrays |= read_arrays(job.input("fitted"))
+        arrays |= read_arrays(job.input("fitted"), prefix=prefix_of(job.config))
     return arrays
 
 
@@ -55,6 +57,14 @@ def unpaired(job: Job) -> PenumbraError:
         f"{job.input('second')}: the second model was read on other images than the first; "
         f"{seals.remake(job.input('second'))}"
     )
+
+
+def prefix_of(scorer: Mapping[str, Any]) -> str:
+    """What begins the names of a scorer's tensors in the file that it is given as `fitted`.
+
+    That is a model's checkpoint, where a training method learned them.
+    """
+    return LEARNED if scorer.get("learned") else ""
 
 
 @contextmanager
