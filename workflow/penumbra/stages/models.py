@@ -39,6 +39,8 @@ def _images(job: Job) -> tuple[ImageSet, np.ndarray | None]:
     chosen, size = job.config["outliers"], images.pixels.shape[-1]
     if chosen is None:
         return images, None
+    if "images" in chosen:
+        return images, from_table(read_parquet(job.input("outliers"))).pixels
     shards = [read_parquet(path, ["outlier", "image"]) for path in job.inputs["outliers"]]
     selection = None
     if "selection" in job.inputs:
