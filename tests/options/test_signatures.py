@@ -106,7 +106,7 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
     ]
     assert offered("calibration module") == ["beta", "isotonic", "platt", "temperature"]
     assert offered("method") == [
-        *("catex", "energy", "pgd", "pretrained", "rotloss", "simclr", "standard", "uat"),
+        *("catex", "dhm", "energy", "pgd", "pretrained", "rotloss", "simclr", "standard", "uat"),
         "zero_shot",
     ]
     assert offered("kind") == ["dit", "encoder", "ldm", "mage", "rdm", "tokenizer"]

@@ -8,7 +8,7 @@ from penumbra.images.augment import Feeder
 from penumbra.networks.backbones import resnet
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Setting
-from penumbra.training.methods import pgd, rotloss, simclr, standard, uat
+from penumbra.training.methods import dhm, pgd, rotloss, simclr, standard, uat
 
 CPU = torch.device("cpu")
 HALF = {"mean": [0.5] * 3, "std": [0.5] * 3}
@@ -27,10 +27,13 @@ VIEWS = {
     "crop_scale": [0.5, 1.0], "flip": False, "brightness": 0.4, "contrast": 0.4, "blur": 0.0,
 }  # fmt: skip
 # Of methods that more than one file of tests tries.
-OPTIONS = {"simclr": {"temperature": 0.3, "projection": 12, "views": VIEWS}, "rotloss": {}}
+OPTIONS = {
+    "simclr": {"temperature": 0.3, "projection": 12, "views": VIEWS}, "rotloss": {},
+    "dhm": {"couplings": 3, "hidden": 8, "bound": 1.2},
+}  # fmt: skip
 BUILD = {
     "standard": standard.build, "uat": uat.build, "pgd": pgd.build, "simclr": simclr.build,
-    "rotloss": rotloss.build,
+    "rotloss": rotloss.build, "dhm": dhm.build,
 }  # fmt: skip
 
 
