@@ -106,7 +106,8 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
     ]
     assert offered("calibration module") == ["beta", "isotonic", "platt", "temperature"]
     assert offered("method") == [
-        *("catex", "dhm", "energy", "pgd", "pretrained", "rotloss", "simclr", "standard", "uat"),
+        *("catex", "centre", "dhm", "energy", "focal", "pgd", "pretrained", "rotloss", "simclr"),
+        *("standard", "uat"),
         "zero_shot",
     ]
     assert offered("kind") == ["dit", "encoder", "ldm", "mage", "rdm", "tokenizer"]

@@ -62,8 +62,9 @@ class Models:
     def spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, resolved recipe, normalisation, compute; which outliers it trains on."""
         world = self._world
-        backbone, roots = network(world, names["backbone"], names["benchmark"])
+        backbone, roots = network(world, names)
         recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
+        recipe.pop("head", None)  # it is in the backbone
         outliers = recipe.pop("outliers", None) if recipe["method"] == "energy" else None
         compute = world.config["compute"]
         config = {
@@ -81,7 +82,7 @@ class Models:
     def zero_shot_spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, the prompt, compute."""
         world = self._world
-        backbone, roots = network(world, names["backbone"], names["benchmark"])
+        backbone, roots = network(world, names)
         recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
         compute = world.config["compute"]
         config = {
@@ -95,7 +96,7 @@ class Models:
     def pretrained_spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, normalisation, threads, and the name of the network as it is given."""
         world = self._world
-        backbone, roots = network(world, names["backbone"], names["benchmark"])
+        backbone, roots = network(world, names)
         config = {
             "backbone": backbone,
             "network": world.config["backbones"][names["backbone"]]["network"],
@@ -124,7 +125,7 @@ class Models:
             PenumbraError: the backbone has no such folder, or it does not say how CLIP's images are
                 normalised.
         """
-        folder = Path(network(self._world, names["backbone"])[0].get("folder", ""))
+        folder = Path(network(self._world, {"backbone": names["backbone"]})[0].get("folder", ""))
         if not (folder / "config.json").is_file():
             raise PenumbraError(
                 f"backbones.{names['backbone']}: {folder} holds no CLIP for the recipe "
