@@ -78,6 +78,8 @@ def training(recipe: Mapping[str, Any]) -> float:
         extra = (1.5 * options["steps"] + inner) / options["tau"]
     elif recipe["method"] == "energy":
         extra = options["outlier_batch"] / recipe["batch_size"]
+    elif recipe["method"] in ("simclr", "rotloss"):  # two views, four rotations
+        extra = {"simclr": 1, "rotloss": 3}[recipe["method"]]
     return 3 * (1 + extra)
 
 

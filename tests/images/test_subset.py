@@ -171,3 +171,39 @@ def test_class_lists_are_read_without_comments(tmp_path):
     assert resolved({"size": 32}, tmp_path) == {"size": 32}
     with pytest.raises(PenumbraError, match="unknown class list 'mime'; did you mean 'mine'"):
         class_list(tmp_path, "mime")
+
+
+@pytest.mark.parametrize(("classes", "out"), [(7, 2), (10, 2), (101, 25), (196, 49)])
+def test_classes_are_split_as_adjacent_ood_has_them(classes, out):
+    names = [f"c{i}" for i in range(classes)]
+    rows = [Entry(f"{name}/0", label, None) for label, name in enumerate(names)]
+    inside, outside = (
+        select(Entries(rows, names), spec(class_split={"side": side})) for side in ("id", "ood")
+    )
+    assert (len(inside.classes), len(outside.classes)) == (classes - out, out)
+    assert sorted(inside.classes + outside.classes) == sorted(names)
+    for found in (inside, outside):
+        assert [row.label for row in found.rows] == [*range(len(found.classes))]
+        assert [row.origin for row in found.rows] == [f"{name}/0" for name in found.classes]
+        assert found.classes == [name for name in names if name in found.classes]
+
+
+def test_the_digits_that_are_held_out_are_those_that_their_label_names():
+    assert digits_of("test", class_split={"side": "ood"}).classes == ["2", "4"]
+
+
+def test_a_split_of_classes_depends_on_its_draw_and_on_their_names():
+    def out(classes=CLASSES, **changes):
+        split = {"side": "ood", "share": 0.5, **changes}
+        return set(select(sorted_set((2,) * 4, classes), spec(class_split=split)).classes)
+
+    assert out() == out(CLASSES[::-1])  # another split of the data set may list them otherwise
+    assert len({tuple(sorted(out(draw=draw))) for draw in range(20)}) == 6
+    message = r"image_sets\.pets-train\.class_split: of 4 classes a share of 0\.1 holds out 0"
+    with pytest.raises(PenumbraError, match=message):
+        out(share=0.1)
+
+
+def test_a_split_of_classes_is_of_those_that_are_kept():
+    chosen = {"classes": ["n10", "n01"], "class_split": {"side": "id", "share": 0.5}}
+    assert len(select(sorted_set(), spec(**chosen)).classes) == 1

@@ -19,6 +19,7 @@ SMALL = {
     "wrn": {"depth": 10, "widen": 1},
     "vgg11": {"width": 4},
     "t2t_vit": {"image_size": 32, "depth": 2, "width": 24, "heads": 2, "stem": "cifar"},
+    "vit": {"image_size": 32, "patch": 4, "depth": 2, "width": 24, "heads": 2, "mlp": 48},
 }
 STD = torch.full((1, 3, 1, 1), 0.5)
 
@@ -102,10 +103,12 @@ def test_slope_and_sign():
     assert not x.requires_grad
 
 
-def test_all_tokens_are_normalised_as_the_class_token_alone():
-    model = build({"network": "t2t_vit", **SMALL["t2t_vit"]}, 7).eval()
+@pytest.mark.parametrize("name", ["t2t_vit", "vit"])
+def test_all_tokens_are_normalised_as_the_class_token_alone(name):
+    model = build({"network": name, **SMALL[name]}, 7).eval()
     outputs = model.outputs_of(images(), ("layers.1", "norm"))
-    assert torch.equal(model.norm(outputs["layers.1"][:, 0]), model.features(images()))
+    norm = dict(model.places())["norm"]
+    assert torch.equal(norm(outputs["layers.1"][:, 0]), model.features(images()))
     assert torch.equal(outputs["norm"][:, 0], model.features(images()))
 
 

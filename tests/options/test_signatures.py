@@ -101,10 +101,13 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
         "timm",
         "torchvision",
         "vgg11",
+        "vit",
         "wrn",
     ]
     assert offered("calibration module") == ["beta", "isotonic", "platt", "temperature"]
-    assert offered("method") == ["energy", "pgd", "pretrained", "standard", "uat", "zero_shot"]
+    assert offered("method") == [
+        *("energy", "pgd", "pretrained", "rotloss", "simclr", "standard", "uat", "zero_shot")
+    ]
     assert offered("kind") == ["dit", "encoder", "ldm", "mage", "rdm", "tokenizer"]
     for name in ("../backbones/wrn", "", "__init__", 3, None):
         assert not is_offered("network", name)

@@ -12,7 +12,7 @@ from penumbra.planning.options import problems
 from tests.planning.helpers import checked
 
 NAN, INF = float("nan"), float("inf")
-NETWORKS = "valid: clip, python, resnet, t2t_vit, timm, torchvision, vgg11, wrn"
+NETWORKS = "valid: clip, python, resnet, t2t_vit, timm, torchvision, vgg11, vit, wrn"
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,9 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (BACKBONE + "width", True, "True is not of type 'integer'"),
         (BACKBONE + "width", NAN, "nan is not of type 'integer'"),
         ("backbones/t2t-vit/options/heads", 7, "width 48 is no even multiple of 7 heads"),
+        ("backbones/vit/options/heads", 5, "width 48 is no multiple of 5 heads"),
+        ("backbones/vit/options/patch", 5, "image_size 16 is no multiple of 5 patch"),
+        ("backbones/vit/options/dropout", 1.0, r"1.0 is not in \[0, 1\)"),
         ("backbones/wrn/options/depth", 11, "11 is not a multiple of 6 plus 4"),
         ("backbones/resnet50/options/stem", "cifa", "unknown stem 'cifa'; did you mean 'cifar'"),
         ("backbones/wrn/network", "nope", f"unknown network 'nope'; {NETWORKS}"),

@@ -93,3 +93,48 @@ def test_an_image_set_is_made_anew_where_its_own_reading_changes(world):
     assert spec(splits={"test": {"options": {"share": [0.95, 1.0]}}}) == before
     assert spec(splits={"train": {"options": {"share": [0.0, 0.7]}}}) != before
     assert spec(official={"options": {"patch": 64}}) != before
+
+
+def halves(one, other, dataset="digits"):
+    base = {"dataset": dataset, "split": "test"}
+    return {"image_sets": {"s0": {**base, **one}, "s1": {**base, **other}}}
+
+
+def drawn(side, **more):
+    return {"class_split": {"side": side, **more}}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        (drawn("id"), drawn("ood"), False),
+        (drawn("id"), drawn("id"), True),
+        (drawn("id", share=0.25, draw=0), drawn("ood"), False),
+        (drawn("id"), drawn("ood", draw=1), True),
+        (drawn("id", share=0.3), drawn("ood"), True),
+        (drawn("id"), {}, True),
+        (drawn("id") | {"classes": [0, 1, 2, 3, 4, 5]}, drawn("ood"), True),
+    ],
+)
+def test_sides_of_one_draw_of_classes_are_apart(world, one, other, meet):
+    assert common(world(halves(one, other)), "s0", "s1") is meet
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ({"side": "in"}, r"s0\.class_split\.side: unknown side 'in'; did you mean 'id'"),
+        ({}, r"s0\.class_split: no side; there is no default"),
+        ({"side": "id", "share": 1}, r"class_split\.share: 1 is not in \(0, 1\)"),
+        ({"side": "id", "draw": -1}, r"class_split\.draw: -1 is not at least 0"),
+        ({"side": "id", "share": 0.04}, "of 10 classes a share of 0.04 holds out 0; choose"),
+    ],
+)
+def test_splits_of_classes_are_checked(world, split, message):
+    with pytest.raises(PenumbraError, match=message):
+        world(halves({"class_split": split}, {}))
+
+
+def test_classes_without_labels_cannot_be_split(world):
+    with pytest.raises(PenumbraError, match="skimage-letters is not labelled"):
+        world(halves(drawn("id"), {}, "skimage-letters"))

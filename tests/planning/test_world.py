@@ -112,6 +112,8 @@ def test_tables_that_a_world_does_not_have_say_why(world):
     assert "uat_table01" not in names
     with pytest.raises(WorkflowError, match="not among the tables of the world embedded: add it"):
         targets.refuse(made, "uat_table02", None)
+    del made.reports.files["uat_table07"]  # as if its file were taken away
+    assert "uat_table07" in targets.undeclared(made)
     with pytest.raises(WorkflowError, match="nothing says yet how it is computed: write tables/u"):
         targets.refuse(made, "uat_table07", None)
 

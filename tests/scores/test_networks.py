@@ -18,12 +18,17 @@ BACKBONES = {
     "wrn": {"depth": 10, "widen": 1},
     "vgg11": {"width": 4},
     "t2t_vit": {"image_size": 32, "depth": 3, "width": 24, "heads": 2, "stem": "cifar"},
+    "vit": {"image_size": 32, "patch": 8, "depth": 3, "width": 24, "heads": 2, "mlp": 48},
 }
 SCORERS = (
     "odin", "pro", "godin", "adascale", "mahalanobis_perturbed", "rankfeat", "rfw", "nac",
     "ccfn_vit",
 )  # fmt: skip
-ABSENT = {("rfw", "t2t_vit"), *(("ccfn_vit", name) for name in BACKBONES if name != "t2t_vit")}
+TOKENS = ("t2t_vit", "vit")
+ABSENT = {
+    *(("rfw", name) for name in TOKENS),
+    *(("ccfn_vit", name) for name in BACKBONES if name not in TOKENS),
+}
 PAIRS = [(s, b) for b in BACKBONES for s in SCORERS if (s, b) not in ABSENT]
 CLASSES = 3
 TOLERANCE = {

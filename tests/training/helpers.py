@@ -8,7 +8,7 @@ from penumbra.images.augment import Feeder
 from penumbra.networks.backbones import resnet
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Setting
-from penumbra.training.methods import pgd, standard, uat
+from penumbra.training.methods import pgd, rotloss, simclr, standard, uat
 
 CPU = torch.device("cpu")
 HALF = {"mean": [0.5] * 3, "std": [0.5] * 3}
@@ -24,7 +24,15 @@ RECIPE = {
     "nesterov": False, "weight_decay": 1e-3, "precision": "float32",
     "schedule": {"kind": "multistep", "milestones": [0.5], "gamma": 0.1},
 }  # fmt: skip
-BUILD = {"standard": standard.build, "uat": uat.build, "pgd": pgd.build}
+VIEWS = {
+    "crop_scale": [0.5, 1.0], "flip": False, "brightness": 0.4, "contrast": 0.4, "blur": 0.0,
+}  # fmt: skip
+# Of methods that more than one file of tests tries.
+OPTIONS = {"simclr": {"temperature": 0.3, "projection": 12, "views": VIEWS}, "rotloss": {}}
+BUILD = {
+    "standard": standard.build, "uat": uat.build, "pgd": pgd.build, "simclr": simclr.build,
+    "rotloss": rotloss.build,
+}  # fmt: skip
 
 
 def digits(count):

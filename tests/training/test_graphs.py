@@ -12,7 +12,18 @@ from penumbra.networks import graphs
 from penumbra.training.loop import Trainer
 from penumbra.training.methods import energy
 from tests.networks.tape import Capture, Watch
-from tests.training.helpers import BUILD, CPU, HALF, INNER, RECIPE, UAT, digits, network, setting
+from tests.training.helpers import (
+    BUILD,
+    CPU,
+    HALF,
+    INNER,
+    OPTIONS,
+    RECIPE,
+    UAT,
+    digits,
+    network,
+    setting,
+)
 
 PGD = {"eps": 0.03, "step": 0.01, "steps": 2, "random_start": True, "perturb_on": "odd"}
 ENERGY = {
@@ -30,6 +41,7 @@ CASES = {
     "uat-train": ("uat", UAT | {"bn_phase3": "train"}),
     "uat-inner": ("uat", UAT | {"update": "grad_step", "inner_attack": INNER}),
     "energy": ("energy", ENERGY),
+    **{name: (name, options) for name, options in OPTIONS.items()},
 }
 
 

@@ -2,6 +2,7 @@
 
 import re
 import resource
+from functools import partial
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import torch
 from penumbra.errors import PenumbraError
 from penumbra.training.resume import Resume
 from tests.training import processes, test_energy, test_parts
-from tests.training.helpers import INNER, PGD, UAT, equal, trainer, weights
+from tests.training.helpers import INNER, OPTIONS, PGD, UAT, equal, trainer, weights
 
 STOPPED = r"error: stopped by a signal (in|after) epoch \d+ .*; the state is saved, call snakemake"
 LONG = {"epochs": 8}
@@ -60,6 +61,7 @@ LOOPS = {
     "uat": lambda: trainer("uat", UAT | {"restart": "random", "position": "final"}),
     "uat inner": lambda: trainer("uat", UAT | {"inner_attack": INNER}),
     "energy": lambda: test_energy.trainer(lr=0.01, epochs=2),
+    **{name: partial(trainer, name, options) for name, options in OPTIONS.items()},
 }
 
 

@@ -6,13 +6,15 @@ from typing import Any
 import numpy as np
 
 from penumbra.errors import PenumbraError
+from penumbra.images.class_split import kept
 from penumbra.images.classes import choose
 from penumbra.images.entries import NO_LABEL, Entries
+from penumbra.options.class_split import ClassSplit
 from penumbra.seeds import derive
 
 
 def select(entries: Entries, spec: dict[str, Any]) -> Entries:
-    """Apply what `spec` states of `classes`, `share`, `thin` and `limit`, in this order.
+    """Apply `classes`, `class_split`, `share`, `thin` and `limit` of `spec`, in this order.
 
     Every draw within a class depends on the data set, the split and the class alone, so image sets
     with the shares [0, 0.9] and [0.9, 1] are disjoint and complete, whatever their classes and
@@ -26,6 +28,10 @@ def select(entries: Entries, spec: dict[str, Any]) -> Entries:
         file = spec.get("classes_file")
         listed = f"{where}, config/classes/{file}.txt" if file else where
         entries = choose(entries, spec["classes"], listed)
+    if spec.get("class_split") is not None:
+        split = ClassSplit.of(spec["class_split"])
+        side = kept(entries.classes, split, spec["dataset_name"], f"image_sets.{spec['name']}")
+        entries = choose(entries, side, where)
     share, thin = spec.get("share"), spec.get("thin")
     if share is not None or thin is not None:
         entries = _slice(entries, spec, share or (0, 1), thin or 0)

@@ -7,13 +7,13 @@ from typing import Any
 from penumbra.errors import PenumbraError, unknown
 from penumbra.evaluation.metrics import METRICS
 from penumbra.planning import scorers
-from penumbra.planning.config import resolve_recipe
 from penumbra.planning.left_out import why
-from penumbra.planning.options_of_models import UNTRAINED
+from penumbra.planning.options_of_models import UNLABELLED, UNTRAINED
 from penumbra.planning.outlier_training import detector, shard_files
 from penumbra.planning.parts import anchors
 from penumbra.planning.paths import CLEAN, path
 from penumbra.planning.reported import printed_cell
+from penumbra.planning.scorers import method_of
 from penumbra.planning.world import MAIN, World
 from penumbra.store.artifacts import run_record
 
@@ -103,12 +103,13 @@ def _columns(table: Mapping[str, Any], world: World) -> Iterator[tuple[str, dict
         is_null = role in world.config["roles"] and world.tested(role) is None
         benchmark = "" if is_null else world.benchmark_of({**table, **with_})
         ood_sets = world.ood(benchmark, column["group"]) if benchmark and "group" in column else []
-        if column.get("sets") == "each":
+        if column.get("sets") == "each" and not is_null:
             for name in ood_sets:
                 yield world.label(name), column, [name]
         else:
             name = with_.get("backbone", table.get("backbone", "resnet18"))
-            label = column.get("label", "Average" if ood_sets else "").format(
+            default = role if is_null else "Average" if ood_sets else ""
+            label = column.get("label", default).format(
                 benchmark=world.config["benchmarks"].get(benchmark, {"label": role})["label"],
                 backbone=world.config["backbones"].get(name, {"label": name})["label"],
             )
@@ -136,6 +137,8 @@ def _files(
         return (), UNFILTERED
     if kind in ("history", "training-run") and is_given(world, names):
         return (), "it was not trained here"
+    if kind in ("history", "accuracy") and method_of(world, names) in UNLABELLED:
+        return (), "it is trained without labels and has no classes"
     if kind in ("history", "training-run", "selections"):
         names |= {"benchmark": world.trained_on(names["benchmark"])}
     if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
@@ -149,8 +152,7 @@ def _files(
 
 def is_given(world: World, names: Mapping[str, Any]) -> bool:
     """Whether a model is taken up, not trained."""
-    recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
-    return recipe["method"] in UNTRAINED
+    return method_of(world, names) in UNTRAINED
 
 
 def _timed(cell: Mapping[str, Any], world: World) -> tuple[str, ...]:

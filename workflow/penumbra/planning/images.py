@@ -10,7 +10,7 @@ from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
 # Keys of an image set that choose among a split's images.
-SUBSETS = ("limit", "share", "thin", "semantic", "covariate")
+SUBSETS = ("class_split", "limit", "share", "thin", "semantic", "covariate")
 
 
 class Images:

@@ -7,11 +7,12 @@ from penumbra.errors import unknown
 from penumbra.options.check import Problem, shown
 from penumbra.planning.config import COMMAND_LINE, Files
 from penumbra.planning.layers import Placed
+from penumbra.planning.options_of_data import image_sets
 from penumbra.planning.options_of_models import backbones, recipes, scorers
 from penumbra.planning.options_of_synthesis import calibrations, filters, outliers, parts
 from penumbra.planning.validation import hint_of
 
-SECTIONS = (backbones, recipes, scorers, parts, outliers, calibrations, filters)
+SECTIONS = (image_sets, backbones, recipes, scorers, parts, outliers, calibrations, filters)
 Sections = Iterable[Callable[[Any], Iterator[Placed]]]
 
 

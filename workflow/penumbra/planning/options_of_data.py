@@ -1,9 +1,10 @@
-"""Options of data sets in layouts of their publishers, held against what the readers state."""
+"""Options of data sets and image sets, held against what their takers state."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from penumbra.options.check import Problem
+from penumbra.options.check import Problem, examine
+from penumbra.options.class_split import ClassSplit
 from penumbra.options.offered import function, is_offered, offered
 from penumbra.planning.layers import Layer, Placed, entries, mapping, placed
 
@@ -31,3 +32,11 @@ def datasets(catalogue: Any) -> Iterator[Placed]:
             for problem in taken.problems(given):  # what is missing, the split should say
                 said = layers[:1] if problem.kind == "missing" else layers
                 yield from placed(said, [problem], "options")
+
+
+def image_sets(config: Any) -> Iterator[Placed]:
+    """Image sets of some classes that are drawn."""
+    for name, entry in entries(config, "image_sets").items():
+        if "class_split" in entry:
+            layers: list[Layer] = [(("image_sets", name), entry)]
+            yield from placed(layers, examine(ClassSplit, entry["class_split"]), "class_split")

@@ -13,6 +13,7 @@ from penumbra.planning.needs import functions
 from penumbra.plugins import load
 
 UNTRAINED = ("zero_shot", "pretrained")  # methods that read their own options alone
+UNLABELLED = ("simclr", "rotloss")  # methods that train features and no classifier
 CONFIGS_OWN = ("method", "extends", "backbones")  # keys of a recipe that are no options
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from penumbra.images.classes import class_list
 from penumbra.images.layout import named
+from penumbra.options.class_split import ClassSplit
 from penumbra.planning.world import World
 
 # What makes images of the same files others: levels of shift.
@@ -17,7 +18,8 @@ LEVELS = ("semantic", "covariate")
 def common(world: World, one: str, other: str) -> bool:
     """Whether two image sets may hold the same image.
 
-    They do not where their files differ, or their shares, classes or levels of shift.
+    They do not where their files differ, or their shares, classes, sides of a split of classes or
+    levels of shift; nor where a publisher's own lists keep them apart.
     """
     if one == other:
         return True
@@ -26,7 +28,9 @@ def common(world: World, one: str, other: str) -> bool:
         return False
     if any(a.get(level, 0) != b.get(level, 0) for level in LEVELS):
         return False
-    return not (_shares_apart(a, b) or _classes_apart(world, a, b) or _published_apart(world, a, b))
+    if _shares_apart(a, b) or _sides_apart(a, b):
+        return False
+    return not (_classes_apart(world, a, b) or _published_apart(world, a, b))
 
 
 class Place(NamedTuple):
@@ -112,6 +116,16 @@ def _classes_apart(world: World, a: Mapping[str, Any], b: Mapping[str, Any]) -> 
     # A number and a name may mean one class; numbers of two data sets are no one's.
     kinds = {type(name) for name in kept | others}
     return kinds == {str} or (kinds == {int} and a["dataset"] == b["dataset"])
+
+
+def _sides_apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    """Whether both are of one draw of classes, and on other sides of it."""
+    if any(a.get(k) != b.get(k) for k in ("dataset", "classes", "classes_file")):
+        return False
+    if not ("class_split" in a and "class_split" in b):
+        return False
+    one, other = (ClassSplit.of(entry["class_split"]) for entry in (a, b))
+    return (one.share, one.draw) == (other.share, other.draw) and one.side != other.side
 
 
 def _classes(world: World, entry: Mapping[str, Any]) -> set[int | str] | None:

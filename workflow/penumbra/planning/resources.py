@@ -5,7 +5,9 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from penumbra.images.class_split import count_out
 from penumbra.images.classes import class_list
+from penumbra.options.class_split import ClassSplit
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.parts import outlier_set, part
 from penumbra.planning.world import World
@@ -92,8 +94,9 @@ def _published(world: World, name: str, split: str) -> int:
     """About how many images a data set's split holds, of which an image set may keep some."""
     dataset = world.datasets[name]
     split_entry = dataset["splits"][split]
-    if "count" in split_entry or "fraction" in split_entry:
-        return split_entry.get("count") or int(split_entry["fraction"] * DIGITS)
+    known = split_entry.get("count") or split_entry.get("about")
+    if known or "fraction" in split_entry:
+        return known or int(split_entry["fraction"] * DIGITS)
     if "base" in dataset and "per_cell" not in dataset:
         return _published(world, dataset["base"], split)
     return dataset.get("classes", 1) * dataset.get("per_cell", CLASS)
@@ -103,4 +106,9 @@ def _classes(world: World, image_set: str) -> int:
     """How many classes an image set keeps; all where it names none."""
     entry = world.image_set(image_set)
     own = entry.get("classes") or class_list(world.folder / "classes", entry.get("classes_file"))
-    return len(own) if own else world.datasets[entry["dataset"]].get("classes", 1)
+    count = len(own) if own else world.datasets[entry["dataset"]].get("classes", 1)
+    if "class_split" in entry:
+        split = ClassSplit.of(entry["class_split"])
+        out = count_out(count, split.share)
+        count = out if split.side == "ood" else count - out
+    return count

@@ -5,7 +5,8 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 from penumbra.planning import needs
-from penumbra.planning.config import merge
+from penumbra.planning.config import merge, resolve_recipe
+from penumbra.planning.options_of_models import UNLABELLED
 from penumbra.planning.parts import weights_file
 from penumbra.planning.world import World
 
@@ -30,12 +31,13 @@ def check(world: World, names: Mapping[str, str]) -> None:
 
     Raises:
         PenumbraError: it wants held-out images that the benchmark lacks, its block is not named,
-            its weights are not there, or it is not for such a network.
+            its weights are not there, or it is not for such a network or training.
     """
     entry = scorer(world, names)
     wanted = needs.needs(entry)
     name = names["scorer"]
     _check_head(world, entry, names)
+    _check_classes(world, entry, names)
     if needs.of_block(wanted) and "block" not in entry:
         raise PenumbraError(f"scorer {name}: it reads a feature map; name its `block`, or selected")
     if "weights" in entry and not weights_file(world, entry).is_file():
@@ -82,4 +84,21 @@ def _check_head(world: World, entry: Mapping[str, Any], names: Mapping[str, str]
         raise PenumbraError(
             f"scorer {names['scorer']}: it reads a linear last layer, and backbone "
             f"{names['backbone']} has a head of its own"
+        )
+
+
+def method_of(world: World, names: Mapping[str, Any]) -> str:
+    """The training method of a model."""
+    recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
+    return str(recipe["method"])
+
+
+def _check_classes(world: World, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """Of a model that is trained without labels there are features and maps, and no logits."""
+    read = {*needs.needs(entry), *needs.fit_needs(entry)} & {"logits", "head", *needs.NETWORK}
+    if read and method_of(world, names) in UNLABELLED:
+        raise PenumbraError(
+            f"scorer {names['scorer']}: it reads {', '.join(sorted(read))}, and recipe "
+            f"{names['recipe']} trains without labels, for features alone; name a scorer of "
+            "features or of a block: knn, ssd, fn"
         )

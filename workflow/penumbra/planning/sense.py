@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from penumbra.errors import unknown
+from penumbra.images.class_split import count_out
+from penumbra.options.class_split import ClassSplit
 from penumbra.planning.gathering import tell
 from penumbra.planning.overlap import overlaps
 from penumbra.planning.world import World
@@ -62,6 +64,8 @@ def _image_sets(world: World) -> Problems:
             yield (*keys, "split"), _no_split(entry["dataset"], entry["split"], world)
         if "classes" in entry and "classes_file" in entry:
             yield keys, "give `classes` or `classes_file`, not both"
+        if "class_split" in entry:
+            yield from _class_split(world, name, entry)
         low, high = entry.get("share", (0, 1))
         if low >= high:
             yield (*keys, "share"), f"[{low}, {high}] holds nothing; write the lower bound first"
@@ -72,6 +76,21 @@ def _image_sets(world: World) -> Problems:
                     f"only data sets of the reader `shifted` have levels of shift, and "
                     f"{entry['dataset']} is of `{dataset['reader']}`",
                 )
+
+
+def _class_split(world: World, name: str, entry: Mapping[str, Any]) -> Problems:
+    keys, dataset = ("image_sets", name, "class_split"), world.datasets[entry["dataset"]]
+    if not dataset["labelled"]:
+        yield keys, f"{entry['dataset']} is not labelled, so its classes can't be split"
+    count = len(entry.get("classes", ())) or dataset.get("classes")
+    share = ClassSplit.of(entry["class_split"]).share
+    if count and not 0 < count_out(count, share) < count:
+        out = count_out(count, share)
+        yield (
+            keys,
+            f"of {count} classes a share of {share:g} holds out {out}; choose one that leaves "
+            "classes on both sides",
+        )
 
 
 def _benchmarks(world: World) -> Problems:

@@ -12,11 +12,23 @@ from penumbra.networks.base import Classifier
 from penumbra.networks.graphs import Graphed
 from penumbra.networks.loading.states import under
 from penumbra.training.epochs import Loop
-from penumbra.training.method import Batch, Method
+from penumbra.training.method import Batch, Method, Perturb
 from penumbra.training.progress import Extent, Progress
 from penumbra.training.resume import Record
 from penumbra.training.schedule import learning_rate
 from penumbra.training.sgd import Sgd
+
+
+class Features(nn.Module):
+    """The model as far as its penultimate features."""
+
+    def __init__(self, model: Classifier):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, perturb: Perturb = None) -> Tensor:
+        """Features (n, D) of inputs (n, C, H, W)."""
+        return self.model.features(x, perturb)
 
 
 class Trainer(Loop):
@@ -41,7 +53,8 @@ class Trainer(Loop):
         static = torch.zeros((), device=feeder.device) if method.setting.graphs else None
         self.optimiser = Sgd(nn.ModuleList([model, *method.modules()]), recipe, static)
         # Each size of a batch has kernels of its own, so that the last, smaller one slows no other.
-        self.forward = torch.compile(model, dynamic=False) if compile_model else model
+        network = model if method.reads == "logits" else Features(model)
+        self.forward = torch.compile(network, dynamic=False) if compile_model else network
         self.updates: dict[str | None, Graphed] = {}  # by the step that a map is added to
 
     def advance(self, rows: Tensor, progress: Progress) -> Tensor:
@@ -70,27 +83,30 @@ class Trainer(Loop):
     ) -> tuple[Tensor, Tensor]:
         with self.method.setting.autocast():
             perturb = None if where is None or map_ is None else (where, map_)
-            logits = self.forward(inputs, perturb)
-            loss = self.method.loss(logits, y)
+            outputs = self.forward(inputs, perturb)
+            loss = self.method.loss(outputs, y)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
-        return loss.detach(), (logits[: len(y)].detach().argmax(1) == y).sum()
+        with torch.no_grad(), self.method.setting.autocast():
+            return loss.detach(), self.method.right(outputs, y)
 
     def record(self, progress: Progress, loss: float) -> Record:
-        """Loss and accuracy of the augmented batches, with what the method adds."""
+        """Loss and right predictions of the augmented batches, with what the method adds."""
         images = min(self.extent.batches * self.extent.batch_size, self.extent.samples)
         return {
             "epoch": progress.epoch,
             "lr": self.rate,
             "loss": loss,
-            "accuracy": progress.correct.item() / images,
+            self.method.counted: progress.correct.item() / (images * self.method.predictions),
             **self.method.record(),
         }
 
     def line(self, record: Record) -> str:
-        """Loss and accuracy of an epoch."""
-        return f"{super().line(record)}  train accuracy {100 * record['accuracy']:.2f} %"
+        """Loss and right predictions of an epoch."""
+        counted = self.method.counted
+        told = f"train {counted.replace('_', ' ')} {100 * record[counted]:.2f} %"
+        return f"{super().line(record)}  {told}"
 
     def state(self) -> dict[str, Tensor]:
         """Model, method and momentum."""

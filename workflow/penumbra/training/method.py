@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -48,7 +48,15 @@ class Setting:
 
 
 class Method:
-    """Standard training: every batch is clean (Algorithm 1 without phases 2 and 3)."""
+    """Standard training: every batch is clean (Algorithm 1 without phases 2 and 3).
+
+    `reads` is what `loss` and `right` get of the model: logits, or features (n, D). `right` counts,
+    of each image, so many `predictions`, whose share the history has under the name `counted`.
+    """
+
+    reads: ClassVar[Literal["logits", "features"]] = "logits"
+    counted: ClassVar[str] = "accuracy"
+    predictions: ClassVar[int] = 1
 
     def __init__(self, options: Mapping[str, Any], setting: Setting):
         self.setting = setting
@@ -64,13 +72,17 @@ class Method:
         """
         return x, None
 
-    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
-        """The loss (); logits (n or more, K) of those inputs, y (n,).
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """The loss (); what `reads` names, (n or more, K or D), of those inputs, y (n,).
 
         A step may be replayed as a CUDA graph: what else is to be known of the loss is written into
         tensors that stay, for `after` to read.
         """
-        return F.cross_entropy(logits, y)
+        return F.cross_entropy(outputs, y)
+
+    def right(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """The number () of right predictions in what `loss` gets, without gradient."""
+        return (outputs[: len(y)].argmax(1) == y).sum()
 
     def after(self, x: Tensor, y: Tensor, batch: Batch) -> None:
         """Called after the optimiser step, with the clean batch."""

@@ -11,14 +11,17 @@ from torch.optim.sgd import sgd
 class Sgd:
     """One fused update a step, through torch's functional SGD; a head's `undecayed` do not decay.
 
+    What requires no gradient stays as it is.
+
     The class torch.optim.SGD imports torch's whole compiler when it is made, seconds in every
     training job; its arithmetic is in the function that both call. `rate` is a tensor () where
     steps are replayed as CUDA graphs, which would repeat a number.
     """
 
     def __init__(self, model: nn.Module, recipe: dict[str, Any], rate: Tensor | None = None):
-        spared = _undecayed(model)
-        decayed = [p for p in model.parameters() if all(p is not other for other in spared)]
+        spared = [p for p in _undecayed(model) if p.requires_grad]
+        trained = (p for p in model.parameters() if p.requires_grad)
+        decayed = [p for p in trained if all(p is not other for other in spared)]
         self.parameters: list[Tensor] = [*decayed, *spared]
         self.groups = [(slice(0, len(decayed)), recipe["weight_decay"])]
         if spared:

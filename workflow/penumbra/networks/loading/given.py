@@ -18,8 +18,15 @@ from penumbra.networks.loading.states import adopt, listed
 # What training scripts keep a state dict under, and what wrappers put before every name.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights")
 PREFIXES = ("module.", "model.", "_orig_mod.", "net.", "network.")
-# Words of widely used ResNets for 32×32 images, where torchvision's names, as here, have others.
-SYNONYMS = {".shortcut.": ".downsample.", "linear.": "fc."}
+# Words of widely used ResNets for 32×32 images, where torchvision's names, as here, have others;
+# and of torchvision's ViTs, the last two of files from before it numbered their MLPs' layers.
+SYNONYMS = {
+    ".shortcut.": ".downsample.",
+    "linear.": "fc.",
+    "heads.head.": "fc.",
+    ".mlp.linear_1.": ".mlp.0.",
+    ".mlp.linear_2.": ".mlp.3.",
+}
 COUNTER = "num_batches_tracked"  # of batch norm, which old files lack and eval mode never reads
 
 

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from penumbra.options import check
-from penumbra.options.augment import CropScale
 from penumbra.options.ranges import (
     Bound,
     Count,
     Divides,
     Multiple,
-    NotNegative,
     Positive,
     Share,
 )
+from penumbra.options.views import Views
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,24 +41,6 @@ class Options(check.Options):
         """Heads share the width, patches the image."""
         yield from Divides().problems(vars(self))
         yield from Divides("patch", "image_size").problems(vars(self))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Views(check.Options):
-    """What may differ between two views of one image."""
-
-    OWNER = "views"
-
-    crop_scale: CropScale
-    """Least and largest share of the image's area."""
-    flip: bool
-    """Mirror half of the views; not for digits."""
-    brightness: Share
-    """Largest relative change."""
-    contrast: Share
-    """Largest relative change."""
-    blur: NotNegative
-    """Largest deviation of a Gaussian in pixels, drawn for half of the views; 0 for none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from penumbra.errors import PenumbraError
 from penumbra.networks.generative.moco import MoCo, mlp, normalised
 from penumbra.options.parts.encoder import Objective
+from penumbra.training.similarity import cosines
 from penumbra.training.views import Views
 
 
@@ -71,10 +72,7 @@ class ContrastiveObjective:
 
     def _contrast(self, queries: Tensor, keys: Tensor) -> Tensor:
         temperature = self.options.temperature
-        queries, keys = (F.normalize(x.float(), dim=1) for x in (queries, keys))
-        # cross_entropy sees float32 also under autocast.
-        with torch.autocast(queries.device.type, enabled=False):
-            logits = queries @ keys.T / temperature
+        logits = cosines(queries, keys, temperature)
         targets = torch.arange(len(queries), device=queries.device)
         return F.cross_entropy(logits, targets) * 2 * temperature
 
