@@ -233,9 +233,10 @@ class World:
         return locate(entry["dataset"], dataset, entry["split"], self.root)
 
     def ood(self, benchmark: str, group: str) -> list[str]:
-        """The OOD image sets of a group that are there, in order."""
-        listed = self.config["benchmarks"][benchmark]["ood"].get(group, [])
-        return [name for name in listed if self.is_there(name)]
+        """The OOD image sets of a group, in order; without those that are not there and may be."""
+        entry = self.config["benchmarks"][benchmark]
+        listed = entry["ood"].get(group, [])
+        return [name for name in listed if entry["missing"] == "error" or self.is_there(name)]
 
     def all_ood(self, benchmark: str) -> list[str]:
         """The OOD image sets of all groups that are there, each once."""
