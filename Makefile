@@ -15,17 +15,20 @@ tables: $(STAMP)
 figures: $(STAMP)
 	$(BIN)/snakemake all_figures --cores $(CORES)
 
-# The tests on a cluster mostly wait, so they run beside the others; what they say comes last.
+# Three runs beside each other, as those of the workflow and those on a cluster mostly wait for
+# processes. What these two say comes last.
+PYTEST := $(BIN)/python -m pytest
 test: $(STAMP)
 	@mkdir -p logs
-	@$(BIN)/python -m pytest -rs tests/slurm >logs/test-slurm.log 2>&1 & slurm=$$!; \
-	$(BIN)/python -m pytest --ignore=tests/slurm; others=$$?; \
-	wait $$slurm; cluster=$$?; cat logs/test-slurm.log; \
-	test $$others = 0 && test $$cluster = 0
+	@$(PYTEST) -rs tests/slurm >logs/test-slurm.log 2>&1 & cluster=$$!; \
+	$(PYTEST) -rs tests/workflow >logs/test-workflow.log 2>&1 & workflow=$$!; \
+	$(PYTEST) -rs --ignore=tests/slurm --ignore=tests/workflow; failed=$$?; \
+	for process in $$workflow $$cluster; do wait $$process || failed=1; done; \
+	cat logs/test-workflow.log logs/test-slurm.log; exit $$failed
 
 # On a Slurm cluster of its own, on this machine; `make test` has these tests, too.
 test-slurm: $(STAMP)
-	$(BIN)/python -m pytest tests/slurm
+	$(PYTEST) tests/slurm
 
 lint: $(STAMP)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow

@@ -103,7 +103,8 @@ def decoding(world: World, name: str) -> float:
 @functools.cache
 def classifier(world: World, backbone: str, side: int) -> float:
     """GFLOP of one image's forward pass, which is computed: autocast knows no meta device."""
-    return forward(build(networks.network(world, backbone)[0], 10), torch.zeros(1, 3, side, side))
+    config, _ = networks.network(world, {"backbone": backbone})
+    return forward(build(config, 10), torch.zeros(1, 3, side, side))
 
 
 @functools.cache

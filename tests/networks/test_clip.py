@@ -100,3 +100,26 @@ def test_a_folder_without_weights_is_named(folder, tmp_path):
 def test_prompts_that_cannot_be_used_are_refused(folder, prompt, message):
     with pytest.raises(PenumbraError, match=message):
         classifier(folder, CLASSES, prompt, CPU)
+
+
+def test_images_of_another_normalisation_are_brought_to_clips_own(folder):
+    state = classifier(folder, CLASSES, "a photo of a {}", CPU).state_dict()
+    checkpoint = {f"model.{name}": tensor for name, tensor in state.items()}
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 3, SIZE, SIZE)).astype(np.uint8)
+    other = {"mean": [0.5, 0.4, 0.3], "std": [0.5, 0.25, 0.125]}
+    found = []
+    for given in (NORMALISATION, other):
+        network = {"network": "clip", "folder": str(folder), "normalisation": given}
+        model = restore(network, len(CLASSES), checkpoint)
+        found.append(Reader(model, given, None, 5, CPU).outputs(pixels)["features"])
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-5)
+
+
+def test_a_folder_that_does_not_say_its_normalisation_is_named(folder, tmp_path):
+    (tmp_path / "config.json").write_text((folder / "config.json").read_text())
+    network = {"network": "clip", "folder": str(tmp_path), "normalisation": NORMALISATION}
+    for held, message in ((None, "FileNotFoundError"), ("{}", "KeyError: 'image_mean'")):
+        if held:
+            (tmp_path / "preprocessor_config.json").write_text(held)
+        with pytest.raises(PenumbraError, match=f"does not say image_mean .*{message}"):
+            build(network, 3)

@@ -170,5 +170,5 @@ def test_godins_divisor_and_similarity_learn():
 
 
 def test_unknown_similarity():
-    with pytest.raises(PenumbraError, match="the backbone's head: unknown similarity 'dot'"):
+    with pytest.raises(PenumbraError, match="the recipe's head: unknown similarity 'dot'"):
         build({"network": "wrn", "depth": 10, "widen": 1, "head": {"similarity": "dot"}}, 7)

@@ -49,7 +49,7 @@ def test_every_shipped_world_passes(root, config, world):
         assert problems(merge(config, load_yaml(file)), Files([file])) == []
 
 
-BACKBONE, HEAD = "backbones/resnet18/options/", "backbones/resnet34-godin/head/similarity"
+BACKBONE, HEAD = "backbones/resnet18/options/", "recipes/godin/head/similarity"
 STANDARD, UAT = "recipes/standard/", "recipes/uat/uat/"
 MOCO, RDM, MAGE = "parts/moco-b/", "parts/rdm-b/", "parts/mage-b/"
 GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
@@ -96,7 +96,7 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (
             STANDARD + "method",
             "uatt",
-            "unknown method 'uatt'; did you mean 'uat'.*valid: energy, pgd",
+            "unknown method 'uatt'; did you mean 'uat'.*valid: .*energy, focal, pgd",
         ),
         (STANDARD + "uat", {"tau": 3}, "method standard reads no `uat`"),
         (STANDARD + "backbones/vgg11/lr", 0, "backbones.vgg11.lr: 0 is not above 0"),

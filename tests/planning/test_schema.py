@@ -58,7 +58,7 @@ def test_every_world_fits_alone_and_laid_over_the_embedded_one(wrong, world):
         ("backbones.wrn.network", "resnet18"),
         ("backbones.wrn.options.depht", 28),
         ("backbones.wrn.options.depth", 9),
-        ("backbones.wrn.head.similarity", "cosin"),
+        ("recipes.godin.head.similarity", "cosin"),
         ("scorers.knn.module", "nearest"),
         ("scorers.knn.options.k", 0),
         ("scorers.knn.benchmarks.digits.options.k", "50"),

@@ -1,9 +1,12 @@
 """What a scorer reads, what it is fitted on, and which scorers share a fit."""
 
+import json
+
 import pytest
 
 from penumbra.errors import PenumbraError
 from penumbra.planning import needs, scorers
+from penumbra.planning.detectors import Detectors
 from penumbra.planning.readings import Readings
 from penumbra.planning.scores import Scores
 from penumbra.planning.tables import Tables
@@ -171,23 +174,63 @@ def test_an_argument_that_a_scorer_does_not_take(world, entry, message):
 
 def test_a_head_of_its_own_is_no_linear_layer(world):
     made = world()
-    scorers.check(made, reading("godin", backbone="resnet34-godin"))
-    scorers.check(made, reading("msp", backbone="resnet34-godin"))
+    scorers.check(made, reading("godin", recipe="godin"))
+    scorers.check(made, reading("msp", recipe="godin"))
     for name in ("react", "vim", "dice"):
         with pytest.raises(PenumbraError, match=f"scorer {name}: it reads a linear last layer"):
-            scorers.check(made, reading(name, backbone="resnet34-godin"))
-    with pytest.raises(PenumbraError, match="resnet18 has no GODIN head"):
+            scorers.check(made, reading(name, recipe="godin"))
+    with pytest.raises(PenumbraError, match="recipe standard trains no GODIN head"):
         scorers.check(made, reading("godin"))
 
 
-def test_clip_and_zero_shot_go_together(world):
+def test_clip_and_its_methods_go_together(world):
     clip = {"label": "CLIP", "network": "clip", "options": {"folder": "clip"}}
     zero_shot = {"method": "zero_shot", "zero_shot": {"prompt": "a {}"}}
     bare = {"method": "zero_shot"}
-    made = world({"backbones": {"clip": clip}, "recipes": {"zero-shot": zero_shot, "bare": bare}})
+    recipes = {"zero-shot": zero_shot, "bare": bare}
+    recipes["catex"] = {"extends": "standard", "method": "catex"}
+    made = world({"backbones": {"clip": clip}, "recipes": recipes})
     assert made.model({"backbone": "clip", "recipe": "zero-shot"})["recipe"] == "zero-shot"
-    for backbone, recipe in (("clip", "standard"), ("resnet18", "zero-shot")):
+    catex = reading("catex", backbone="clip", recipe="catex")
+    with pytest.raises(PenumbraError, match="method catex learns, and recipe zero-shot is of"):
+        scorers.check(made, catex | {"recipe": "zero-shot"})
+    scorers.check(made, catex)
+    assert scores(made).fitted(catex) == [
+        "results/embedded/models/digits/clip/catex/seed0/model.safetensors"
+    ]
+    pairs = [("clip", "standard"), ("resnet18", "catex"), ("resnet18", "zero-shot")]
+    for backbone, recipe in pairs:
         with pytest.raises(PenumbraError, match="go together"):
             made.model({"backbone": backbone, "recipe": recipe})
     with pytest.raises(PenumbraError, match=r"recipes\.bare: name its zero_shot"):
         made.model({"backbone": "clip", "recipe": "bare"})
+
+
+SECOND = {
+    "recipes": {"other": {"extends": "standard"}},
+    "scorers": {"dml-plus": {"second": "other"}, "dml-again": {"module": "dml_plus"}},
+}
+
+
+def test_a_scorer_of_two_models_reads_both_at_one_seed(world):
+    made = world(SECOND)
+    pair = reading("dml-plus", seed="2")
+    folder = "results/embedded/outputs/digits/resnet18/{}/seed2/clean.parquet"
+    assert scores(made).features(pair) == [folder.format("standard")]
+    assert scores(made).second(pair) == [folder.format("other")]
+    assert scores(made).second(reading("knn")) == []
+    for text in (scores(made).scores_spec(pair), scores(made).fits_spec(pair)):
+        assert json.loads(text)["config"]["second"] == {"features": "other"}
+    assert scores(made).fitted(pair)[0].endswith("/standard/seed2/clean/dml-plus.safetensors")
+
+
+def test_one_network_does_not_stand_for_two(world):
+    made = world(SECOND)
+    with pytest.raises(PenumbraError, match=r"dml-again: its features are those of a second model"):
+        scorers.check(made, reading("dml-again"))
+    with pytest.raises(PenumbraError, match=r"module knn reads one model; drop its `second`"):
+        scorers.check(world({"scorers": {"knn": {"second": "standard"}}}), reading("knn"))
+    with pytest.raises(PenumbraError, match="unknown recipe 'othr'"):
+        world({"scorers": {"dml-plus": {"second": "othr"}}})
+    with pytest.raises(PenumbraError, match="reads two models, and a detector's file carries one"):
+        Detectors(made, Readings(made)).images(reading("dml-plus"))

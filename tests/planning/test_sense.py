@@ -322,7 +322,10 @@ TARGETS = {
         lambda w: Readings(w).model(wildcards(shard="5of2")),
         r"no shard 5of2; compute\.shards makes 0of1",
     ),
-    "godin": (lambda w: scores(w).fitted(wildcards(scorer="godin")), "resnet34 has no GODIN head"),
+    "godin": (
+        lambda w: scores(w).fitted(wildcards(scorer="godin")),
+        "standard trains no GODIN head",
+    ),
 }
 
 

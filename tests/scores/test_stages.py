@@ -34,7 +34,7 @@ def scores(folder, logits, **changes):
         "logits": vectors(logits),
     }
     write_parquet(folder / "outputs.parquet", pa.table(columns), {})
-    config = {"module": "msp", "options": {}, "needs": ["logits"]}
+    config = {"module": "msp", "options": {}, "needs": ["logits"], "second": {}}
     files = {"features": ["outputs.parquet"]}, {"scores": "scores.parquet"}
     names = NAMES | {"scorer": "msp"}
     return call(folder, "scores", ["penumbra.scores.msp"], names, config, *files, **changes)

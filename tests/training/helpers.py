@@ -8,7 +8,7 @@ from penumbra.images.augment import Feeder
 from penumbra.networks.backbones import resnet
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Setting
-from penumbra.training.methods import pgd, rotloss, simclr, standard, uat
+from penumbra.training.methods import centre, focal, pgd, rotloss, simclr, standard, uat
 
 CPU = torch.device("cpu")
 HALF = {"mean": [0.5] * 3, "std": [0.5] * 3}
@@ -17,7 +17,8 @@ UAT = {
     "space": "normalised", "update": "pgd", "steps": 2, "step_size": 0.5, "restart": "warm",
     "clip": "alpha", "init": "uniform", "bn_phase3": "eval", "inner_attack": None,
 }  # fmt: skip
-INNER = {"eps": 0.03, "step": 0.01, "steps": 3, "random_start": True, "perturb_on": "always"}
+INNER = {"eps": 0.03, "step": 0.01, "steps": 3, "random_start": True}
+PGD = INNER | {"perturb_on": "always"}
 RECIPE = {
     "name": "test", "method": "standard", "epochs": 2, "batch_size": 8, "lr": 0.05, "momentum": 0.9,
     "nesterov": False, "weight_decay": 1e-3, "precision": "float32",
@@ -27,10 +28,13 @@ VIEWS = {
     "crop_scale": [0.5, 1.0], "flip": False, "brightness": 0.4, "contrast": 0.4, "blur": 0.0,
 }  # fmt: skip
 # Of methods that more than one file of tests tries.
-OPTIONS = {"simclr": {"temperature": 0.3, "projection": 12, "views": VIEWS}, "rotloss": {}}
+OPTIONS = {
+    "simclr": {"temperature": 0.3, "projection": 12, "views": VIEWS}, "rotloss": {},
+    "focal": {"gamma": 2.0}, "centre": {"weights": [0.0, 0.1], "milestones": [0.5]},
+}  # fmt: skip
 BUILD = {
     "standard": standard.build, "uat": uat.build, "pgd": pgd.build, "simclr": simclr.build,
-    "rotloss": rotloss.build,
+    "rotloss": rotloss.build, "focal": focal.build, "centre": centre.build,
 }  # fmt: skip
 
 
@@ -41,9 +45,9 @@ def digits(count):
     return np.repeat(grey[:, None], 3, 1).astype(np.uint8), bunch.target[:count].astype(np.int64)
 
 
-def setting(model, seed=0):
+def setting(model, seed=0, epochs=2):
     one = torch.full((1, 3, 1, 1), 0.5)
-    return Setting(model, (3, 16, 16), one, one.clone(), seed, CPU)
+    return Setting(model, (3, 16, 16), one, one.clone(), seed, CPU, epochs=epochs)
 
 
 def network(seed=0):
@@ -56,8 +60,9 @@ def trainer(method="standard", options=None, count=44, seed=0, **changes):
     pixels, labels = digits(count)
     model = network(seed)
     feeder = Feeder(pixels, labels, HALF, False, 1, False, CPU)
-    built = BUILD[method](options or {}, setting(model, seed))
-    return Trainer(model, feeder, built, RECIPE | changes, seed)
+    recipe = RECIPE | changes
+    built = BUILD[method](options or {}, setting(model, seed, recipe["epochs"]))
+    return Trainer(model, feeder, built, recipe, seed)
 
 
 def weights(model):

@@ -19,7 +19,7 @@ from tests.training.helpers import HALF, INNER, RECIPE, UAT, digits
 METHODS = {
     "standard": {},
     "uat": UAT | {"index": "global"},
-    "pgd": INNER | {"perturb_on": "odd"},
+    "pgd": INNER | {"perturb_on": "odd", "index": "global"},
     "energy": {
         "beta": 1.0, "phi": "mlp512", "monotone": True, "reduction": "concat_mean",
         "outlier_batch": 7,

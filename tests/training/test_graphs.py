@@ -33,6 +33,7 @@ ENERGY = {
 CASES = {
     "standard": ("standard", {}),
     "pgd": ("pgd", PGD),
+    "pgd-beyond": ("pgd", PGD | {"clip_pixels": False}),
     "uat": ("uat", UAT),
     "uat-middle": ("uat", UAT | {"position": "middle"}),
     "uat-random": ("uat", UAT | {"restart": "random"}),

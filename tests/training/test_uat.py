@@ -6,8 +6,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from penumbra.networks.base import Classifier
+from penumbra.options.methods.pgd import Inner
 from penumbra.training.method import Batch, Setting
-from penumbra.training.methods.pgd import PerSample
+from penumbra.training.methods.pgd import Attack
 from penumbra.training.methods.uat import Universal
 from penumbra.training.resume import Resume
 from tests.training.helpers import (
@@ -56,10 +57,12 @@ def watch_inputs(run):
     return seen
 
 
+@pytest.mark.parametrize("method", ["uat", "pgd"])
 @pytest.mark.parametrize(("index", "second_epoch"), [("epoch", [1, 3]), ("global", [0, 2, 4])])
-def test_odd_batches_carry_the_map(index, second_epoch):
+def test_odd_batches_are_perturbed(index, second_epoch, method):
     """Five batches an epoch: a global count swaps the roles in the second epoch."""
-    run = trainer("uat", UAT | {"index": index, "tau": 100}, count=40)
+    options = {"uat": UAT | {"tau": 100}, "pgd": INNER | {"perturb_on": "odd"}}[method]
+    run = trainer(method, options | {"index": index}, count=40)
     seen = watch_inputs(run)
     run.run(None, lambda _: None)
     for batch, x, given in seen:
@@ -197,15 +200,26 @@ def test_resumed_run_equals_an_undisturbed_one(tmp_path, options):
 def test_inner_attack_stays_in_its_ball():
     model = network()
     made = setting(model)
-    attack = PerSample(INNER, made)
+    attack = Attack(Inner.of(INNER), made)
     x, y = batch_of()
-    adversarial = attack.attack(x, y, Batch(0, 0, 0))
+    adversarial = attack.examples(x, y, Batch(0, 0, 0))
     eps = INNER["eps"] / 0.5
     assert (adversarial - x).abs().max() <= eps + 1e-6
     assert adversarial.min() >= -1
     assert adversarial.max() <= 1
     model.eval()
     assert F.cross_entropy(model(adversarial), y) > F.cross_entropy(model(x), y)
+
+
+def test_an_attack_at_uats_bound_may_leave_the_range_of_pixels():
+    """eps 12.75/255 is alpha 0.1 where std is 0.5, and x + L is not clipped either."""
+    method = Universal(UAT, setting(network()))
+    attack = Attack(Inner.of(INNER | {"eps": 0.05, "clip_pixels": False}), setting(network()))
+    x, y = batch_of()  # digits: much of them is black, at -1
+    examples = attack.examples(x, y, Batch(0, 0, 0))
+    assert (examples - x).abs().max() <= method.options.alpha + 1e-6
+    assert examples.min() < -1.05
+    assert (x + method.map).min() < -1.05
 
 
 def test_grad_step_moves_by_alpha_times_the_gradient():

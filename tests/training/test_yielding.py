@@ -10,7 +10,7 @@ import torch
 from penumbra.errors import PenumbraError
 from penumbra.training.resume import Resume
 from tests.training import processes, test_energy, test_parts
-from tests.training.helpers import INNER, OPTIONS, UAT, equal, trainer, weights
+from tests.training.helpers import INNER, OPTIONS, PGD, UAT, equal, trainer, weights
 
 STOPPED = r"error: stopped by a signal (in|after) epoch \d+ .*; the state is saved, call snakemake"
 LONG = {"epochs": 8}
@@ -57,7 +57,7 @@ class After(Resume):
 
 LOOPS = {
     "standard": lambda: trainer(),
-    "pgd": lambda: trainer("pgd", INNER),
+    "pgd": lambda: trainer("pgd", PGD),
     "uat": lambda: trainer("uat", UAT | {"restart": "random", "position": "final"}),
     "uat inner": lambda: trainer("uat", UAT | {"inner_attack": INNER}),
     "energy": lambda: test_energy.trainer(lr=0.01, epochs=2),

@@ -13,15 +13,18 @@ image_sets:
   digits-test: {limit: 30}
   textures: {count: 24}
 benchmarks:
-  digits:
-    ood: {far: [textures]}
-    normalisation:
-      mean: [0.48145466, 0.4578275, 0.40821073]
-      std: [0.26862954, 0.26130258, 0.27577711]
+  digits: {ood: {far: [textures]}}
 backbones:
   clip: {label: CLIP, network: clip, options: {folder: small clip}}
 recipes:
   zero-shot: {method: zero_shot, zero_shot: {prompt: "a photo of a {}"}}
+  catex:
+    extends: standard
+    method: catex
+    epochs: 8
+    batch_size: 16
+    lr: 0.01
+    catex: {contexts: 4, queue: 8, neighbour: 2, boundary: 4, candidates: 20, start: 2}
 tables: [chain]
 figures: []
 """
@@ -34,6 +37,7 @@ columns:
 rows:
   - {label: MCM, recipe: zero-shot, scorer: mcm}
   - {label: KNN, recipe: zero-shot, scorer: knn}
+  - {label: CATEX, recipe: catex, scorer: catex}
 """
 
 
@@ -55,6 +59,6 @@ def test_clip_is_a_row(tmp_path):
     world.run("chain")
     rows = csv_rows(world.folder / "results/tiny/tables/chain.csv")
     found = {row["row"]: float(row["Average AUROC ↑ mean"]) for row in rows}
-    assert found.keys() == {"MCM", "KNN"}
+    assert found.keys() == {"MCM", "KNN", "CATEX"}
     assert all(0 <= value <= 100 for value in found.values())
     assert world.planned("chain") == set()

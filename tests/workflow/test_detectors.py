@@ -37,6 +37,8 @@ SCORERS = {
     "odin": ("standard", "clean"), "ccfn": ("uat", "map-uat"),
 }  # fmt: skip
 
+OF_PRODUCTS = ("react",)
+
 
 @pytest.fixture(scope="module")
 def exported(finished, tmp_path_factory):
@@ -59,7 +61,10 @@ def detector_of(world, scorer):
 
 @pytest.mark.parametrize("scorer", SCORERS)
 def test_its_scores_are_those_of_the_workflow(exported, scorer):
-    """Bit by bit: on this device, with this batch size."""
+    """Bit by bit, on this device, with this batch size; but for products of matrices.
+
+    Some processors' kernels round a row by its place among the others, and here it has another.
+    """
     detector = Detector.load(detector_of(exported, scorer), "cpu")
     name = READING.format(*SCORERS[scorer], scorer)
     rows = read_parquet(exported.folder / f"results/tiny/scores/{name}.parquet")
@@ -67,7 +72,9 @@ def test_its_scores_are_those_of_the_workflow(exported, scorer):
     for image_set in ("digits-test", "faces"):
         images = read_parquet(exported.folder / f"results/tiny/images/{image_set}.parquet")
         made = detector(from_table(images).pixels)
-        assert np.array_equal(made["score"], numbers(rows["score"])[sets == image_set])
+        stored = numbers(rows["score"])[sets == image_set]
+        nearly = 1e-6 if scorer in OF_PRODUCTS else 0
+        assert np.allclose(made["score"], stored, rtol=nearly, atol=0)
 
 
 def test_what_it_was_made_of_is_in_it(exported):

@@ -1,7 +1,7 @@
 """Models: a backbone trained by a recipe on a benchmark with a seed.
 
 REQUIRED INPUTS: the benchmark's training images; for a detector its outliers, and which are kept;
-for a zero-shot classifier CLIP as transformers saves it; for a given one its weights.
+for a classifier out of CLIP that as transformers saves it; for a given one its weights.
 OUTPUTS: results/<world>/models/<benchmark>/<backbone>/<recipe>/seed<seed>/
 """
 
@@ -12,6 +12,7 @@ rule models:
         train=models.train,
         outliers=models.outliers,
         selection=models.selection,
+        clip=models.prompted,
     output:
         model=results("models/{benchmark}/{backbone}/{recipe}/seed{seed}/model.safetensors"),
         run=results("models/{benchmark}/{backbone}/{recipe}/seed{seed}/model.safetensors.run.json"),
@@ -32,7 +33,7 @@ rule models:
         spec=models.spec,
     shell:
         "starter python -m penumbra.stages.models --in train={input.train:q}"
-        " outliers={input.outliers:q} selection={input.selection:q}"
+        " outliers={input.outliers:q} selection={input.selection:q} clip={input.clip:q}"
         " --out model={output.model:q} history={output.history:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 

@@ -9,6 +9,7 @@ rule fits:
     """Fit a scorer on outputs of ID images."""
     input:
         outputs=results("outputs/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.parquet"),
+        second=scores.second,
         head=scores.fit_head,
     output:
         fitted=results(
@@ -28,7 +29,7 @@ rule fits:
         spec=scores.fits_spec,
     shell:
         "starter python -m penumbra.stages.fits"
-        " --in outputs={input.outputs:q} head={input.head:q}"
+        " --in outputs={input.outputs:q} second={input.second:q} head={input.head:q}"
         " --out fitted={output.fitted:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
@@ -66,6 +67,7 @@ rule scores:
     """Score test and OOD images by arrays alone; larger means more ID."""
     input:
         features=scores.features,
+        second=scores.second,
         head=scores.head,
         fitted=scores.fitted,
     output:
@@ -84,8 +86,8 @@ rule scores:
         spec=scores.scores_spec,
     shell:
         "starter python -m penumbra.stages.scores"
-        " --in features={input.features:q} head={input.head:q} fitted={input.fitted:q}"
-        " --out scores={output.scores:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
+        " --in features={input.features:q} second={input.second:q} head={input.head:q}"
+        " fitted={input.fitted:q} --out scores={output.scores:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule scores_network:

@@ -19,13 +19,13 @@ STATISTICS = ("l2", "max", "mean", "var", "var_unbiased", "min")
 def build(backbone: dict[str, Any], classes: int) -> Classifier:
     """The network that a backbone's config names, randomly initialised.
 
-    `head` in it replaces the linear last layer by that of GODIN, e.g. {similarity: cosine}.
+    `head` in it, of the recipe, stands in place of the linear last layer: {similarity: cosine}.
     """
     options = {key: value for key, value in backbone.items() if key not in ("network", "head")}
     model = load("networks.backbones", backbone["network"]).build(classes, **options)
     if "head" in backbone:
         # By name, as its spec lists it: an edit there reruns no network with a linear last layer.
-        head = load("networks.layers", "heads").GodinHead
+        head = load("networks.layers", "heads").build
         model.fc = head(model.fc.weight.shape[1], classes, **backbone["head"])
     return model
 

@@ -4,15 +4,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 from penumbra.options import check
+from penumbra.options.ranges import Positive
 
 Similarity = Literal["cosine", "inner", "euclid"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Head(check.Options):
-    """Generalised ODIN's head in place of the linear last layer."""
+    """A last layer that compares features with a weight of each class."""
 
-    OWNER = "the backbone's head"
+    OWNER = "the recipe's head"
 
     similarity: Similarity = "cosine"
-    """What the numerator compares features and class weights by."""
+    """What features and class weights are compared by."""
+    scale: Positive | None = None
+    """Factor of the similarity, as of DML+'s cosine head; null divides it by a learned function of
+    the features, as Generalised ODIN does."""

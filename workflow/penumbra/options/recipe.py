@@ -6,6 +6,7 @@ from typing import Annotated
 
 from penumbra.options import check
 from penumbra.options.augment import Augment
+from penumbra.options.head import Head
 from penumbra.options.ranges import (
     Bound,
     Count,
@@ -46,6 +47,8 @@ class Recipe(check.Options):
     """Learning rate by epoch."""
     augment: Augment
     """Augmentation of training images."""
+    head: Head | None = None
+    """A last layer in place of the linear one, of the method's own."""
 
     def together(self) -> Iterator[tuple[str, str]]:
         """The warm-up ends before the training does."""

@@ -26,8 +26,8 @@ class Detectors:
         """Held-out ID images, calibration OOD images where there are some, training images.
 
         Raises:
-            PenumbraError: the benchmark names no held-out images, or the network is not described
-                by the config alone.
+            PenumbraError: the benchmark names no held-out images, the network is not described by
+                the config alone, or the scorer reads two models.
         """
         where = f"benchmarks.{names['benchmark']}"
         benchmark = self._world.config["benchmarks"][names["benchmark"]]
@@ -40,6 +40,11 @@ class Detectors:
             raise PenumbraError(
                 f"backbones.{names['backbone']}: its network is described by a folder of published "
                 "files, which a detector's file does not carry; take another backbone's model"
+            )
+        if needs.second(scorer(self._world, names)):
+            raise PenumbraError(
+                f"scorer {names['scorer']}: it reads two models, and a detector's file carries "
+                "one; take another scorer"
             )
         roles = ("heldout", "calibration_ood", "train")
         return self._world.images(benchmark[role] for role in roles if role in benchmark)
@@ -59,6 +64,7 @@ class Detectors:
                 "options": entry.get("options", {}),
                 "needs": needs.needs(entry),
                 "fitted": needs.fit_role(entry) if needs.fit_needs(entry) else "",
+                **({"learned": True} if needs.learned(entry) else {}),
             },
             "block": self._block(names),
             "train": train,

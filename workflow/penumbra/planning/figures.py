@@ -79,7 +79,7 @@ class Figures:
         for role, entry in there.items():
             if entry["kind"] == "models":
                 names = self._world.model(entry)
-                backbone, root = network(self._world, names["backbone"])
+                backbone, root = network(self._world, names)
                 benchmark = self._world.config["benchmarks"][names["benchmark"]]
                 networks[role] = {
                     "backbone": backbone,

@@ -1,15 +1,16 @@
 """Models: what the rules that make them ask of a world."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from penumbra.errors import PenumbraError
+from penumbra.networks.loading.clip_files import normalised
 from penumbra.planning import outlier_training
 from penumbra.planning.config import extended, resolve_recipe
 from penumbra.planning.networks import given_files, network
 from penumbra.planning.options_of_models import UNTRAINED
 from penumbra.planning.paths import one_of, path
+from penumbra.planning.scorers import method_of
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
@@ -61,8 +62,9 @@ class Models:
     def spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, resolved recipe, normalisation, compute; which outliers it trains on."""
         world = self._world
-        backbone, roots = network(world, names["backbone"])
+        backbone, roots = network(world, names)
         recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
+        recipe.pop("head", None)  # it is in the backbone
         outliers = recipe.pop("outliers", None) if recipe["method"] == "energy" else None
         compute = world.config["compute"]
         config = {
@@ -80,7 +82,7 @@ class Models:
     def zero_shot_spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, the prompt, compute."""
         world = self._world
-        backbone, roots = network(world, names["backbone"])
+        backbone, roots = network(world, names)
         recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
         compute = world.config["compute"]
         config = {
@@ -94,7 +96,7 @@ class Models:
     def pretrained_spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, normalisation, threads, and the name of the network as it is given."""
         world = self._world
-        backbone, roots = network(world, names["backbone"])
+        backbone, roots = network(world, names)
         config = {
             "backbone": backbone,
             "network": world.config["backbones"][names["backbone"]]["network"],
@@ -112,33 +114,23 @@ class Models:
         files = given_files(self._world, names["recipe"], names["backbone"])
         return [files["classes"]] if "classes" in files else []
 
+    def prompted(self, names: Mapping[str, str]) -> list[str]:
+        """The files of the CLIP that a training learns prompts for; none for others."""
+        return self.clip(names) if method_of(self._world, names) == "catex" else []
+
     def clip(self, names: Mapping[str, str]) -> list[str]:
-        """The files of a zero-shot classifier's CLIP.
+        """The files of the CLIP of a classifier out of CLIP.
 
         Raises:
-            PenumbraError: the backbone has no such folder.
+            PenumbraError: the backbone has no such folder, or it does not say how CLIP's images are
+                normalised.
         """
-        folder = Path(network(self._world, names["backbone"])[0].get("folder", ""))
+        folder = Path(network(self._world, {"backbone": names["backbone"]})[0].get("folder", ""))
         if not (folder / "config.json").is_file():
             raise PenumbraError(
                 f"backbones.{names['backbone']}: {folder} holds no CLIP for the recipe "
                 f"{names['recipe']}; save one there with transformers' save_pretrained(), or let "
                 "its rows be left out: `missing: omit` beside its `options`"
             )
-        self._check_normalisation(names["benchmark"], folder / "preprocessor_config.json")
+        normalised(folder)
         return sorted(str(file) for file in folder.iterdir() if file.is_file())
-
-    def _check_normalisation(self, benchmark: str, file: Path) -> None:
-        """CLIP's images are normalised by its own mean and std, which lie in `file`."""
-        given = self._world.config["benchmarks"][benchmark]["normalisation"]
-        try:
-            wanted = json.loads(file.read_bytes()) if file.is_file() else {}
-        except ValueError as error:
-            raise PenumbraError(f"{file}: not valid JSON: {error}; save it anew") from error
-        for key in ("mean", "std"):
-            own = wanted.get(f"image_{key}", given[key])
-            if any(abs(a - b) > 1e-3 for a, b in zip(own, given[key], strict=True)):
-                raise PenumbraError(
-                    f"benchmarks.{benchmark}.normalisation.{key}: this CLIP wants {own}; make a "
-                    "benchmark for it that differs in its normalisation"
-                )

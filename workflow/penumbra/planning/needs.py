@@ -5,6 +5,9 @@ NEEDS = ("l2", …)                        statistics of one block's channels
 NEEDS = ("maps",) or ("gradients",)      the network and the images; gradients: with autograd
 NEEDS = {option: {value: (…)}}           depends on an option, whose first value is the default
 FIT = ("train" or "heldout", …)          images that fit() sees, and what of them; optional
+SECOND = ("features",)                   what of NEEDS and FIT is a second model's; optional
+LEARNED = "catex"                        training method that learns what score() reads beside
+                                         images, and keeps it in the checkpoint; optional
 """
 
 import ast
@@ -21,6 +24,7 @@ from penumbra.store.closure import PACKAGE
 OUTPUTS = ("logits", "features", "head")
 LABELLED = (*OUTPUTS, "labels")  # of the images that are fitted on
 NETWORK = ("maps", "gradients")
+READ_TWICE = ("logits", "features")  # also of a second model
 STATISTICS = ("l2", "max", "mean", "var", "var_unbiased", "min")
 OFFERS = {"outputs": LABELLED, "statistics": STATISTICS, "network": NETWORK}
 ROLES = ("train", "heldout")
@@ -29,32 +33,39 @@ CHOICE = ("role", "images")
 
 
 class Declared(NamedTuple):
-    """NEEDS and FIT of a scorer's module."""
+    """NEEDS, FIT, SECOND and LEARNED of a scorer's module."""
 
     needs: Any
     fit: tuple[str, ...] | None
+    second: tuple[str, ...]
+    learned: str | None
 
 
 @functools.cache
 def declared(module: str) -> Declared:
-    """NEEDS and FIT of `penumbra.scores.<module>`, read without importing it.
+    """NEEDS, FIT, SECOND and LEARNED of `penumbra.scores.<module>`, read without importing it.
 
     Raises:
-        PenumbraError: it has no NEEDS, or is fitted on other images than ID's.
+        PenumbraError: it has no NEEDS, is fitted on other images than ID's, or reads of a second
+            model what no stage reads of one.
     """
     file = PACKAGE / "scores" / f"{module}.py"
     constants: dict[str, Any] = {}
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign):
             name = ast.unparse(node.targets[0])
-            if name in ("NEEDS", "FIT"):
+            if name in ("NEEDS", "FIT", "SECOND", "LEARNED"):
                 constants[name] = ast.literal_eval(node.value)
     if "NEEDS" not in constants:
         raise PenumbraError(f'{file}: a scorer declares what it reads, e.g. NEEDS = ("logits",)')
     fit = constants.get("FIT")
     if fit is not None and fit[0] not in ROLES:
         raise unknown("images to fit on", fit[0], ROLES, str(file))
-    return Declared(constants["NEEDS"], fit)
+    second = constants.get("SECOND", ())
+    for name in second:
+        if name not in READ_TWICE:
+            raise unknown("reading of a second model", name, READ_TWICE, str(file))
+    return Declared(constants["NEEDS"], fit, second, constants.get("LEARNED"))
 
 
 def functions(module: str) -> tuple[Function, Function | None]:
@@ -65,7 +76,7 @@ def functions(module: str) -> tuple[Function, Function | None]:
     Raises:
         PenumbraError: as `declared`, or it has FIT and no fit().
     """
-    wanted, fit = declared(module)
+    wanted, fit, *_ = declared(module)
     score = function("scorer module", module, "score")
     if isinstance(wanted, Mapping):
         ((option, choices),) = wanted.items()
@@ -125,6 +136,11 @@ def _offered(
     )
 
 
+def learned(scorer: Mapping[str, Any]) -> str | None:
+    """The training method that learns what a configured scorer reads; None with `weights`."""
+    return None if "weights" in scorer else declared(scorer["module"]).learned
+
+
 def source(wanted: tuple[str, ...]) -> str:
     """What offers all that is wanted: outputs, statistics or network."""
     return next(name for name, offered in OFFERS.items() if set(wanted) <= set(offered))
@@ -143,3 +159,8 @@ def of_block(wanted: tuple[str, ...]) -> bool:
 def fit_options(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of a scorer's fit()."""
     return {key: value for key, value in entry.get("fit", {}).items() if key not in CHOICE}
+
+
+def second(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a configured scorer reads of a second model, beside that of its row."""
+    return declared(entry["module"]).second

@@ -9,23 +9,35 @@ from penumbra.planning.own_code import own_code
 from penumbra.planning.world import World
 
 
-def network(world: World, backbone: str) -> tuple[dict[str, Any], list[str]]:
-    """What a backbone's jobs read of it, and the module that it names.
+def network(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """What jobs read of a `backbone` and of its `recipe`'s head, and the modules that they name.
+
+    A published one has a normalisation of its own, and so reads that of the `benchmark`'s images.
 
     Raises:
         PenumbraError: the file of a network of the user's own is not found.
     """
+    backbone = names["backbone"]
     entry = world.backbone(backbone)
     config = {"network": entry["network"], **entry["options"]}
     if "folder" in config:
         config["folder"] = str(Path(world.config["weights_root"]) / config["folder"])
+        if "benchmark" in names:
+            benchmark = world.config["benchmarks"][names["benchmark"]]
+            config["normalisation"] = benchmark["normalisation"]
     if entry["network"] == "python":
         config |= own_code(config["name"], world.places, f"backbones.{backbone}.network")
     roots = [f"penumbra.networks.backbones.{entry['network']}"]
-    if "head" in entry:
-        config["head"] = entry["head"]
+    head = head_of(world, backbone, names["recipe"]) if "recipe" in names else None
+    if head is not None:
+        config["head"] = head
         roots.append("penumbra.networks.layers.heads")
     return config, roots
+
+
+def head_of(world: World, backbone: str, recipe: str) -> dict[str, Any] | None:
+    """The last layer that a recipe puts in place of the linear one."""
+    return resolve_recipe(world.config["recipes"], recipe, backbone).get("head")
 
 
 def given_files(world: World, recipe: str, backbone: str) -> dict[str, str]:
@@ -37,7 +49,7 @@ def given_files(world: World, recipe: str, backbone: str) -> dict[str, str]:
 
 def reader(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
     """What applies a model to images: backbone, normalisation, compute; the module it names."""
-    backbone, roots = network(world, names["backbone"])
+    backbone, roots = network(world, names)
     compute = world.config["compute"]
     config = {
         "backbone": backbone,

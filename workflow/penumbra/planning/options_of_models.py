@@ -5,7 +5,6 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 from penumbra.options.check import Problem, Statement, examine
-from penumbra.options.head import Head
 from penumbra.options.offered import function, is_offered, offered, whole
 from penumbra.options.recipe import Outliers, Recipe
 from penumbra.planning.layers import Layer, Placed, entries, laid, mapping, placed, together
@@ -37,7 +36,7 @@ def chosen(kind: str, entry: Mapping[str, Any], whole: bool = False) -> Iterator
 
 
 def backbones(config: Any) -> Iterator[Placed]:
-    """Networks, their arguments and heads."""
+    """Networks and their arguments."""
     for name, entry in entries(config, "backbones").items():
         written = whole(entry)
         layers: list[Layer] = [(("backbones", name), written)]
@@ -46,8 +45,6 @@ def backbones(config: Any) -> Iterator[Placed]:
         if is_offered("network", written.get("network")):
             build = function("network", written["network"], "build")
             yield from placed(layers, build.problems(written.get("options", {})), "options")
-        if "head" in entry:
-            yield from placed(layers, examine(Head, entry["head"]), "head")
         if "missing" in entry and "folder" not in mapping(entry, "options"):
             told = "only weights of a `folder` in its options may be missing; drop it"
             yield from placed(layers, [Problem("together", ("missing",), None, told)])
@@ -55,7 +52,7 @@ def backbones(config: Any) -> Iterator[Placed]:
 
 def _said_twice(entry: Mapping[str, Any]) -> Iterator[Problem]:
     """Options that say what `network: module:name` says, or what is found while planning."""
-    said = {**dict.fromkeys(("place", "code"), "it is found while planning")}
+    said = {**dict.fromkeys(("place", "code", "normalisation"), "it is found while planning")}
     if ":" in str(entry.get("network")):
         said["name"] = "the network's name stands in `network`"
     for key in said.keys() & mapping(entry, "options").keys():

@@ -169,7 +169,8 @@ class Outliers:
             if "classes_file" in clip:
                 config["classes"] = class_list(world.folder / "classes", clip["classes_file"])
         else:
-            config["network"], root = network(world, entry["classifier"]["backbone"])
+            by = entry["classifier"]
+            config["network"], root = network(world, by)
             benchmark = world.config["benchmarks"][names["benchmark"]]
             config["normalisation"] = benchmark["normalisation"]
             config["size"] = world.size(benchmark["train"])

@@ -142,7 +142,7 @@ def _missing_models(world: World, asked: Asked) -> Iterator[str]:
     pairs |= {(e["recipe"], e["backbone"]) for e in asked.entries if "recipe" in e}
     for backbone in sorted({backbone for _, backbone in pairs}):
         try:
-            network(world, backbone)
+            network(world, {"backbone": backbone})
         except PenumbraError as error:  # no file of a network of the user's own
             yield str(error)
     for recipe, backbone in sorted(pairs):

@@ -6,11 +6,12 @@ from typing import Any
 from penumbra.errors import PenumbraError
 from penumbra.planning import needs
 from penumbra.planning.config import merge, resolve_recipe
+from penumbra.planning.networks import head_of
 from penumbra.planning.options_of_models import UNLABELLED
 from penumbra.planning.parts import weights_file
 from penumbra.planning.world import World
 
-OWN = ("module", "block", "options", "fit", "weights")
+OWN = ("module", "block", "options", "fit", "weights", "second")
 
 
 def scorer(world: World, names: Mapping[str, str]) -> dict[str, Any]:
@@ -38,6 +39,8 @@ def check(world: World, names: Mapping[str, str]) -> None:
     name = names["scorer"]
     _check_head(world, entry, names)
     _check_classes(world, entry, names)
+    _check_second(entry, names)
+    _check_learned(world, entry, names)
     if needs.of_block(wanted) and "block" not in entry:
         raise PenumbraError(f"scorer {name}: it reads a feature map; name its `block`, or selected")
     if "weights" in entry and not weights_file(world, entry).is_file():
@@ -71,19 +74,18 @@ def check_latency(world: World, names: Mapping[str, str]) -> None:
 
 
 def _check_head(world: World, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
-    """A head of GODIN's is no linear layer, and GODIN's score is of no other."""
-    has_head = "head" in world.backbone(names["backbone"])
-    is_godin = entry["module"] == "godin"
-    if is_godin and not has_head:
+    """A head of a recipe's own is no linear layer, and GODIN's score is of no other than its."""
+    head = head_of(world, names["backbone"], names["recipe"])
+    if entry["module"] == "godin" and (head is None or head.get("scale") is not None):
         raise PenumbraError(
-            f"scorer {names['scorer']}: backbone {names['backbone']} has no GODIN head; give one "
-            "`head: {similarity: cosine}`"
+            f"scorer {names['scorer']}: recipe {names['recipe']} trains no GODIN head; take one "
+            "with `head: {similarity: cosine}`, as godin"
         )
     reads_head = "head" in (*needs.needs(entry), *needs.fit_needs(entry))
-    if has_head and reads_head:
+    if head is not None and reads_head:
         raise PenumbraError(
-            f"scorer {names['scorer']}: it reads a linear last layer, and backbone "
-            f"{names['backbone']} has a head of its own"
+            f"scorer {names['scorer']}: it reads a linear last layer, and recipe "
+            f"{names['recipe']} trains a head of its own"
         )
 
 
@@ -101,4 +103,34 @@ def _check_classes(world: World, entry: Mapping[str, Any], names: Mapping[str, s
             f"scorer {names['scorer']}: it reads {', '.join(sorted(read))}, and recipe "
             f"{names['recipe']} trains without labels, for features alone; name a scorer of "
             "features or of a block: knn, ssd, fn"
+        )
+
+
+def _check_second(entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """A scorer of two models names the recipe of the second, and one of one model none."""
+    wanted = needs.second(entry)
+    if wanted and "second" not in entry:
+        raise PenumbraError(
+            f"scorer {names['scorer']}: its {', '.join(wanted)} are those of a second model; name "
+            "the recipe that trains it as `second`"
+        )
+    if "second" in entry and not wanted:
+        raise PenumbraError(
+            f"scorer {names['scorer']}: module {entry['module']} reads one model; drop its `second`"
+        )
+
+
+def second_model(world: World, names: Mapping[str, str]) -> dict[str, str] | None:
+    """The wildcards of the second model that a scorer reads, of another recipe; None of one."""
+    recipe = scorer(world, names).get("second")
+    return None if recipe is None else {**names, "recipe": recipe}
+
+
+def _check_learned(world: World, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """What a training method learns for its scorer, no other has."""
+    method = needs.learned(entry)
+    if method is not None and method_of(world, names) != method:
+        raise PenumbraError(
+            f"scorer {names['scorer']}: it reads what the method {method} learns, and recipe "
+            f"{names['recipe']} is of method {method_of(world, names)}; name a recipe of {method}"
         )

@@ -11,7 +11,7 @@ from penumbra.planning.outlier_training import model_of, trained
 from penumbra.planning.parts import weights_file
 from penumbra.planning.paths import one_of, path
 from penumbra.planning.readings import Readings
-from penumbra.planning.scorers import check, check_latency, scorer
+from penumbra.planning.scorers import check, check_latency, scorer, second_model
 from penumbra.planning.spec import spec
 from penumbra.planning.tables import Tables
 from penumbra.planning.world import World
@@ -44,6 +44,11 @@ class Scores:
         kind = needs.source(needs.needs(entry))
         return [path(self._world.name, kind, **names, block=entry.get("block"))]
 
+    def second(self, names: Mapping[str, str]) -> list[str]:
+        """The same images' outputs of the second model, of a scorer that reads two."""
+        model = second_model(self._world, names)
+        return [] if model is None else [path(self._world.name, "outputs", **model)]
+
     def head(self, names: Mapping[str, str]) -> list[str]:
         """The checkpoint that a scorer of arrays reads the last layer from, where it wants it."""
         return self._head(needs.needs(scorer(self._world, names)), names)
@@ -57,7 +62,8 @@ class Scores:
         return [self._readings.model(names)] if "head" in wanted else []
 
     def fitted(self, names: Mapping[str, str]) -> list[str]:
-        """What the scorer was fitted to, or the file of weights that the config gives it.
+        """What the scorer was fitted to, the file of weights that the config gives it, or the
+        checkpoint that holds what was learned for it.
 
         Raises:
             PenumbraError: the scorer is not for such a model.
@@ -66,6 +72,8 @@ class Scores:
         entry = scorer(self._world, names)
         if "weights" in entry:
             return [str(weights_file(self._world, entry))]
+        if needs.learned(entry):
+            return [self._readings.model(names)]
         if not needs.fit_needs(entry):
             return []
         given = {**trained(self._world, names), "input": names["input"]}
@@ -81,12 +89,13 @@ class Scores:
 
     def _fit_identity(self, names: Mapping[str, str]) -> tuple[str, Any]:
         entry = scorer(self._world, names)
-        return entry["module"], entry.get("fit", {})
+        return entry["module"], (entry.get("fit", {}), entry.get("second"))
 
     def fits_spec(self, names: Mapping[str, str]) -> str:
         """Reads: the scorer's fit."""
         entry = scorer(self._world, names)
-        return spec("fits", _fit_config(entry), [_root(entry)], names)
+        config = {**_fit_config(entry), "second": _second(entry)}
+        return spec("fits", config, [_root(entry)], names)
 
     def fits_network_spec(self, names: Mapping[str, str]) -> str:
         """Reads: the scorer's fit, the network, the image set that it is fitted on, compute."""
@@ -100,7 +109,8 @@ class Scores:
     def scores_spec(self, names: Mapping[str, str]) -> str:
         """Reads: the scorer."""
         entry = scorer(self._world, names)
-        return spec("scores", _score_config(entry), [_root(entry)], names)
+        config = {**_score_config(entry), "second": _second(entry)}
+        return spec("scores", config, [_root(entry)], names)
 
     def scores_network_spec(self, names: Mapping[str, str]) -> str:
         """Reads: the scorer, the network, image sets of the benchmark, compute."""
@@ -161,11 +171,17 @@ def _root(entry: Mapping[str, Any]) -> str:
 
 
 def _score_config(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {
+    config = {
         "module": entry["module"],
         "options": entry.get("options", {}),
         "needs": needs.needs(entry),
     }
+    return config | ({"learned": True} if needs.learned(entry) else {})
+
+
+def _second(entry: Mapping[str, Any]) -> dict[str, str]:
+    """What is read of a second model, and by which recipe that is."""
+    return {name: entry["second"] for name in needs.second(entry) if "second" in entry}
 
 
 def _fit_config(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from penumbra.planning.reports import Reports, files_of
 from penumbra.planning.schema import structure
 from penumbra.planning.validation import check_plain
 
+OF_CLIP = ("zero_shot", "catex")  # methods that make a classifier out of CLIP
 MAIN = "main"  # the role that a table has which names no benchmark
 
 
@@ -131,19 +132,19 @@ class World:
     def model(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Benchmark, backbone and recipe of a table's row."""
         benchmark = self.benchmark_of(row)
-        self._check_zero_shot(row["backbone"], row["recipe"])
+        self._check_clip(row["backbone"], row["recipe"])
         return {"benchmark": benchmark, "backbone": row["backbone"], "recipe": row["recipe"]}
 
     @functools.cache  # noqa: B019
-    def _check_zero_shot(self, backbone: str, recipe: str) -> None:
+    def _check_clip(self, backbone: str, recipe: str) -> None:
         is_clip = self.backbone(backbone)["network"] == "clip"
         resolved = resolve_recipe(self.config["recipes"], recipe, backbone)
-        if is_clip != (resolved["method"] == "zero_shot"):
+        if is_clip != (resolved["method"] in OF_CLIP):
             raise PenumbraError(
-                f"backbone {backbone} and recipe {recipe}: the network clip and the method "
-                "zero_shot go together"
+                f"backbone {backbone} and recipe {recipe}: the network clip and the methods "
+                f"{' and '.join(OF_CLIP)} go together"
             )
-        if is_clip and "prompt" not in resolved["options"]:
+        if resolved["method"] == "zero_shot" and "prompt" not in resolved["options"]:
             raise PenumbraError(
                 f'recipes.{recipe}: name its zero_shot: {{prompt: "a photo of a {{}}"}}'
             )

@@ -7,6 +7,7 @@ from penumbra.numerics import by_rows, max_softmax, unit
 from penumbra.options.ranges import Share
 
 NEEDS = ("features",)
+LEARNED = "catex"
 
 
 def score(arrays: dict[str, np.ndarray], least: Share = 0.5) -> np.ndarray:

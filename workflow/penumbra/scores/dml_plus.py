@@ -1,7 +1,7 @@
 """Decoupled max logit of two networks (DML+, Zhang & Xiang 2023).
 
 Its networks are trained for it: one with a cosine head and the focal loss (MCF), one with the
-center loss (MNC). The logits are the first one's, the features the second one's.
+centre loss (MNC). The logits are the first one's, the features the second one's.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from penumbra.numerics import by_rows, class_first, norms
 
 NEEDS = ("logits", "features")
 FIT = ("heldout", "logits", "features")
+SECOND = ("features",)
 
 
 def fit(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

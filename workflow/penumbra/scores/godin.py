@@ -71,8 +71,8 @@ def value(probe: Probe, x: Tensor, of: str) -> Tensor:
     head = probe.model.fc
     if not isinstance(head, GodinHead):
         raise PenumbraError(
-            "scorer godin: the network has no GODIN head; give its backbone one, e.g. "
-            "head: {similarity: cosine}, and train it"
+            "scorer godin: the network has no GODIN head; train one by a recipe with "
+            "head: {similarity: cosine}"
         )
     z = probe.features(x)
     if of == "g":

@@ -6,10 +6,10 @@ import pyarrow as pa
 
 from penumbra.evaluation.scoring import one_per_image
 from penumbra.plugins import load
-from penumbra.stages.shared.fitting import KEYS, fixed_arrays, report_alike, told
+from penumbra.stages.shared.fitting import KEYS, fixed_arrays, report_alike, streamed, told
 from penumbra.stages.shared.job import Job, main
 from penumbra.stages.shared.read import Read
-from penumbra.store.artifacts import provenance_of, stream_parquet, write_parquet
+from penumbra.store.artifacts import provenance_of, write_parquet
 from penumbra.store.columns import column, groups, matrix
 
 ROLES = ("test", "shifted", "ood")
@@ -23,7 +23,7 @@ def run(job: Job) -> None:
     names = [name for name in config["needs"] if name != "head"]
 
     def tables() -> Iterator[pa.Table]:
-        stored = stream_parquet(job.input("features"), [*KEYS, *names], "role", ROLES)
+        stored = streamed(job, names, ROLES)
         for image_set, rows in (pair for whole in stored for pair in groups(whole, "image_set")):
             arrays = {name: matrix(rows[name]) for name in names} | fixed
             with told(job):

@@ -149,8 +149,8 @@ def write_checkpoint(path: str | Path, tensors: Mapping, provenance: Mapping) ->
         save_file(whole, temporary, metadata={KEY: _sealed(path, provenance)})
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Tensors by name.
+def read_checkpoint(path: str | Path, prefix: str = "") -> dict[str, Any]:
+    """Tensors by name: those whose name begins with `prefix`, without it.
 
     Raises:
         PenumbraError: the file is truncated or not a safetensors file.
@@ -158,7 +158,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     from safetensors.torch import load_file
 
     with _safetensors(path):
-        return load_file(path)
+        tensors = load_file(path).items()
+    return {name.removeprefix(prefix): t for name, t in tensors if name.startswith(prefix)}
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance: Mapping) -> None:
@@ -183,15 +184,20 @@ def _written(path: str | Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~mask)  # safetensors lets the owner alone read its files
 
 
-def read_arrays(path: str | Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
+def read_arrays(
+    path: str | Path, names: Collection[str] | None = None, prefix: str = ""
+) -> dict[str, np.ndarray]:
     """The arrays of a checkpoint, or those among `names` that it has, without torch.
+
+    Of these, those whose name begins with `prefix`, without it.
 
     Raises:
         PenumbraError: the file is truncated or not a safetensors file.
     """
     with _safetensors(path), safe_open(path, framework="np") as file:
-        there = file.keys()
-        return {name: file.get_tensor(name) for name in there if names is None or name in names}
+        there = [name for name in [*file.keys()] if names is None or name in names]
+        chosen = [name for name in there if name.startswith(prefix)]
+        return {name.removeprefix(prefix): file.get_tensor(name) for name in chosen}
 
 
 @contextmanager

@@ -45,6 +45,8 @@ def trainer(
         model, images.pixels.shape[1:], mean, std, seed, device, against,
         lowered=recipe["precision"] == "bfloat16",
         graphs=config["graphs"] and device.type == "cuda",
+        classes=tuple(images.classes), folder=config["backbone"].get("folder", ""),
+        epochs=recipe["epochs"],
     )  # fmt: skip
     method = load("training.methods", recipe["method"]).build(recipe["options"], setting)
     own = feeder(pixels=images.pixels, labels=images.labels)

@@ -28,8 +28,9 @@ class Setting:
     """What a method may need of the run that it takes part in.
 
     `shape` is (C, H, W) of the inputs; `mean` and `std` (1, C, 1, 1) are the normalisation.
-    `outliers` serves the images that a method holds against those of the classes. `lowered` trains
-    in bfloat16, `graphs` replays work of fixed shapes as CUDA graphs.
+    `outliers` serves the images that a method holds against those of the classes, whose names are
+    `classes`. `lowered` trains in bfloat16, `graphs` replays work of fixed shapes as CUDA graphs.
+    `epochs` are all that there will be. `folder` is where the files of a published backbone lie.
     """
 
     model: Classifier
@@ -41,6 +42,9 @@ class Setting:
     outliers: Feeder | None = None
     lowered: bool = False
     graphs: bool = False
+    epochs: int = 1
+    classes: tuple[str, ...] = ()
+    folder: str = ""
 
     def autocast(self) -> torch.autocast:
         """The context that forward passes run in."""

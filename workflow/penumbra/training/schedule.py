@@ -1,6 +1,7 @@
 """Learning rate as a function of epoch and batch; no state, so nothing to resume."""
 
 import math
+from collections.abc import Sequence
 
 from penumbra.options.schedule import Schedule
 
@@ -23,9 +24,13 @@ def learning_rate(
         return floor + (base - floor) * _cosine((step - warmup) / (epochs * batches - warmup))
     if schedule["kind"] == "cosine":
         return base * _cosine(epoch / epochs)
+    return base * schedule["gamma"] ** passed(schedule["milestones"], epoch, epochs)
+
+
+def passed(milestones: Sequence[float], epoch: int, epochs: int) -> int:
+    """How many milestones, shares of all epochs, an epoch has passed, counted from 0."""
     # A share of .9 of 10 epochs is 9.000…: compare with room for rounding.
-    passed = sum(epoch + 1e-9 >= share * epochs for share in schedule["milestones"])
-    return base * schedule["gamma"] ** passed
+    return sum(epoch + 1e-9 >= share * epochs for share in milestones)
 
 
 def _cosine(share: float) -> float:

@@ -1,5 +1,6 @@
 """CLIP in a local folder, as transformers saves one; nothing is ever downloaded."""
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,23 @@ def pretrained(folder: Path, *kinds: Any, otherwise: str = "") -> list[Any]:
         raise PenumbraError(
             f"{folder}: no CLIP as transformers saves it (model, tokenizer and image processor; "
             f"{error}). Save one there with save_pretrained(){otherwise}"
+        ) from error
+
+
+def normalised(folder: Path) -> tuple[list[float], list[float]]:
+    """Mean and deviation of the images that the CLIP of a folder was trained on, by colour.
+
+    Raises:
+        PenumbraError: its preprocessor_config.json is not there, or does not say them.
+    """
+    file = folder / "preprocessor_config.json"
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+        return held["image_mean"], held["image_std"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PenumbraError(
+            f"{file}: does not say image_mean and image_std ({type(error).__name__}: {error}); "
+            "save the image processor there with save_pretrained()"
         ) from error
 
 

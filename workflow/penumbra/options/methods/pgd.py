@@ -8,10 +8,13 @@ from penumbra.options.ranges import Count, NotNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(check.Options):
-    """Per-sample PGD; eps and step in pixel units of [0, 1]."""
+class Inner(check.Options):
+    """Per-sample PGD; eps and step in pixel units of [0, 1].
 
-    OWNER = "method pgd"
+    Another method may attack so, too, and says itself which batches are attacked.
+    """
+
+    OWNER = "inner_attack"
 
     eps: NotNegative
     """l∞ bound."""
@@ -21,14 +24,17 @@ class Options(check.Options):
     """Steps."""
     random_start: bool
     """Start from a random point of the ball."""
-    perturb_on: Literal["odd", "always"]
-    """Which batches of an epoch are perturbed."""
+    clip_pixels: bool = True
+    """Keep examples within the range of pixels, as the attack's authors do; UAT's map is not."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inner(Options):
-    """The attack inside another method, which says itself which batches are attacked."""
+class Options(Inner):
+    """Per-sample PGD training; eps and step in pixel units of [0, 1]."""
 
-    OWNER = "inner_attack"
+    OWNER = "method pgd"
 
-    perturb_on: Literal["odd", "always"] = "always"
+    perturb_on: Literal["odd", "always"]
+    """Which batches are perturbed."""
+    index: Literal["epoch", "global"] = "epoch"
+    """Whether batches are counted within the epoch or over all epochs, from 0, as UAT's."""

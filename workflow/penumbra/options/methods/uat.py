@@ -41,4 +41,5 @@ class Options(check.Options):
     bn_phase3: Literal["eval", "train"]
     """Batch norm's mode while the map moves."""
     inner_attack: Inner | None
-    """Algorithm 1, line 15 read literally: per-sample PGD before the map moves; null for none."""
+    """Algorithm 1, line 15 read literally: per-sample PGD before the map moves by any update; null
+    for none."""

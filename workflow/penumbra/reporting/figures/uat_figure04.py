@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from penumbra.images.image_set import evenly, from_table
-from penumbra.networks.inference import Reader, perturbation, restore, statistics
+from penumbra.networks.inference import statistics
 from penumbra.reporting.drawing import bare, panels
+from penumbra.reporting.running import chosen_block, reader, some
 from penumbra.scores.ccfn import score as ccfn
-from penumbra.store.artifacts import read_checkpoint, read_parquet
 
 
 def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
@@ -20,14 +19,13 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     Each row of maps shares one scale from 0 to its largest value over all images.
     """
     count = config["options"]["images"]
-    chosen = read_parquet(files["blocks"][0]).to_pylist()
-    block = next(row["block"] for row in chosen if row["chosen"])
-    reader = _reader(files["model"][0], config["networks"]["model"])
+    block = chosen_block(files["blocks"][0])
+    run = reader(files["model"][0], config["networks"]["model"])
     columns = [(kind, i) for kind in ("test", "ood") for i in range(count)]
-    pixels = np.concatenate([_some(files[kind][0], count) for kind in ("test", "ood")])
+    pixels = np.concatenate([some(files[kind][0], count) for kind in ("test", "ood")])
     with torch.inference_mode():
-        x = next(reader.batches(pixels))
-        maps = reader.model.maps(x, (block,), reader.perturb)[block].relu()
+        x = next(run.batches(pixels))
+        maps = run.model.maps(x, (block,), run.perturb)[block].relu()
     channels = statistics(maps)
     plain = maps.mean(1).numpy()
     weighted = (maps * channels["max"][:, :, None, None]).mean(1).numpy()
@@ -54,15 +52,3 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
         y=1.02,
     )
     return figure
-
-
-def _some(file: Path, count: int) -> np.ndarray:
-    pixels = from_table(read_parquet(file)).pixels
-    return pixels[evenly(len(pixels), count)]
-
-
-def _reader(checkpoint_file: Path, network: dict[str, Any]) -> Reader:
-    checkpoint = read_checkpoint(checkpoint_file)
-    model = restore(network["backbone"], len(checkpoint["model.fc.weight"]), checkpoint)
-    cpu = torch.device("cpu")
-    return Reader(model, network["normalisation"], perturbation(checkpoint), 64, cpu)

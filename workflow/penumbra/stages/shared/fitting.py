@@ -1,26 +1,70 @@
 """What the stages share that fit scorers and apply them: columns, fixed arrays, and words."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import zip_longest
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.scoring import HEAD, head_arrays
 from penumbra.stages.shared.job import Job
-from penumbra.store.artifacts import read_arrays
+from penumbra.store import seals
+from penumbra.store.artifacts import read_arrays, stream_parquet
 
+LEARNED = "learned."
 KEYS = ("image_set", "role", "index", "label")
 
 
 def fixed_arrays(job: Job) -> dict[str, np.ndarray]:
-    """The last layer's `weight` (C, D) and `bias` (C,), and what the scorer was fitted to."""
+    """The last layer's `weight` (C, D) and `bias` (C,), and what was fitted or learned."""
     arrays: dict[str, np.ndarray] = {}
     if "head" in job.inputs:
         arrays = head_arrays(read_arrays(job.input("head"), list(HEAD.values())))
     if "fitted" in job.inputs:
-        arrays |= read_arrays(job.input("fitted"))
+        arrays |= read_arrays(job.input("fitted"), prefix=prefix_of(job.config))
     return arrays
+
+
+def streamed(job: Job, names: Collection[str], roles: Collection[str]) -> Iterator[pa.Table]:
+    """Rows of the model's reading, a part of an image set at a time, with the named columns.
+
+    Those that the scorer reads of a second model are that one's, of the same images.
+
+    Raises:
+        PenumbraError: the second model was read on other images.
+    """
+    of_second = [name for name in names if name in job.config["second"]]
+    own = [name for name in names if name not in of_second]
+    stored = stream_parquet(job.input("features"), [*KEYS, *own], "role", roles)
+    if not of_second:
+        yield from stored
+        return
+    others = stream_parquet(job.input("second"), [*KEYS, *of_second], "role", roles)
+    for rows, other in zip_longest(stored, others):
+        if rows is None or other is None or not rows.select(KEYS).equals(other.select(KEYS)):
+            raise unpaired(job)
+        for name in of_second:
+            rows = rows.append_column(name, other[name])
+        yield rows
+
+
+def unpaired(job: Job) -> PenumbraError:
+    """What to say where two models were read on other images."""
+    return PenumbraError(
+        f"{job.input('second')}: the second model was read on other images than the first; "
+        f"{seals.remake(job.input('second'))}"
+    )
+
+
+def prefix_of(scorer: Mapping[str, Any]) -> str:
+    """What begins the names of a scorer's tensors in the file that it is given as `fitted`.
+
+    That is a model's checkpoint, where a training method learned them.
+    """
+    return LEARNED if scorer.get("learned") else ""
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """Universal adversarial training (UAT paper, Algorithm 1): one map L for all samples.
 
 Phase 1 trains on clean batches, phase 2 on x + L, phase 3 freezes the model every τ batches and
-raises its loss by moving L. Of the algorithm's variants the default is a bounded map found by
-PGD, as the paper's text has it; the others are options (docs: `uat_variants`).
+raises its loss by moving L. The paper leaves much of it open; docs/uat.md has every variant with
+its key. The default is a bounded map moved by PGD, for which the paper's text and sweeps speak
+(Tables 6 and 12: α and τ act apart). Whether it gives the printed numbers no run has shown yet; the
+table `uat_variants` compares it with the others.
 """
 
 from collections.abc import Mapping
@@ -18,12 +20,11 @@ from penumbra.options.methods.uat import Options
 from penumbra.seeds import derive
 from penumbra.training.attack import frozen
 from penumbra.training.method import Batch, Method, Perturb, Setting
-from penumbra.training.methods.pgd import PerSample
+from penumbra.training.methods.pgd import Attack
 
 
 class Universal(Method):
     """Holds the map L (1, C, H, W) as a buffer: no momentum, no weight decay, no gradient.
-
 
     With update `pgd`, L = alpha · unit · delta with delta in [-1, 1]; unit is 1 in normalised
     space, 1/std in pixel space, and inside the network the activation's deviation over the
@@ -43,8 +44,7 @@ class Universal(Method):
             self._bounded(self.delta) if self.unit is not None else torch.zeros_like(self.delta)
         )
         self.climb = Graphed(self._climb, setting.graphs)
-        inner = o.inner_attack
-        self.inner = PerSample(vars(inner) | {"perturb_on": "always"}, setting) if inner else None
+        self.inner = Attack(o.inner_attack, setting) if o.inner_attack else None
 
     def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:
         """Phases 1 and 2: x alone, or x with the map at its place."""
@@ -61,7 +61,7 @@ class Universal(Method):
         """Phase 3, every tau batches: ascend on the clean batch with the model frozen."""
         if self._counter(batch) % self.options.tau == 0:
             if self.inner is not None:
-                x = self.inner.attack(x, y, batch)
+                x = self.inner.examples(x, y, batch)
             if self.where != INPUT:
                 self._measure(x)
             self.ascend(x, y)

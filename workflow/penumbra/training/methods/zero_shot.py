@@ -26,9 +26,8 @@ def classifier(folder: Path, classes: Sequence[str], prompt: str, device: torch.
     texts = prompts(classes, prompt, "prompt")
     clip, tokenizer = pretrained(folder, CLIPModel, CLIPTokenizer)
     model = Clip(len(classes), clip.config).to(device)
-    state = clip.to(device).eval().state_dict()
-    weights = {name: state[name] for name in model.state_dict() if name in state}
-    weights["fc.weight"] = text_embeddings(clip, tokenizer, texts)
+    model.take_up(clip.to(device).eval())
+    weights = {**model.state_dict(), "fc.weight": text_embeddings(clip, tokenizer, texts)}
     model.load_state_dict(weights)
     return model
 

@@ -1,0 +1,30 @@
+"""A trained model run on some images: what figures that show its maps have in common."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from penumbra.images.image_set import evenly, from_table
+from penumbra.networks.inference import Reader, perturbation, restore
+from penumbra.store.artifacts import read_checkpoint, read_parquet
+
+
+def some(file: Path, count: int) -> np.ndarray:
+    """`count` images, evenly spaced in an image set: uint8 (count, 3, H, W)."""
+    pixels = from_table(read_parquet(file)).pixels
+    return pixels[evenly(len(pixels), count)]
+
+
+def reader(checkpoint_file: Path, network: dict[str, Any]) -> Reader:
+    """The model of a checkpoint on the CPU, with its universal map if it has one."""
+    checkpoint = read_checkpoint(checkpoint_file)
+    model = restore(network["backbone"], len(checkpoint["model.fc.weight"]), checkpoint)
+    cpu = torch.device("cpu")
+    return Reader(model, network["normalisation"], perturbation(checkpoint), 64, cpu)
+
+
+def chosen_block(blocks: Path) -> str:
+    """The block that the norm ratio chose."""
+    return next(row["block"] for row in read_parquet(blocks).to_pylist() if row["chosen"])
