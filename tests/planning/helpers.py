@@ -16,6 +16,10 @@ OVERLAYS = {
     "tiny-imagenet": ["tiny-imagenet"],
     "tiny-imagenet-cpu": ["tiny-imagenet", "tiny-imagenet-cpu"],
     "imagenet": ["imagenet"],
+    "midog": ["midog"],
+    "spacenet8": ["spacenet8"],
+    "midog-spacenet8": ["midog", "spacenet8", "midog-spacenet8"],
+    "adjacent": ["adjacent"],
 }
 
 
