@@ -47,7 +47,7 @@ class Models:
         return self._world.images_of(names["benchmark"], "train")
 
     def outliers(self, names: Mapping[str, str]) -> list[str]:
-        """The shards of the outlier set that a detector trains on."""
+        """The shards of the outlier set, or the image set, that a detector trains on."""
         return outlier_training.outliers(self._world, names)
 
     def selection(self, names: Mapping[str, str]) -> list[str]:
@@ -66,11 +66,14 @@ class Models:
         recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
         recipe.pop("head", None)  # it is in the backbone
         outliers = recipe.pop("outliers", None) if recipe["method"] == "energy" else None
+        against = outliers and {"set": outliers["set"], "fold": outliers.get("fold")}
+        if recipe["method"] == "oe":
+            against = {"images": recipe["options"]["images"]}
         compute = world.config["compute"]
         config = {
             "backbone": backbone,
             "recipe": recipe,
-            "outliers": outliers and {"set": outliers["set"], "fold": outliers.get("fold")},
+            "outliers": against,
             "normalisation": world.config["benchmarks"][names["benchmark"]]["normalisation"],
             **{key: compute[key] for key in ("device", "channels_last", "compile", "graphs")},
             "threads": compute["threads"]["models"],

@@ -1,5 +1,7 @@
 """Model: training images and a recipe -> checkpoint and history."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow.parquet as pq
 import torch
@@ -42,13 +44,14 @@ def _images(job: Job) -> tuple[ImageSet | Originals | Unpacked, np.ndarray | Sou
 
     Both stream, or both lie on the device.
     """
-    path, streams = job.input("train"), job.config["streams"]
-    # Of a benchmark whose images stream, those that pass through a tokenizer are decoded.
-    unpacked = streams and not is_listed(pq.read_schema(path))
-    images = Unpacked(path, SCRATCH / "models") if unpacked else opened(path)
+    streams = job.config["streams"]
+    images = _opened(job.input("train"), streams)
     chosen, size = job.config["outliers"], images.shape[-1]
     if chosen is None:
         return images, None
+    if "images" in chosen:
+        given = _opened(job.input("outliers"), streams)
+        return images, given.pixels if isinstance(given, ImageSet) else given
     selection = None
     if "selection" in job.inputs:
         selection = read_parquet(job.input("selection"), ["outlier", "kept"])
@@ -62,6 +65,13 @@ def _images(job: Job) -> tuple[ImageSet | Originals | Unpacked, np.ndarray | Sou
         outliers = pool.outlier_pixels(rows, selection, chosen["fold"], size)
     job.report(f"{len(outliers)} outliers of {sum(pq.read_metadata(s).num_rows for s in shards)}")
     return images, outliers
+
+
+def _opened(path: Path, streams: bool) -> ImageSet | Originals | Unpacked:
+    """An image set; of those that stream, images out of a tokenizer, and others, are decoded."""
+    if streams and not is_listed(pq.read_schema(path)):
+        return Unpacked(path, SCRATCH / "models")
+    return opened(path)
 
 
 def _device_name(device: torch.device) -> str:
