@@ -16,6 +16,7 @@ OVERLAYS = {
     "tiny-imagenet": ["tiny-imagenet"],
     "tiny-imagenet-cpu": ["tiny-imagenet", "tiny-imagenet-cpu"],
     "imagenet": ["imagenet"],
+    "imagenet1k": ["imagenet1k"],
 }
 
 

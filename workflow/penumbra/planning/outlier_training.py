@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penumbra.errors import PenumbraError
+from penumbra.images.chosen import LISTED
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.overlap import common
 from penumbra.planning.parts import outlier_set
@@ -31,6 +32,20 @@ def exposure(world: World, recipe: str, backbone: str = "") -> str | None:
     """The image set that a recipe trains on as outliers; None where it does not."""
     resolved = resolve_recipe(world.config["recipes"], recipe, backbone)
     return resolved["options"]["images"] if resolved["method"] == "oe" else None
+
+
+def reconstructed(world: World, names: Mapping[str, str]) -> str | None:
+    """The outlier set whose tokenizer a model's training images pass through; mostly None."""
+    options = detector(world, names["recipe"], names["backbone"]) or {}
+    return options["set"] if options.get("reconstruct_id") else None
+
+
+def streams(world: World, names: Mapping[str, str]) -> bool:
+    """Whether a model is trained on images, or real outliers, that are listed, not decoded."""
+    train = world.config["benchmarks"][names["benchmark"]]["train"]
+    read = [train] if reconstructed(world, names) is None else []
+    read += filter(None, [exposure(world, names["recipe"], names["backbone"])])
+    return any(world.image_set(name).get("stored") == LISTED for name in read)
 
 
 def shard_files(world: World, kind: str, benchmark: str, name: str) -> list[str]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
-from penumbra.images.augment import Feeder
+from penumbra.images.feeding import Feeding
 from penumbra.training.method import Batch, Method, Perturb, Setting
 from penumbra.training.stream import Stream
 
@@ -28,7 +28,7 @@ class Exposed(Method):
         return torch.cat([x, self.outliers.batch(batch.step)]), None
 
 
-def _outliers(setting: Setting, name: str) -> Feeder:
+def _outliers(setting: Setting, name: str) -> Feeding:
     """The setting's outliers, if they can stand in one batch with the ID images."""
     feeder = setting.outliers
     if feeder is None:
