@@ -17,6 +17,10 @@ OVERLAYS = {
     "tiny-imagenet-cpu": ["tiny-imagenet", "tiny-imagenet-cpu"],
     "imagenet": ["imagenet"],
     "imagenet1k": ["imagenet1k"],
+    "midog": ["midog"],
+    "spacenet8": ["spacenet8"],
+    "midog-spacenet8": ["midog", "spacenet8", "midog-spacenet8"],
+    "adjacent": ["adjacent"],
 }
 
 

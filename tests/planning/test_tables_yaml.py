@@ -155,10 +155,10 @@ CLIP = {"label": "CLIP", "network": "clip", "options": {"folder": "c"}}
 LEFT_OUT = {
     "recipe": (row(recipe="dhm"), {}, "this world has no recipe dhm"),
     "backbone": (row(backbone="vgg11"), {}, "this world has no backbone vgg11"),
-    "scorer": (row(scorer="dhm"), {}, "this world has no scorer dhm"),
+    "scorer": (row(scorer="nan"), {"scorers": {"nan": None}}, "this world has no scorer nan"),
     "map": (row(input={"map_of": "dhm"}), {}, "this world has no recipe dhm"),
     "role": (
-        column(**{"with": {"benchmark": "near"}}),
+        column(**{"with": {"benchmark": "near"}}, sets="each"),
         {"roles": {"near": None}},
         "this world has no benchmark for the role near",
     ),

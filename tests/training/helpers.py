@@ -8,7 +8,7 @@ from penumbra.images.augment import Feeder
 from penumbra.networks.backbones import resnet
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Setting
-from penumbra.training.methods import centre, focal, pgd, rotloss, simclr, standard, uat
+from penumbra.training.methods import centre, dhm, focal, pgd, rotloss, simclr, standard, uat
 
 CPU = torch.device("cpu")
 HALF = {"mean": [0.5] * 3, "std": [0.5] * 3}
@@ -31,10 +31,12 @@ VIEWS = {
 OPTIONS = {
     "simclr": {"temperature": 0.3, "projection": 12, "views": VIEWS}, "rotloss": {},
     "focal": {"gamma": 2.0}, "centre": {"weights": [0.0, 0.1], "milestones": [0.5]},
+    "dhm": {"couplings": 3, "hidden": 8, "bound": 1.2},
 }  # fmt: skip
 BUILD = {
     "standard": standard.build, "uat": uat.build, "pgd": pgd.build, "simclr": simclr.build,
     "rotloss": rotloss.build, "focal": focal.build, "centre": centre.build,
+    "dhm": dhm.build,
 }  # fmt: skip
 
 

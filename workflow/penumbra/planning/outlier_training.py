@@ -41,11 +41,12 @@ def reconstructed(world: World, names: Mapping[str, str]) -> str | None:
 
 
 def streams(world: World, names: Mapping[str, str]) -> bool:
-    """Whether a model is trained on images, or real outliers, that are listed, not decoded."""
+    """Whether a model is trained on images that are listed, not decoded."""
     train = world.config["benchmarks"][names["benchmark"]]["train"]
-    read = [train] if reconstructed(world, names) is None else []
-    read += filter(None, [exposure(world, names["recipe"], names["backbone"])])
-    return any(world.image_set(name).get("stored") == LISTED for name in read)
+    given = exposure(world, names["recipe"], names["backbone"])
+    sets = [name for name in (train, given) if name is not None]
+    listed = any(world.image_set(name).get("stored") == LISTED for name in sets)
+    return listed and reconstructed(world, names) is None
 
 
 def shard_files(world: World, kind: str, benchmark: str, name: str) -> list[str]:

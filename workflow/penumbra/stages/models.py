@@ -36,7 +36,7 @@ def run(job: Job) -> None:
     resume.discard()
 
 
-def _images(job: Job) -> tuple[ImageSet | Originals, np.ndarray | ImageSet | Source | None]:
+def _images(job: Job) -> tuple[ImageSet | Originals, np.ndarray | Source | None]:
     """The job's images, and its outliers at their size; None where it has none.
 
     Where the images are listed, the outliers stream, too.
@@ -46,7 +46,8 @@ def _images(job: Job) -> tuple[ImageSet | Originals, np.ndarray | ImageSet | Sou
     if chosen is None:
         return images, None
     if "images" in chosen:
-        return images, opened(job.input("outliers"))
+        given = opened(job.input("outliers"))
+        return images, given if isinstance(given, Originals) else given.pixels
     selection = None
     if "selection" in job.inputs:
         selection = read_parquet(job.input("selection"), ["outlier", "kept"])

@@ -22,15 +22,14 @@ from penumbra.training.method import Setting
 def trainer(
     config: Mapping[str, Any],
     images: ImageSet | Originals,
-    outliers: np.ndarray | ImageSet | Source | None,
+    outliers: np.ndarray | Source | None,
     seed: int,
     device: torch.device,
 ) -> Trainer:
-    """What trains a network on `images`, and holds `outliers` against them.
+    """What trains a network on `images`, and holds `outliers` uint8 (M, 3, H, W) against them.
 
-    Outliers are images, or pixels uint8 (M, 3, H, W). What is encoded streams, all else lies on the
-    device. `config` has `backbone`, `recipe`, `normalisation`, and how to compute (`channels_last`,
-    `compile`, `graphs`, `threads`).
+    What is encoded streams, all else lies on the device. `config` has `backbone`, `recipe`,
+    `normalisation`, and how to compute (`channels_last`, `compile`, `graphs`, `threads`).
     """
     recipe = config["recipe"]
     torch.manual_seed(derive(seed, "init"))
@@ -56,7 +55,7 @@ def trainer(
     return Trainer(model, feeder(images), method, recipe, seed, config["compile"])
 
 
-def _unlabelled(outliers: np.ndarray | ImageSet | Source) -> ImageSet | Source:
+def _unlabelled(outliers: np.ndarray | Source) -> ImageSet | Source:
     if isinstance(outliers, np.ndarray):
         return ImageSet(outliers, np.zeros(len(outliers), np.int64), [], [])
     return outliers
