@@ -6,7 +6,7 @@ STAMP := .venv/.complete
 PEERS ?= .venv-peers
 
 .PHONY: tables test test-slurm lint figures benchmark benchmark-gpu breakdown headline \
-	benchmark-peers benchmark-scale cost pin clean
+	benchmark-peers benchmark-scale benchmark-feeding cost pin clean
 
 tables: $(STAMP)
 	$(BIN)/snakemake all_tables --cores $(CORES) --scheduler greedy --prioritize uat_table04
@@ -59,6 +59,10 @@ headline: $(STAMP)
 	@for table in results/cifar-jpeg/tables/uat_table*.parquet \
 		results/cifar-jpeg-variants/tables/uat_variants.parquet; do \
 		$(BIN)/python -m penumbra show --reported $$table; echo; done >docs/results/cifar-jpeg.md
+
+# Training images streamed from JPEGs, against decoding alone and a DataLoader.
+benchmark-feeding: $(STAMP)
+	$(BIN)/python benchmarks/feeding.py
 
 benchmark-scale: $(STAMP)
 	$(BIN)/python benchmarks/scale.py --images 1300000

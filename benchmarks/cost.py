@@ -161,7 +161,7 @@ def memory(world: World, jobs: list[worlds.Job]) -> str:
     images = 0
     for job in jobs:
         mb = resources.Demands(world).mem_mb(job.stated)(job.wildcards, 1)
-        asked[job.stated] = mb
+        asked[job.stated] = max(mb, asked.get(job.stated, 0))
         if job.rule == "models":
             images = max(images, _kept(world, job.wildcards))
     most = sorted(asked.items(), key=lambda pair: -pair[1])[:3]
@@ -174,6 +174,10 @@ def memory(world: World, jobs: list[worlds.Job]) -> str:
 
 def _kept(world: World, wildcards: worlds.Wildcards) -> int:
     train = world.config["benchmarks"][wildcards.benchmark]["train"]
+    if outlier_training.streams(world, wildcards):  # batch by batch
+        recipe = resolve_recipe(world.config["recipes"], wildcards.recipe, wildcards.backbone)
+        count = recipe["batch_size"] + recipe["options"].get("outlier_batch", 0)
+        return count * 3 * world.size(train) ** 2
     found = outlier_training.detector(world, wildcards.recipe, wildcards.backbone)
     count = resources.images(world, train)
     count += resources.outliers(world, wildcards.benchmark, found["set"]) if found else 0

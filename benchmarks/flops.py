@@ -76,7 +76,7 @@ def training(recipe: Mapping[str, Any]) -> float:
     elif recipe["method"] == "uat":
         inner = (options["inner_attack"] or {}).get("steps", 0)
         extra = (1.5 * options["steps"] + inner) / options["tau"]
-    elif recipe["method"] == "energy":
+    elif recipe["method"] in ("energy", "oe"):
         extra = options["outlier_batch"] / recipe["batch_size"]
     elif recipe["method"] in ("simclr", "rotloss"):  # two views, four rotations
         extra = {"simclr": 1, "rotloss": 3}[recipe["method"]]

@@ -6,17 +6,20 @@ multiply-add, of matrix products and convolutions alone.
 """
 
 import statistics
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import guidance, training
+from benchmarks import feeding, guidance, training
 from benchmarks.training import seconds
+from penumbra.machine import cores
 from penumbra.networks.backbones import resnet
 from penumbra.networks.generative.mage import Mage
 from penumbra.networks.generative.moco import MoCo
@@ -27,6 +30,7 @@ from penumbra.networks.inference import Reader
 from penumbra.outliers.decode import Decoding, generate
 from penumbra.outliers.guidance import Guidance
 from penumbra.outliers.trajectory import Sampler
+from penumbra.training.classifiers import trainer
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Batch
 from penumbra.training.methods.uat import Universal
@@ -372,12 +376,60 @@ def decoded(scale: Scale, known: Known, weight: float) -> list[Row]:
     ]
 
 
+def streamed(scale: Scale, known: Known) -> list[Row]:
+    """ResNet-50 on crops of JPEGs that threads decode; and the batches beside those of a CPU."""
+    count, batch, size, width = (5120, 128, 224, 64) if scale.full else (12, 4, 32, 4)
+    recipe = {
+        "name": "standard", "method": "standard", "options": {}, "epochs": 3, "batch_size": batch,
+        "lr": 0.01, "momentum": 0.9, "nesterov": False, "weight_decay": 1e-3,
+        "precision": "bfloat16" if scale.full else "float32",
+        "schedule": {"kind": "multistep", "milestones": [0.5], "gamma": 0.1},
+        "augment": {"flip": True, "crop_padding": 0, "crop_scale": feeding.SCALE},
+    }  # fmt: skip
+    config = {
+        "backbone": {"network": "resnet", "layers": 50, "width": width, "stem": "imagenet"},
+        "recipe": recipe, "normalisation": feeding.IMAGENET, "channels_last": scale.full,
+        "compile": False, "graphs": scale.full, "threads": cores(),
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        files = feeding.write(Path(folder), min(count, feeding.FILES))
+        images = feeding.listed([files[i % len(files)] for i in range(count)], size)
+        runs = [trainer(config, images, None, 0, d) for d in (scale.device, torch.device("cpu"))]
+        rows = [(torch.arange(batch) + i * batch, i) for i in range(3)]
+        ours, theirs = (
+            [x.cpu() for x, _ in run.feeder.served(
+                (some, torch.Generator().manual_seed(i)) for some, i in rows
+            )]
+            for run in runs
+        )  # fmt: skip
+        apart = max(
+            float((a - b).abs().max() / b.abs().max()) for a, b in zip(ours, theirs, strict=True)
+        )
+        if scale.full:
+            torch.cuda.reset_peak_memory_stats()
+        with side_stream(scale.device):
+            runs[0].epoch(0)
+            took = seconds(lambda: runs[0].epoch(1), scale.device)
+        for run in runs:
+            run.close()
+    x = torch.zeros(2, 3, size, size, device=scale.device)
+    flop = 3 * 1000 * forward_flop(runs[0].model.eval(), x) / len(x)
+    peak = torch.cuda.max_memory_allocated() if scale.full else 0.0
+    return [
+        Row("streamed batches, from the CPU's", apart, "relative", None, "≤ 1e-6"),
+        Row(f"ResNet-50 on JPEGs that {cores()} threads decode, of 1,000", 1000 * took / count, "s",
+            floor(known, flop)),
+        Row("memory of the device while it trains, at most", peak / 1e9, "GB"),
+    ]  # fmt: skip
+
+
 UNITS = {
     "rates": Unit(rates, 0.5),
     "checks": Unit(checks, 1.5),
     "training, called": Unit(lambda s, k: trained(s, k, False, False), 3),
     "training, replayed": Unit(lambda s, k: trained(s, k, True, False), 2.5),
     "training, compiled": Unit(lambda s, k: trained(s, k, True, True), 4),
+    "streaming": Unit(streamed, 2),
     "scoring": Unit(scored, 1),
     "features": Unit(represented, 1.5),
     "guidance": Unit(guided, 1.5),

@@ -96,7 +96,7 @@ def bare_epoch(trainer: Trainer, sizes: Sizes):
     optimiser = Sgd(model, trainer.recipe)
     generator = torch.Generator(sizes.device).manual_seed(0)
     rows = torch.arange(len(trainer.feeder), device=sizes.device).split(sizes.batch)
-    batches = [trainer.feeder.batch(part, generator) for part in rows]
+    batches = list(trainer.feeder.served((part, generator) for part in rows))
 
     def run() -> None:
         model.train()

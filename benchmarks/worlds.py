@@ -25,6 +25,7 @@ OVERLAYS = {
     "tiny-imagenet": ("tiny-imagenet",),
     "tiny-imagenet-cpu": ("tiny-imagenet", "tiny-imagenet-cpu"),
     "imagenet": ("imagenet",),
+    "imagenet1k": ("imagenet1k",),
 }
 # Planned under a name of which there are no results, so that no job is done already.
 PLANNED = "planned-only"

@@ -106,7 +106,8 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
     ]
     assert offered("calibration module") == ["beta", "isotonic", "platt", "temperature"]
     assert offered("method") == [
-        *("catex", "centre", "dhm", "energy", "focal", "pgd", "pretrained", "rotloss", "simclr"),
+        *("catex", "centre", "dhm", "energy", "focal", "oe", "pgd", "pretrained", "rotloss"),
+        "simclr",
         *("standard", "uat"),
         "zero_shot",
     ]

@@ -16,6 +16,11 @@ OVERLAYS = {
     "tiny-imagenet": ["tiny-imagenet"],
     "tiny-imagenet-cpu": ["tiny-imagenet", "tiny-imagenet-cpu"],
     "imagenet": ["imagenet"],
+    "imagenet1k": ["imagenet1k"],
+    "midog": ["midog"],
+    "spacenet8": ["spacenet8"],
+    "midog-spacenet8": ["midog", "spacenet8", "midog-spacenet8"],
+    "adjacent": ["adjacent"],
 }
 
 

@@ -35,6 +35,18 @@ def test_numbers_of_the_papers_data_stand_beside(world_of):
     assert found["UAT + CCFN", "Average", "fpr95"] == "12.21"
 
 
+def test_the_numbers_of_imagenet_stand_beside(world_of):
+    world = world_of("imagenet1k")
+    assert beside(world, "uat_table03")["UAT + CCFN", "OpenImage-O", "fpr95"] == "85.77"
+    assert beside(world, "uat_table03")["FN", "Average", "auroc"] == "82.27"
+    assert beside(world, "uat_table21")["UAT", "Places", "fpr95"] == "44.94"
+    assert beside(world, "uat_table21")["UAT + CCFN", "Textures", "fpr95"] == "85.77"
+    assert beside(world, "uat_table21")["UAT + CCFN", "Average", "auroc"] == "84.39"
+    times = beside(world, "uat_table14")
+    assert times["UAT, CCFN", "", "train_seconds"] == "97800"
+    assert times["Standard, FN", "", "latency"] == "0.0123"
+
+
 def test_an_average_of_other_sets_has_no_printed_one_beside(world_of):
     """One of six sets less, or one in the place of another: the columns of the others stay."""
     for far in (

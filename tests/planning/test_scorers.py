@@ -3,10 +3,12 @@
 import json
 
 import pytest
+from snakemake.iocontainers import Wildcards
 
 from penumbra.errors import PenumbraError
 from penumbra.planning import needs, scorers
 from penumbra.planning.detectors import Detectors
+from penumbra.planning.models import Models
 from penumbra.planning.readings import Readings
 from penumbra.planning.scores import Scores
 from penumbra.planning.tables import Tables
@@ -234,3 +236,21 @@ def test_one_network_does_not_stand_for_two(world):
         world({"scorers": {"dml-plus": {"second": "othr"}}})
     with pytest.raises(PenumbraError, match="reads two models, and a detector's file carries one"):
         Detectors(made, Readings(made)).images(reading("dml-plus"))
+
+
+def test_a_recipes_head_is_in_every_spec_of_its_models(world):
+    """As Snakemake asks for it: its wildcards are a list, whose `in` looks among the values."""
+    made = world()
+    names = Wildcards(fromdict=reading("godin", recipe="godin"))
+    every = (
+        Models(made).spec(names),
+        Readings(made).outputs_spec(names),
+        scores(made).fits_network_spec(names),
+        scores(made).scores_network_spec(names),
+    )
+    for text in every:
+        spec = json.loads(text)
+        assert spec["config"]["backbone"]["head"] == {"similarity": "cosine"}
+        assert "penumbra.networks.layers.heads" in spec["roots"]
+    plain = Wildcards(fromdict=reading("odin"))
+    assert "head" not in json.loads(Models(made).spec(plain))["config"]["backbone"]

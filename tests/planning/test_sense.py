@@ -96,6 +96,10 @@ NONSENSE = {
         "give `classes` or `classes_file`, not both",
     ),
     "semantic": (sets(faces={"semantic": 1}), "levels of shift, and skimage-faces is of `windows`"),
+    "listed": (
+        sets(digits_train={"stored": "listed"}),
+        "digits is made by the reader `digits` and has no files of images to list; leave it out",
+    ),
     "models-of-models": (
         {"benchmarks": {"digits-grid": {"models_of": "all-digits", "train": "six-digits-train"}}},
         "all-digits reads models of six-digits itself; name that",

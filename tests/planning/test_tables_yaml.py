@@ -158,7 +158,7 @@ LEFT_OUT = {
     "scorer": (row(scorer="nan"), {"scorers": {"nan": None}}, "this world has no scorer nan"),
     "map": (row(input={"map_of": "dhm"}), {}, "this world has no recipe dhm"),
     "role": (
-        column(**{"with": {"benchmark": "near"}}),
+        column(**{"with": {"benchmark": "near"}}, sets="each"),
         {"roles": {"near": None}},
         "this world has no benchmark for the role near",
     ),

@@ -59,11 +59,12 @@ def test_a_caption_lists_the_sets_of_its_own_table(world_of, name):
     ("world", "table", "start"),
     [
         ("embedded", "uat_table03", "Table 3. Digits 0–5 in the place of ImageNet, ResNet-50. "),
-        ("embedded", "uat_table14", "Table 14. Digits in the place of ImageNet, ResNet-18. "),
+        ("embedded", "uat_table14", "Table 14. Digits 0–5 in the place of ImageNet, ResNet-50. "),
         ("embedded", "uat_table15", "Table 15. Digits 0–5 in the place of MIDOG (1a-c), ResNet"),
         ("embedded", "uat_table16", "Table 16. Digits 0–5 in the place of SpaceNet-8 (non-flood"),
         ("cifar", "uat_table01", "Table 1. CIFAR-10, ResNet-18. "),
-        ("cifar", "uat_table14", "Table 14. CIFAR-10 in the place of ImageNet, ResNet-18. "),
+        ("imagenet1k", "uat_table14", "Table 14. ImageNet, ResNet-50. "),
+        ("imagenet1k", "uat_table21", "Table 21. ImageNet, ResNet-50. "),
         ("cifar-jpeg", "uat_table01", "Table 1. CIFAR-10 as JPEG in the place of CIFAR-10, R"),
     ],
 )

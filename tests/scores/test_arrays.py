@@ -31,9 +31,9 @@ from penumbra.scores import (
 
 # fmt: off
 NAMES = [
-    "catex", "ccfn", "dice", "dml", "dml_plus", "energy", "gradnorm", "knn", "mahalanobis",
-    "maxlogit", "mcm", "msp", "nan", "otod", "react", "rmds", "scale", "ssd", "temperature",
-    "vim",
+    "catex", "ccfn", "dice", "dml", "dml_plus", "energy", "feature_norm", "gradnorm", "knn",
+    "mahalanobis", "maxlogit", "mcm", "msp", "nan", "otod", "react", "rmds", "scale", "ssd",
+    "temperature", "vim",
 ]
 # fmt: on
 CLASSES, WIDTH = 4, 12
@@ -135,7 +135,7 @@ def test_no_active_unit(name):
     assert np.isfinite(found).all()
     of_bias = np.log(np.exp(dead["bias"].astype(np.float64)).sum())
     wanted = {
-        **dict.fromkeys(("nan", "gradnorm", "ccfn", "dml"), 0),
+        **dict.fromkeys(("nan", "gradnorm", "feature_norm", "ccfn", "dml"), 0),
         **dict.fromkeys(("energy", "react", "dice", "scale"), of_bias),
         "knn": -1,
         "catex": 1 / CLASSES,
@@ -409,3 +409,9 @@ def test_temperature_needs_known_classes():
     labels[3] = -1
     with pytest.raises(PenumbraError, match="whose classes the model knows"):
         temperature.fit({**arrays, "labels": labels})
+
+
+def test_feature_norm_is_the_length_of_the_features():
+    arrays = images(9)
+    wanted = np.linalg.norm(arrays["features"].astype(np.float64), axis=1)
+    np.testing.assert_allclose(scores("feature_norm", arrays), wanted, rtol=1e-6)

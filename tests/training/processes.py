@@ -42,6 +42,7 @@ class Training:
 
     def __init__(self, folder, rule, config, roots, wildcards, count, scale=1):
         self.folder, self.rule = folder, rule
+        self.more = []  # inputs
         folder.mkdir(parents=True)
         pixels, labels = digits(count)
         pixels = pixels.repeat(scale, 2).repeat(scale, 3)
@@ -72,7 +73,7 @@ class Training:
         stage = [
             *("-m", f"penumbra.stages.{self.rule}", "--spec", "spec.json"),
             *("--in", "train=images.parquet", "images=images.parquet"),
-            *("outliers=outliers.parquet", "--out", "model=model.safetensors"),
+            *("outliers=outliers.parquet", *self.more, "--out", "model=model.safetensors"),
             "history=history.parquet",
         ]
         (self.folder / "spec.json").write_text(json.dumps(self.spec))

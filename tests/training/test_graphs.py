@@ -10,7 +10,7 @@ import torch
 from penumbra.images.augment import Feeder
 from penumbra.networks import graphs
 from penumbra.training.loop import Trainer
-from penumbra.training.methods import energy
+from penumbra.training.methods import energy, oe
 from tests.networks.tape import Capture, Watch
 from tests.training.helpers import (
     BUILD,
@@ -30,6 +30,7 @@ ENERGY = {
     "beta": 0.5, "reduction": "concat_mean", "outlier_batch": 8, "phi": "linear",
     "monotone": True,
 }  # fmt: skip
+OE = {"images": "things", "outlier_batch": 8}
 CASES = {
     "standard": ("standard", {}),
     "pgd": ("pgd", PGD),
@@ -41,6 +42,7 @@ CASES = {
     "uat-train": ("uat", UAT | {"bn_phase3": "train"}),
     "uat-inner": ("uat", UAT | {"update": "grad_step", "inner_attack": INNER}),
     "energy": ("energy", ENERGY),
+    "oe": ("oe", OE),
     **{name: (name, options) for name, options in OPTIONS.items()},
 }
 
@@ -53,7 +55,7 @@ def made(method, options, model=None, epochs=3, **changes):
     kept = dataclasses.replace(
         setting(model or network()), graphs=True, outliers=outliers, **changes
     )
-    build = {**BUILD, "energy": energy.build}[method]
+    build = {**BUILD, "energy": energy.build, "oe": oe.build}[method]
     recipe = RECIPE | {"epochs": epochs, "batch_size": 8}
     return Trainer(kept.model, fed, build(options, kept), recipe, 0)
 
@@ -122,7 +124,7 @@ def test_no_step_waits_for_the_device(case, monkeypatch):
     progress = trainer._begin(0)
     rows = list(progress.rest())
     with Watch():
-        for batch in rows:
+        for batch in trainer.feeder.served((some, progress.generator) for some in rows):
             progress.finish(trainer.advance(batch, progress))
     assert progress.losses_so_far().isfinite().all()
 

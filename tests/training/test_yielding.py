@@ -9,7 +9,7 @@ import torch
 
 from penumbra.errors import PenumbraError
 from penumbra.training.resume import Resume
-from tests.training import processes, test_energy, test_parts
+from tests.training import processes, test_energy, test_exposure, test_parts
 from tests.training.helpers import INNER, OPTIONS, PGD, UAT, equal, trainer, weights
 
 STOPPED = r"error: stopped by a signal (in|after) epoch \d+ .*; the state is saved, call snakemake"
@@ -61,6 +61,7 @@ LOOPS = {
     "uat": lambda: trainer("uat", UAT | {"restart": "random", "position": "final"}),
     "uat inner": lambda: trainer("uat", UAT | {"inner_attack": INNER}),
     "energy": lambda: test_energy.trainer(lr=0.01, epochs=2),
+    "oe": lambda: test_exposure.trainer(lr=0.01),
     **{name: partial(trainer, name, options) for name, options in OPTIONS.items()},
 }
 

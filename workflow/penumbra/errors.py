@@ -8,6 +8,10 @@ class PenumbraError(Exception):
     """Bad input or a result that must not be used."""
 
 
+class UnreadableError(PenumbraError):
+    """An image can't be read. A training that it ends has saved its state before."""
+
+
 def unknown(kind: str, name: str, valid: Iterable[str], where: str) -> PenumbraError:
     """An error for a name that nothing answers to, with the nearest valid one."""
     valid = sorted(map(str, valid))

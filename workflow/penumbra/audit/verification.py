@@ -6,8 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from penumbra.errors import PenumbraError
-from penumbra.images.chosen import Digest, chosen
-from penumbra.images.image_set import decoded
+from penumbra.images.chosen import Digest, chosen, tables
 from penumbra.store import origins, seals
 from penumbra.store.artifacts import DATA, place, provenance_of
 from penumbra.store.files import sha256
@@ -25,7 +24,7 @@ def whole_digest(path: Path) -> str | None:
 def verify(folder: Path, is_with_data: bool = False, root: Path | None = None) -> str:
     """Check the seal, the place and the inputs of every artifact below a folder.
 
-    With data, every image set is decoded anew from the data sets in `root`, and compared.
+    With data, every image set is read anew from the data sets in `root`, and compared.
 
     Raises:
         PenumbraError: names all that must not be used, and what remakes each.
@@ -60,7 +59,7 @@ def _refusal(file: Path, checks: list[Callable[[Path], object]]) -> str | None:
 
 
 def check_data(path: Path, root: Path | None) -> None:
-    """Decode an image set anew and compare; artifacts of other rules are passed over.
+    """Read an image set anew and compare; artifacts of other rules are passed over.
 
     Raises:
         PenumbraError: the data set's files are others than those that were read, or not there.
@@ -69,7 +68,7 @@ def check_data(path: Path, root: Path | None) -> None:
     if made["rule"] != "images":
         return
     digest = Digest()
-    for _ in digest.over(decoded(chosen(made["config"], root))):
+    for _ in tables(made["config"], chosen(made["config"], root), 1, digest):
         pass
     if digest.hex() != made[DATA]:
         raise PenumbraError(

@@ -128,10 +128,10 @@ def _of_row_group(file: Path, number: int, rows: int, start: int) -> Iterator[So
 
 
 def _of_image_set(file: Path, number: int, rows: int, start: int) -> Iterator[Source]:
-    """Images that the workflow has decoded and made square."""
+    """Images that the workflow has made square, or listed."""
     try:
         images = row_group(file, number).pixels
-    except UNREADABLE as error:
+    except (*UNREADABLE, PenumbraError) as error:
         yield _broken(file, f"row group {number} of {rows} images: {reason(error)}")
         return
     for row in range(rows):

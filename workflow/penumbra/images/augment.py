@@ -1,19 +1,21 @@
 """Training images on the device as uint8, cropped, flipped and normalised in batches."""
 
 import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from penumbra.images.feeding import Feeding, Request, Served
 from penumbra.options.augment import Augment
 
 TRIES = 10  # boxes drawn for a random resized crop before all that fits is taken
 LOG_RATIO = math.log(4 / 3)  # a box is at most so much wider than high, or higher than wide
 
 
-class Feeder:
+class Feeder(Feeding):
     """Serves augmented batches of one labelled image set that lies on the device.
 
     As FN: horizontal flip, then a random crop of the zero-padded image, then normalisation. The
@@ -37,23 +39,17 @@ class Feeder:
         crop_scale: tuple[float, float] | None = None,
     ):
         Augment(flip=flip, crop_padding=crop_padding, crop_scale=crop_scale)
+        super().__init__(labels, tuple(pixels.shape[1:]), normalisation, channels_last, device)
         nhwc = torch.from_numpy(pixels).permute(0, 2, 3, 1)
         p = crop_padding
         padded = F.pad(nhwc, (0, 0, p, p, p, p)).contiguous().to(device)
         self.rows, self.columns = padded.shape[1:3]
         self.flat = padded.view(-1, padded.shape[3])
-        self.labels = torch.from_numpy(labels).to(device)
-        self.shape = tuple(pixels.shape[1:])
-        self.size = self.shape[1:]
-        self.flip, self.padding, self.channels_last = flip, p, channels_last
-        self.crop_scale = crop_scale
-        mean = torch.tensor(normalisation["mean"], device=device)
-        std = torch.tensor(normalisation["std"], device=device)
-        self.scale, self.shift = 1 / (255 * std), -mean / std
-        self.device = device
+        self.flip, self.padding, self.crop_scale = flip, p, crop_scale
 
-    def __len__(self) -> int:
-        return len(self.labels)
+    def served(self, requests: Iterable[Request]) -> Iterator[Served]:
+        """Each batch is made when it is asked for."""
+        return (self.batch(rows, generator) for rows, generator in requests)
 
     def batch(self, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Normalised float32 inputs (n, C, H, W) and labels (n,) of the rows, newly augmented."""
@@ -63,10 +59,7 @@ class Feeder:
         drawn = draw(len(rows), generator)
         if self.flip:
             drawn += (torch.rand(len(rows), generator=generator, device=self.device) < 0.5,)
-        patches = crop(rows, *drawn)
-        inputs = (patches * self.scale + self.shift).permute(0, 3, 1, 2)
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        return inputs.contiguous(memory_format=layout), self.labels[rows]
+        return self.normalised(crop(rows, *drawn)), self.labels[rows]
 
     def _padded_crop(
         self, rows: Tensor, ys: Tensor, xs: Tensor, flips: Tensor | None = None

@@ -1,14 +1,22 @@
-"""The images of a set, as its config names them: read, chosen, checked, and their digest."""
+"""The images of a set, as its config names them: chosen, checked, decoded or listed, digested."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from penumbra.images.entries import Entries
-from penumbra.images.image_set import ImageSet
+from penumbra.images.image_set import GROUP, decoded, from_table, to_table
+from penumbra.images.originals import is_listed, to_tables
+from penumbra.images.square import DEFAULT
 from penumbra.images.subset import select
 from penumbra.plugins import load
+from penumbra.store.columns import numbers
+
+DECODED, LISTED = "decoded", "listed"  # how an image set is stored
 
 
 def chosen(config: dict[str, Any], root: Path | None) -> Entries:
@@ -23,20 +31,44 @@ def chosen(config: dict[str, Any], root: Path | None) -> Entries:
     return entries
 
 
+def tables(
+    config: dict[str, Any], entries: Entries, threads: int, digest: "Digest"
+) -> Iterator[pa.Table]:
+    """The rows of an image set, in row groups of GROUP decoded bytes, each counted in.
+
+    Raises:
+        PenumbraError: an image can't be read, or is of no file where the set is to be listed.
+    """
+    if config.get("stored") == LISTED:
+        size, way = config["size"], config["dataset"].get("square", DEFAULT)
+        each = max(1, GROUP // (3 * size * size))
+        made = to_tables(entries, config["name"], way, size, each, threads)
+    else:
+        made = map(to_table, decoded(entries, threads))
+    for table in made:
+        digest.add(table)
+        yield table
+
+
 class Digest:
-    """SHA-256 of the decoded pixels, labels and origins of all images that pass through."""
+    """SHA-256 of the images, labels and origins of all tables that are added.
+
+    Of images their decoded pixels count, or, where they are listed, the digests of their bytes.
+    """
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
 
-    def over(self, groups: Iterable[ImageSet]) -> Iterator[ImageSet]:
-        """The same groups, counted in."""
-        for group in groups:
-            self._digest.update(group.pixels.data)
-            self._digest.update(group.labels.data)
-            self._digest.update("\n".join([*group.classes, *group.origins]).encode())
-            yield group
+    def add(self, table: pa.Table) -> None:
+        """Count a table's rows in."""
+        labels, classes = numbers(table["label"]), json.loads(table.schema.metadata[b"classes"])
+        if is_listed(table.schema):
+            self._digest.update(b"".join(table["digest"].to_pylist()))
+        else:
+            self._digest.update(from_table(table).pixels.data)
+        self._digest.update(labels.data)
+        self._digest.update("\n".join([*classes, *table["origin"].to_pylist()]).encode())
 
     def hex(self) -> str:
-        """The digest of what has passed so far."""
+        """The digest of what was added."""
         return self._digest.hexdigest()

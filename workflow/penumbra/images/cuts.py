@@ -40,7 +40,7 @@ class Pictures:
             if window is None:
                 while len(self._kept) >= KEPT:  # first, so that no more are ever held at once
                     del self._kept[next(iter(self._kept))]
-                window = _by_parts(file) or _whole(file)
+                window = _piecewise(file) or _whole(file)
             self._kept[file] = window
             pixels = window(box)
         left, top, right, bottom = box
@@ -70,7 +70,7 @@ def _whole(file: Path) -> Window:
     return lambda box: pixels[box[1] : box[3], box[0] : box[2]]
 
 
-def _by_parts(file: Path) -> Window | None:
+def _piecewise(file: Path) -> Window | None:
     """How boxes of a TIFF are read without the rest; None where Pillow has to decode it."""
     import tifffile  # a third of a second to import; only pictures that are cut need it
 

@@ -74,6 +74,8 @@ def eight_bit_rgb(image: Image.Image) -> Image.Image:
     Raises:
         ValueError: its greys are of no stated range.
     """
+    if image.format == "JPEG" and image.mode == "RGB":
+        return image  # convert() would copy it
     return _eight_bits(image).convert("RGB")
 
 

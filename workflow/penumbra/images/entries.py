@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,19 +10,30 @@ import numpy as np
 from penumbra.errors import PenumbraError
 
 NO_LABEL = -1
+WHOLE = -1  # in place of a row group: the file is one image
+
+
+class Address(NamedTuple):
+    """Where an image lies encoded: a file of its own, or a row of a group of a Parquet file."""
+
+    file: Path
+    group: int = WHOLE
+    row: int = 0
 
 
 class Entry(NamedTuple):
     """One image: where it came from, its label, the call that decodes it, its place among others.
 
     `pixels()` gives uint8 (3, H, W). The label is an index into the set's classes, or -1. Files are
-    read once through where images are decoded in the order of `place`.
+    read once through where images are decoded in the order of `place`. `address` is None for what
+    lies nowhere encoded.
     """
 
     origin: str
     label: int
     pixels: Callable[[], np.ndarray]
     place: int = 0
+    address: Address | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 from penumbra.errors import PenumbraError
 from penumbra.images.entries import Entries, Entry
+from penumbra.images.originals import Originals, is_listed
+from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import column, numbers
 
 GROUP = 64 * 2**20
@@ -36,6 +38,11 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of an image."""
+        return self.pixels.shape[1:]  # type: ignore[return-value]
 
 
 def evenly(total: int, count: int | None) -> np.ndarray:
@@ -96,7 +103,17 @@ def to_table(images: ImageSet) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> ImageSet:
-    """The inverse of `to_table`, of any number of row groups; copies the pixels once."""
+    """The inverse of `to_table`, of any number of row groups; copies the pixels once.
+
+    Of a listed set the images are decoded here, to the same pixels.
+
+    Raises:
+        UnreadableError: an image of a listed set is not as it was listed.
+    """
+    if is_listed(table.schema):
+        rows = Originals(table)
+        pixels = rows.pixels(range(len(rows)))
+        return ImageSet(pixels, rows.labels, table["origin"].to_pylist(), rows.classes)
     meta = table.schema.metadata
     shape = json.loads(meta[b"shape"])
     pixels = np.empty((len(table), *shape), np.uint8)
@@ -108,6 +125,16 @@ def from_table(table: pa.Table) -> ImageSet:
         start += size
     labels = numbers(table["label"])
     return ImageSet(pixels, labels, table["origin"].to_pylist(), json.loads(meta[b"classes"]))
+
+
+def opened(path: Path) -> ImageSet | Originals:
+    """A whole image set: decoded, in memory, or as it is listed.
+
+    Raises:
+        PenumbraError: the file is corrupt or lacks provenance.
+    """
+    table = read_parquet(path)
+    return Originals(table) if is_listed(table.schema) else from_table(table)
 
 
 def row_group_sizes(path: Path) -> list[int]:
@@ -131,14 +158,16 @@ def labels_of(path: Path) -> np.ndarray:
 def pixels_at(path: Path, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     """Some images of a stored image set: uint8 (n, 3, H, W) in the order of `rows`, n ≥ 1.
 
-    Memory is that of those images and of one row group.
+    Memory is that of those images and of one row group, or of the list where they are listed.
 
     Raises:
-        PenumbraError: the set has no such row.
+        PenumbraError: the set has no such row, or an image is not as it was listed.
     """
     ends = np.cumsum(row_group_sizes(path))
     if max(rows) >= ends[-1]:
         raise PenumbraError(f"{path}: image {max(rows)} is asked for, and it holds {ends[-1]}")
+    if is_listed(pq.read_schema(path)):
+        return Originals(read_parquet(path)).pixels(rows)
     group_of = np.searchsorted(ends, rows, side="right")
     pixels: np.ndarray | None = None
     for number in np.unique(group_of):

@@ -81,9 +81,18 @@ def pixels_of(shards: Iterable[pa.Table], size: int, kept: set[str] | None = Non
         ):
             if kept is None or name in kept:
                 pixels.append(from_png(data, size))
-    if not pixels:
-        raise PenumbraError("no outlier is kept; look at the selection's histogram and its filter")
+    check_any(len(pixels))
     return np.stack(pixels)
+
+
+def check_any(count: int) -> None:
+    """Refuse to train on no outlier.
+
+    Raises:
+        PenumbraError: none is kept.
+    """
+    if not count:
+        raise PenumbraError("no outlier is kept; look at the selection's histogram and its filter")
 
 
 def kept_names(selection: pa.Table) -> set[str]:

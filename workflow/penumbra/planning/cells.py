@@ -103,12 +103,13 @@ def _columns(table: Mapping[str, Any], world: World) -> Iterator[tuple[str, dict
         is_null = role in world.config["roles"] and world.tested(role) is None
         benchmark = "" if is_null else world.benchmark_of({**table, **with_})
         ood_sets = world.ood(benchmark, column["group"]) if benchmark and "group" in column else []
-        if column.get("sets") == "each":
+        if column.get("sets") == "each" and not is_null:
             for name in ood_sets:
                 yield world.label(name), column, [name]
         else:
             name = with_.get("backbone", table.get("backbone", "resnet18"))
-            label = column.get("label", "Average" if ood_sets else "").format(
+            default = role if is_null else "Average" if ood_sets else ""
+            label = column.get("label", default).format(
                 benchmark=world.config["benchmarks"].get(benchmark, {"label": role})["label"],
                 backbone=world.config["backbones"].get(name, {"label": name})["label"],
             )

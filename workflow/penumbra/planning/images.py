@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penumbra.errors import unknown
+from penumbra.images.chosen import DECODED
 from penumbra.images.classes import class_list
 from penumbra.images.layout import listing, missing
 from penumbra.planning.spec import spec
@@ -49,6 +50,7 @@ class Images:
             "sources": {s: _without_prose(world.datasets[s]) for s in _sources(dataset)},
             "split": split,
             "size": world.size(name),
+            "stored": entry.get("stored", DECODED),
             "classes": entry.get("classes") or listed,
             "classes_file": entry.get("classes_file"),
             "count": entry.get("count", dataset["splits"][split].get("count")),

@@ -40,14 +40,14 @@ class Models:
             raise PenumbraError(
                 f"seed{seed}: write seed{seed.lstrip('0') or '0'}, without zeros before"
             )
-        chosen = outlier_training.detector(self._world, names["recipe"], names["backbone"]) or {}
-        if chosen.get("reconstruct_id"):
-            of = {"benchmark": names["benchmark"], "outliers": chosen["set"]}
+        chosen = outlier_training.reconstructed(self._world, names)
+        if chosen is not None:
+            of = {"benchmark": names["benchmark"], "outliers": chosen}
             return path(self._world.name, "reconstructions", **of)
         return self._world.images_of(names["benchmark"], "train")
 
     def outliers(self, names: Mapping[str, str]) -> list[str]:
-        """The shards of the outlier set that a detector trains on."""
+        """The shards of the outlier set, or the image set, that a detector trains on."""
         return outlier_training.outliers(self._world, names)
 
     def selection(self, names: Mapping[str, str]) -> list[str]:
@@ -66,17 +66,21 @@ class Models:
         recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
         recipe.pop("head", None)  # it is in the backbone
         outliers = recipe.pop("outliers", None) if recipe["method"] == "energy" else None
+        against = outliers and {"set": outliers["set"], "fold": outliers.get("fold")}
+        if recipe["method"] == "oe":
+            against = {"images": recipe["options"]["images"]}
         compute = world.config["compute"]
         config = {
             "backbone": backbone,
             "recipe": recipe,
-            "outliers": outliers and {"set": outliers["set"], "fold": outliers.get("fold")},
+            "outliers": against,
             "normalisation": world.config["benchmarks"][names["benchmark"]]["normalisation"],
             **{key: compute[key] for key in ("device", "channels_last", "compile", "graphs")},
             "threads": compute["threads"]["models"],
         }
         roots += [f"penumbra.training.methods.{recipe['method']}"]
         roots += ["penumbra.training.pool"] if outliers else []
+        roots += ["penumbra.training.streaming"] if outlier_training.streams(world, names) else []
         return spec("models", config, roots, names)
 
     def zero_shot_spec(self, names: Mapping[str, str]) -> str:

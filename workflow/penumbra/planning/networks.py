@@ -22,13 +22,14 @@ def network(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], lis
     config = {"network": entry["network"], **entry["options"]}
     if "folder" in config:
         config["folder"] = str(Path(world.config["weights_root"]) / config["folder"])
-        if "benchmark" in names:
-            benchmark = world.config["benchmarks"][names["benchmark"]]
-            config["normalisation"] = benchmark["normalisation"]
+        if benchmark := names.get("benchmark"):
+            config["normalisation"] = world.config["benchmarks"][benchmark]["normalisation"]
     if entry["network"] == "python":
         config |= own_code(config["name"], world.places, f"backbones.{backbone}.network")
     roots = [f"penumbra.networks.backbones.{entry['network']}"]
-    head = head_of(world, backbone, names["recipe"]) if "recipe" in names else None
+    # Snakemake's wildcards are a list of values with names: `in` would look among the values.
+    recipe = names.get("recipe")
+    head = head_of(world, backbone, recipe) if recipe else None
     if head is not None:
         config["head"] = head
         roots.append("penumbra.networks.layers.heads")

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from penumbra.errors import PenumbraError
+from penumbra.images.chosen import LISTED
 from penumbra.planning.config import resolve_recipe
+from penumbra.planning.overlap import common
 from penumbra.planning.parts import outlier_set
 from penumbra.planning.paths import path, shard_names
 from penumbra.planning.world import World
@@ -25,6 +28,27 @@ def detector(world: World, recipe: str, backbone: str = "") -> dict[str, Any] | 
     return resolved.get("outliers") if resolved["method"] == "energy" else None
 
 
+def exposure(world: World, recipe: str, backbone: str = "") -> str | None:
+    """The image set that a recipe trains on as outliers; None where it does not."""
+    resolved = resolve_recipe(world.config["recipes"], recipe, backbone)
+    return resolved["options"]["images"] if resolved["method"] == "oe" else None
+
+
+def reconstructed(world: World, names: Mapping[str, str]) -> str | None:
+    """The outlier set whose tokenizer a model's training images pass through; mostly None."""
+    options = detector(world, names["recipe"], names["backbone"]) or {}
+    return options["set"] if options.get("reconstruct_id") else None
+
+
+def streams(world: World, names: Mapping[str, str]) -> bool:
+    """Whether a model is trained on images that are listed, not decoded."""
+    train = world.config["benchmarks"][names["benchmark"]]["train"]
+    given = exposure(world, names["recipe"], names["backbone"])
+    sets = [name for name in (train, given) if name is not None]
+    listed = any(world.image_set(name).get("stored") == LISTED for name in sets)
+    return listed and reconstructed(world, names) is None
+
+
 def shard_files(world: World, kind: str, benchmark: str, name: str) -> list[str]:
     """Embeddings or outliers of all shards of an outlier set, in order."""
     return [
@@ -34,8 +58,44 @@ def shard_files(world: World, kind: str, benchmark: str, name: str) -> list[str]
 
 
 def outliers(world: World, names: Mapping[str, str]) -> list[str]:
-    """The shards of the outlier set that a detector trains on; none for another model."""
+    """The shards of the outlier set, or the image set, that a detector trains on.
+
+    None for another model.
+
+    Raises:
+        PenumbraError: images of that set are no outliers (see `check_exposure`).
+    """
+    given = exposure(world, names["recipe"], names["backbone"])
+    if given is not None:
+        check_exposure(world, names)
+        return world.images([given])
     outlier_options = detector(world, names["recipe"], names["backbone"])
     if outlier_options is None:
         return []
     return shard_files(world, "outliers", names["benchmark"], outlier_options["set"])
+
+
+def check_exposure(world: World, names: Mapping[str, str]) -> None:
+    """Refuse real outliers that a benchmark tests, or that are of another size than its images.
+
+    Raises:
+        PenumbraError: names both image sets.
+    """
+    given = exposure(world, names["recipe"], names["backbone"])
+    if given is None:
+        return
+    where = world.where("recipes", names["recipe"])
+    benchmark = world.config["benchmarks"][names["benchmark"]]
+    tested = (benchmark["test"], *benchmark.get("shifted", []), *world.all_ood(names["benchmark"]))
+    for name in tested:
+        if common(world, given, name):
+            raise PenumbraError(
+                f"{where}: it trains on {given} as outliers, which may hold images of {name}, "
+                f"that benchmark {names['benchmark']} tests; take another image set"
+            )
+    sizes = world.size(given), world.size(benchmark["train"])
+    if sizes[0] != sizes[1]:
+        raise PenumbraError(
+            f"{where}: its outliers {given} measure {sizes[0]} pixels and {benchmark['train']} "
+            f"{sizes[1]}; give {given} `size: {sizes[1]}`"
+        )

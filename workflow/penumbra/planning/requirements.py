@@ -16,7 +16,7 @@ from penumbra.planning.cells import Cell
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import gather, tell
 from penumbra.planning.networks import given_files, network
-from penumbra.planning.outlier_training import detector
+from penumbra.planning.outlier_training import detector, exposure
 from penumbra.planning.parts import USES, outlier_set, part, weights_file
 from penumbra.planning.report_checks import check_figure
 from penumbra.planning.tables import Tables
@@ -105,11 +105,15 @@ def _parts(world: World, asked: Asked) -> set[str]:
 
 
 def _outlier_sets(world: World, asked: Asked) -> set[str]:
-    recipes = {cell.model["recipe"] for cell in asked.cells if cell.model}
-    recipes |= {entry["recipe"] for entry in asked.entries if "recipe" in entry}
-    detectors = (detector(world, recipe) for recipe in recipes)
+    detectors = (detector(world, recipe) for recipe in _recipes(asked))
     of_recipes = {outlier_options["set"] for outlier_options in detectors if outlier_options}
     return of_recipes | {entry["outliers"] for entry in asked.entries if "outliers" in entry}
+
+
+def _recipes(asked: Asked) -> set[str]:
+    """The recipes of all models that are read."""
+    recipes = {cell.model["recipe"] for cell in asked.cells if cell.model}
+    return recipes | {entry["recipe"] for entry in asked.entries if "recipe" in entry}
 
 
 def _image_sets(world: World, asked: Asked) -> set[str]:
@@ -120,6 +124,7 @@ def _image_sets(world: World, asked: Asked) -> set[str]:
         needed.update(world.own(benchmark))
         if entry["missing"] == "error":
             needed.update(name for group in entry["ood"].values() for name in group)
+    needed |= {given for recipe in _recipes(asked) if (given := exposure(world, recipe))}
     entries = (part(world, name) for name in _parts(world, asked))
     return needed | {entry["images"] for entry in entries if entry.get("training") is not None}
 

@@ -47,8 +47,8 @@ def structure(folder: Path, name: str) -> Schema:
 
 
 def with_options(schema: Schema) -> Schema:
-    """A schema with the keys of options, whatever the modules that are named."""
-    return _filled(schema, lambda _: {})
+    """A schema with the keys of options; of modules that are named, with those of methods alone."""
+    return _filled(schema, lambda kind: _taken(kind) if kind == "method" else {})
 
 
 def _filled(node: Any, taken: Callable[[str], Schema]) -> Any:

@@ -8,6 +8,7 @@ from penumbra.planning import needs
 from penumbra.planning.config import merge, resolve_recipe
 from penumbra.planning.networks import head_of
 from penumbra.planning.options_of_models import UNLABELLED
+from penumbra.planning.outlier_training import check_exposure
 from penumbra.planning.parts import weights_file
 from penumbra.planning.world import World
 
@@ -40,6 +41,7 @@ def check(world: World, names: Mapping[str, str]) -> None:
     _check_head(world, entry, names)
     _check_classes(world, entry, names)
     _check_second(entry, names)
+    check_exposure(world, names)
     _check_learned(world, entry, names)
     if needs.of_block(wanted) and "block" not in entry:
         raise PenumbraError(f"scorer {name}: it reads a feature map; name its `block`, or selected")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from penumbra.errors import unknown
+from penumbra.images.chosen import LISTED
 from penumbra.images.class_split import count_out
 from penumbra.options.class_split import ClassSplit
 from penumbra.planning.gathering import tell
@@ -69,6 +70,12 @@ def _image_sets(world: World) -> Problems:
         low, high = entry.get("share", (0, 1))
         if low >= high:
             yield (*keys, "share"), f"[{low}, {high}] holds nothing; write the lower bound first"
+        if entry.get("stored") == LISTED and dataset["reader"] != "stored":
+            yield (
+                (*keys, "stored"),
+                f"{entry['dataset']} is made by the reader `{dataset['reader']}` and has no files "
+                "of images to list; leave it out",
+            )
         for key in ("semantic", "covariate"):
             if key in entry and dataset["reader"] != "shifted":
                 yield (

@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from penumbra.images.image_set import evenly, from_table
+from penumbra.images.image_set import evenly, pixels_at, row_group_sizes
 from penumbra.networks.inference import Reader, perturbation, restore
 from penumbra.store.artifacts import read_checkpoint, read_parquet
 
 
 def some(file: Path, count: int) -> np.ndarray:
     """`count` images, evenly spaced in an image set: uint8 (count, 3, H, W)."""
-    pixels = from_table(read_parquet(file)).pixels
-    return pixels[evenly(len(pixels), count)]
+    return pixels_at(file, evenly(sum(row_group_sizes(file)), count))
 
 
 def reader(checkpoint_file: Path, network: dict[str, Any]) -> Reader:

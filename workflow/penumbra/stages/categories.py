@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from penumbra.images.image_set import evenly, from_table
+from penumbra.images.image_set import classes_of, evenly
 from penumbra.outliers.categories import categorised
 from penumbra.outliers.store import from_png, kept_names
 from penumbra.plugins import load
@@ -25,7 +25,7 @@ def run(job: Job) -> None:
         load("outliers.recognisers", config["recogniser"]),
         np.stack([from_png(data, config["size"]) for data in rows["image"].to_pylist()]),
         labels,
-        from_table(read_parquet(job.input("train"))).classes,
+        classes_of(job.input("train")),
         job.inputs.get("recogniser", [None])[0],
         config,
     )

@@ -1,13 +1,16 @@
 """Model: training images and a recipe -> checkpoint and history."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import torch
 
-from penumbra.images.image_set import ImageSet, from_table
+from penumbra.images.feeding import Source
+from penumbra.images.image_set import ImageSet, opened
+from penumbra.images.originals import Originals
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.stages.shared.job import Job, main, seeded
-from penumbra.stages.shared.resuming import resume_of
+from penumbra.stages.shared.resuming import SCRATCH, resume_of
 from penumbra.store.artifacts import read_parquet, write_checkpoint, write_parquet
 from penumbra.store.columns import table
 from penumbra.training.classifiers import trainer
@@ -33,20 +36,31 @@ def run(job: Job) -> None:
     resume.discard()
 
 
-def _images(job: Job) -> tuple[ImageSet, np.ndarray | None]:
-    """The job's images, and its outliers at their size; None where it has none."""
-    images = from_table(read_parquet(job.input("train")))
-    chosen, size = job.config["outliers"], images.pixels.shape[-1]
+def _images(job: Job) -> tuple[ImageSet | Originals, np.ndarray | Source | None]:
+    """The job's images, and its outliers at their size; None where it has none.
+
+    Where the images are listed, the outliers stream, too.
+    """
+    images = opened(job.input("train"))
+    chosen, size = job.config["outliers"], images.shape[-1]
     if chosen is None:
         return images, None
-    shards = [read_parquet(path, ["outlier", "image"]) for path in job.inputs["outliers"]]
+    if "images" in chosen:
+        given = opened(job.input("outliers"))
+        return images, given if isinstance(given, Originals) else given.pixels
     selection = None
     if "selection" in job.inputs:
         selection = read_parquet(job.input("selection"), ["outlier", "kept"])
     # By name, as its spec lists it: an edit there reruns detectors, and no other model.
-    pixels = load("training", "pool").outlier_pixels(shards, selection, chosen["fold"], size)
-    job.report(f"{len(pixels)} outliers of {sum(map(len, shards))}")
-    return images, pixels
+    pool, shards = load("training", "pool"), job.inputs["outliers"]
+    outliers: np.ndarray | Source
+    if isinstance(images, Originals):
+        outliers = pool.outlier_spool(shards, selection, chosen["fold"], size, SCRATCH / "models")
+    else:
+        rows = [read_parquet(path, ["outlier", "image"]) for path in shards]
+        outliers = pool.outlier_pixels(rows, selection, chosen["fold"], size)
+    job.report(f"{len(outliers)} outliers of {sum(pq.read_metadata(s).num_rows for s in shards)}")
+    return images, outliers
 
 
 def _device_name(device: torch.device) -> str:

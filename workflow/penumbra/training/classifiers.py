@@ -1,6 +1,7 @@
-"""A classifier's training as a recipe names it: network, images on the device, method, loop."""
+"""A classifier's training as a recipe names it: network, what serves images, method, loop."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -8,7 +9,9 @@ import numpy as np
 import torch
 
 from penumbra.images.augment import Feeder
+from penumbra.images.feeding import Feeding, Source
 from penumbra.images.image_set import ImageSet
+from penumbra.images.originals import Originals
 from penumbra.networks.inference import build, laid_out
 from penumbra.plugins import load
 from penumbra.seeds import derive
@@ -18,15 +21,15 @@ from penumbra.training.method import Setting
 
 def trainer(
     config: Mapping[str, Any],
-    images: ImageSet,
-    outliers: np.ndarray | None,
+    images: ImageSet | Originals,
+    outliers: np.ndarray | Source | None,
     seed: int,
     device: torch.device,
 ) -> Trainer:
     """What trains a network on `images`, and holds `outliers` uint8 (M, 3, H, W) against them.
 
-    `config` has `backbone`, `recipe`, `normalisation`, and how to compute (`channels_last`,
-    `compile`, `graphs`).
+    What is encoded streams, all else lies on the device. `config` has `backbone`, `recipe`,
+    `normalisation`, and how to compute (`channels_last`, `compile`, `graphs`, `threads`).
     """
     recipe = config["recipe"]
     torch.manual_seed(derive(seed, "init"))
@@ -37,17 +40,29 @@ def trainer(
         for key in ("mean", "std")
     )
     how = {"normalisation": config["normalisation"], "channels_last": config["channels_last"]}
-    feeder = partial(Feeder, device=device, **how, **recipe["augment"])
-    against = None
-    if outliers is not None:
-        against = feeder(pixels=outliers, labels=np.zeros(len(outliers), np.int64))
+    how |= {"device": device, **recipe["augment"]}
+    workers = ThreadPoolExecutor(config["threads"])
+    feeder = partial(_feeder, workers=workers, how=how)
+    against = None if outliers is None else feeder(_unlabelled(outliers))
     setting = Setting(
-        model, images.pixels.shape[1:], mean, std, seed, device, against,
+        model, images.shape, mean, std, seed, device, against,
         lowered=recipe["precision"] == "bfloat16",
         graphs=config["graphs"] and device.type == "cuda",
         classes=tuple(images.classes), folder=config["backbone"].get("folder", ""),
         epochs=recipe["epochs"],
     )  # fmt: skip
     method = load("training.methods", recipe["method"]).build(recipe["options"], setting)
-    own = feeder(pixels=images.pixels, labels=images.labels)
-    return Trainer(model, own, method, recipe, seed, config["compile"])
+    return Trainer(model, feeder(images), method, recipe, seed, config["compile"])
+
+
+def _unlabelled(outliers: np.ndarray | Source) -> ImageSet | Source:
+    if isinstance(outliers, np.ndarray):
+        return ImageSet(outliers, np.zeros(len(outliers), np.int64), [], [])
+    return outliers
+
+
+def _feeder(images: ImageSet | Source, workers: ThreadPoolExecutor, how: dict[str, Any]) -> Feeding:
+    if isinstance(images, ImageSet):
+        return Feeder(images.pixels, images.labels, **how)
+    # By name, as the spec of a job on a listed set has it: an edit there reruns no other.
+    return load("training", "streaming").Streaming(images, workers=workers, **how)

@@ -1,22 +1,24 @@
 """What the training loops do around their steps: epochs, records, and a state to go on from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing, suppress
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from penumbra.errors import PenumbraError
+from penumbra.errors import PenumbraError, UnreadableError
 from penumbra.networks.graphs import side_stream
 from penumbra.networks.loading.states import under
 from penumbra.training.progress import Extent, Progress
 from penumbra.training.resume import Record, Resume
 
 UNDER_WAY = "epoch."
+Given = TypeVar("Given")  # what a step is given
 
 
-class Loop(ABC):
+class Loop(ABC, Generic[Given]):
     """Steps of one kind over epochs of numbered samples; a subclass says what a step is."""
 
     def __init__(self, module: nn.Module, extent: Extent, seed: int, device: torch.device):
@@ -25,8 +27,12 @@ class Loop(ABC):
         self.stopping = False
 
     @abstractmethod
-    def advance(self, rows: Tensor, progress: Progress) -> Tensor:
-        """One optimiser step on the samples `rows` (n,); its loss (), still on the device."""
+    def batches(self, progress: Progress) -> Generator[Given]:
+        """What the steps that are left of an epoch are given, one after the other."""
+
+    @abstractmethod
+    def advance(self, given: Given, progress: Progress) -> Tensor:
+        """One optimiser step; its loss (), still on the device."""
 
     @abstractmethod
     def record(self, progress: Progress, loss: float) -> Record:
@@ -48,16 +54,28 @@ class Loop(ABC):
         """Train all epochs, or what a saved state leaves of them; one record an epoch.
 
         Raises:
-            PenumbraError: SIGTERM stopped the training, whose state is saved; the loss is not
-                finite, and nothing of that epoch is saved; or the state cannot be saved.
+            PenumbraError: SIGTERM stopped the training, or an image can't be read, and its state is
+                saved; the loss is not finite, and nothing of that epoch is saved; or the state
+                cannot be saved.
         """
-        with side_stream(self.device):
-            return self._run(resume, report)
+        try:
+            with side_stream(self.device):
+                return self._run(resume, report)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """What is done when the training ends, however it does."""
 
     def _run(self, resume: Resume | None, report: Callable[[str], None]) -> list[Record]:
         history = self._take_up(resume, report) if resume else []
         for epoch in range(len(history), self.extent.epochs):
-            record = self.epoch(epoch, resume)
+            try:
+                record = self.epoch(epoch, resume)
+            except UnreadableError:
+                if resume:
+                    self._save(resume, history)
+                raise
             if record is not None:
                 history.append(record)
             if resume:
@@ -76,11 +94,17 @@ class Loop(ABC):
         """
         progress = self.under_way or self._begin(epoch)
         self.module.train()
-        for rows in progress.rest():
-            progress.finish(self.advance(rows, progress))
-            self.stopping = resume is not None and resume.asked
-            if self.stopping:
-                break
+        try:
+            with closing(self.batches(progress)) as batches:
+                for given in batches:
+                    progress.finish(self.advance(given, progress))
+                    self.stopping = resume is not None and resume.asked
+                    if self.stopping:
+                        break
+        except UnreadableError:  # before its step
+            self._check(progress.losses_so_far(), epoch)
+            self.under_way = progress
+            raise
         losses = progress.losses_so_far()
         self._check(losses, epoch)
         self.under_way = progress if progress.done < self.extent.batches else None

@@ -1,13 +1,13 @@
 """The one training loop of classifiers; a method adds what differs."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from penumbra.images.augment import Feeder
+from penumbra.images.feeding import Feeding, Served
 from penumbra.networks.base import Classifier
 from penumbra.networks.graphs import Graphed
 from penumbra.networks.loading.states import under
@@ -31,13 +31,13 @@ class Features(nn.Module):
         return self.model.features(x, perturb)
 
 
-class Trainer(Loop):
-    """Trains one classifier by one recipe on images that lie on the device."""
+class Trainer(Loop[Served]):
+    """Trains one classifier by one recipe on the images that a feeder serves."""
 
     def __init__(
         self,
         model: Classifier,
-        feeder: Feeder,
+        feeder: Feeding,
         method: Method,
         recipe: dict[str, Any],
         seed: int,
@@ -57,13 +57,23 @@ class Trainer(Loop):
         self.forward = torch.compile(network, dynamic=False) if compile_model else network
         self.updates: dict[str | None, Graphed] = {}  # by the step that a map is added to
 
-    def advance(self, rows: Tensor, progress: Progress) -> Tensor:
-        """One optimiser step on newly augmented images; the loss ()."""
+    def batches(self, progress: Progress) -> Generator[Served]:
+        """Newly augmented images with their labels."""
+        yield from self.feeder.served(progress.requests(self.feeder.ahead))
+
+    def close(self) -> None:
+        """The feeders serve no more."""
+        self.feeder.close()
+        if self.method.setting.outliers is not None:
+            self.method.setting.outliers.close()
+
+    def advance(self, given: Served, progress: Progress) -> Tensor:
+        """One optimiser step on a batch; the loss ()."""
         epoch, index = progress.epoch, progress.done
         batch = Batch(epoch, index, epoch * self.extent.batches + index)
         self.rate = self._rate(batch)
         self.optimiser.set_rate(self.rate)
-        loss, right = self.step(*self.feeder.batch(rows, progress.generator), batch)
+        loss, right = self.step(*given, batch)
         progress.correct += right
         return loss
 

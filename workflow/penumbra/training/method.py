@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from penumbra.images.augment import Feeder
+from penumbra.images.feeding import Feeding
 from penumbra.networks.base import Classifier
 
 Perturb = tuple[str, Tensor] | None
@@ -39,7 +39,7 @@ class Setting:
     std: Tensor
     seed: int
     device: torch.device
-    outliers: Feeder | None = None
+    outliers: Feeding | None = None
     lowered: bool = False
     graphs: bool = False
     epochs: int = 1

@@ -1,6 +1,6 @@
 """The training loop of the generative parts: any Objective, AdamW, a rate that moves every step."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import fields
 from types import ModuleType
 from typing import Any
@@ -60,7 +60,7 @@ def fit(
     return _Run(objective, share(recipe), seed).run(resume, report)
 
 
-class _Run(Loop):
+class _Run(Loop[Tensor]):
     """An objective, its optimiser, and the epochs of one seed."""
 
     def __init__(self, objective: Objective, recipe: Recipe, seed: int):
@@ -73,6 +73,10 @@ class _Run(Loop):
         super().__init__(objective.module, extent, seed, parameters[0].device)
         self.objective, self.recipe = objective, recipe
         self.optimiser = AdamW(parameters, recipe.weight_decay, recipe.betas)
+
+    def batches(self, progress: Progress) -> Generator[Tensor]:
+        """Samples (n,) of each step."""
+        yield from progress.rest()
 
     def advance(self, rows: Tensor, progress: Progress) -> Tensor:
         """One optimiser step on the samples `rows` (n,); its loss ()."""

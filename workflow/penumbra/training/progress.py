@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from penumbra.images.feeding import Request
 from penumbra.seeds import derive
 
 
@@ -31,7 +32,8 @@ class Progress:
     def __init__(self, epoch: int, extent: Extent, seed: int, device: torch.device):
         self.epoch, self.extent, self.device = epoch, extent, device
         self.generator = torch.Generator(device)
-        self.generator.manual_seed(derive(seed, "epoch", epoch))
+        self.name = (seed, "epoch", epoch)
+        self.generator.manual_seed(derive(*self.name))
         torch.manual_seed(derive(seed, "dropout", epoch))
         self.order = torch.randperm(extent.samples, generator=self.generator, device=device)
         self.done = 0
@@ -42,6 +44,20 @@ class Progress:
     def rest(self) -> Iterator[Tensor]:
         """The rows of the batches that are left."""
         yield from self.order.split(self.extent.batch_size)[self.done : self.extent.batches]
+
+    def requests(self, ahead: bool) -> Iterator[Request]:
+        """The batches that are left, each with the generator of its draws.
+
+        That is the epoch's own, which goes on from batch to batch; for what is drawn ahead of its
+        turn it is one of (seed, epoch, batch), so that nothing depends on how far ahead.
+        """
+        if not ahead:
+            yield from ((rows, self.generator) for rows in self.rest())
+            return
+        batches = self.order.cpu().split(self.extent.batch_size)
+        for index in range(self.done, self.extent.batches):
+            own = torch.Generator()
+            yield batches[index], own.manual_seed(derive(*self.name, "batch", index))
 
     def finish(self, loss: Tensor) -> None:
         """Count a step with its loss ()."""

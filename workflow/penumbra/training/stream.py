@@ -1,9 +1,12 @@
 """An image set as an endless sequence of batches."""
 
+import itertools
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
-from penumbra.images.augment import Feeder
+from penumbra.images.feeding import Feeding, Request, Served
 from penumbra.seeds import derive
 
 
@@ -14,15 +17,23 @@ class Stream:
     alone: a resumed run needs no state.
     """
 
-    def __init__(self, feeder: Feeder, batch_size: int, seed: int, name: str):
+    def __init__(self, feeder: Feeding, batch_size: int, seed: int, name: str):
         self.feeder, self.batch_size = feeder, batch_size
         self.seed, self.name = seed, name
         self.orders: dict[int, Tensor] = {}
+        self.coming: tuple[int, Iterator[Served]] | None = None
 
     def batch(self, step: int) -> Tensor:
         """Newly augmented, normalised inputs (n, C, H, W) of a step, counted from 0."""
-        generator = self._generator("augmentation", step)
-        return self.feeder.batch(self.rows(step), generator)[0]
+        if self.coming is None or self.coming[0] != step:
+            self.coming = step, self.feeder.served(self._requests(step))
+        _, served = self.coming
+        self.coming = step + 1, served
+        return next(served)[0]
+
+    def _requests(self, first: int) -> Iterator[Request]:
+        for step in itertools.count(first):
+            yield self.rows(step), self._generator("augmentation", step)
 
     def rows(self, step: int) -> Tensor:
         """The rows (batch size,) of a step's batch."""
@@ -38,9 +49,9 @@ class Stream:
 
     def _order(self, number: int) -> Tensor:
         return torch.randperm(
-            len(self.feeder), generator=self._generator(number), device=self.feeder.device
+            len(self.feeder), generator=self._generator(number), device=self.feeder.drawn_on
         )
 
     def _generator(self, *parts: object) -> torch.Generator:
-        generator = torch.Generator(self.feeder.device)
+        generator = torch.Generator(self.feeder.drawn_on)
         return generator.manual_seed(derive(self.seed, self.name, *parts))

@@ -38,10 +38,10 @@ KEYS = {"images": ("id", "file_name"), "annotations": ("id", "image_id", "catego
 
 
 class Slide(NamedTuple):
-    """A slide: its file, and annotations by number with their category and box."""
+    """A slide: its file; of its annotations number, category and box."""
 
     file: Path
-    found: list[tuple[int, int, list[float]]]
+    marks: list[tuple[int, int, list[float]]]
 
 
 def listed(
@@ -71,10 +71,10 @@ def listed(
     left_out = 0
     for slide in (each for d in domains for each in _of_domain(slides, d, share, file)):
         width, height = size = _size(slide.file)
-        every = [_box(box, patch, slide, number, size, file) for number, _, box in slide.found]
+        every = [_box(box, patch, slide, number, size, file) for number, _, box in slide.marks]
         own = [
             (box, category)
-            for box, (_, category, _) in zip(every, slide.found, strict=True)
+            for box, (_, category, _) in zip(every, slide.marks, strict=True)
             if min(box) >= 0 and box[2] <= width and box[3] <= height
         ]
         left_out += len(every) - len(own)
@@ -90,11 +90,11 @@ def listed(
 
 def _annotations(place: Path) -> Path:
     """The one file of annotations."""
-    found = sorted(place.glob("*.json"))
-    if len(found) != 1:
-        has = f"several files .json ({', '.join(f.name for f in found)})" if found else "no .json"
+    files = sorted(place.glob("*.json"))
+    if len(files) != 1:
+        has = f"several files .json ({', '.join(f.name for f in files)})" if files else "no .json"
         raise PenumbraError(f"{place}: {has}; put MIDOG++.json beside the slides, and no other one")
-    return found[0]
+    return files[0]
 
 
 def _slides(file: Path) -> dict[int, Slide]:
@@ -125,7 +125,7 @@ def _slides(file: Path) -> dict[int, Slide]:
                 f"{file}, annotation {number}: category {category} is neither 1 (mitotic figure) "
                 "nor 2 (hard negative); put the published file there"
             )
-        by_id[entry["image_id"]].found.append((number, category, entry["bbox"]))
+        by_id[entry["image_id"]].marks.append((number, category, entry["bbox"]))
     return slides
 
 
@@ -164,7 +164,7 @@ def _of_domain(
             f"{strange[0]}: {file.name} has no entry of it, so it is without annotations; put the "
             "annotations of the same release beside the slides, or take it away"
         )
-    if not any(slides[number].found for number in numbers):
+    if not any(slides[number].marks for number in numbers):
         span = f"{DOMAINS[domain][0]:03} to {DOMAINS[domain][-1]:03}"
         raise PenumbraError(
             f"{file}: no annotation of domain {domain}, slides {span}; put the published file there"

@@ -81,21 +81,21 @@ def _shown(tile: Tile, shows: str, variant: str) -> list[Path]:
 
 def _tiles(city: Path) -> Iterator[Tile]:
     """The tiles of a city, in the order of its table."""
-    found = sorted(city.glob("*_label_image_mapping.csv"))
-    if len(found) != 1:
-        has = "several tables" if found else "no table"
+    tables = sorted(city.glob("*_label_image_mapping.csv"))
+    if len(tables) != 1:
+        has = "several tables" if tables else "no table"
         raise PenumbraError(
             f"{city}: {has} *_label_image_mapping.csv; unpack {city.name}.tar.gz there"
         )
-    with found[0].open(encoding="utf-8-sig", newline="") as stream:
+    with tables[0].open(encoding="utf-8-sig", newline="") as stream:
         rows = csv.DictReader(stream)
         absent = {LABEL, *BEFORE, AFTER[0]} - {*(rows.fieldnames or ())}
         if absent:
             raise PenumbraError(
-                f"{found[0]}, line 1: no column {', '.join(sorted(absent))}; unpack the table again"
+                f"{tables[0]}, line 1: no column {', '.join(sorted(absent))}; unpack it again"
             )
         for row in rows:
-            where = f"{found[0]}, line {rows.line_num}"
+            where = f"{tables[0]}, line {rows.line_num}"
             yield Tile(
                 _images(city / "PRE-event", row, BEFORE, where),
                 _images(city / "POST-event", row, AFTER, where),

@@ -44,15 +44,15 @@ def listed(place: Path, split: str) -> Listed:
 
 def _annotations(file: Path) -> list[tuple[str, str, Any]]:
     """Where it is said, image and class of every annotation."""
-    found = _field(file, "annotations")
-    fields = found.dtype.names or ()
+    every = _field(file, "annotations")
+    fields = every.dtype.names or ()
     for needed in ("class", "fname"):
         if needed not in fields:
             raise PenumbraError(
                 f"{file}: its annotations have no field `{needed}`, but {', '.join(fields)}; "
                 "labels of the test images are in cars_test_annos_withlabels.mat"
             )
-    pairs = zip(found["fname"], found["class"], strict=True)
+    pairs = zip(every["fname"], every["class"], strict=True)
     return [(f"{file}, annotation {i}", str(name), cls) for i, (name, cls) in enumerate(pairs, 1)]
 
 

@@ -17,7 +17,7 @@ from penumbra.images.classes import choose
 from penumbra.images.cuts import Cut
 from penumbra.images.decode import reason, rgb
 from penumbra.images.encoded import Encoded, listed
-from penumbra.images.entries import NO_LABEL, Entries, Entry
+from penumbra.images.entries import NO_LABEL, Address, Entries, Entry
 from penumbra.images.folders import Folder
 from penumbra.images.layout import Location, locate, missing
 from penumbra.images.listed import Listed, Rows, Stored
@@ -70,10 +70,22 @@ def _list(
     rows, classes, more = entries_at(location, dataset, split)
     way = dataset.get("square", square.DEFAULT)
     images = [
-        Entry(origin, label, functools.partial(_pixels, origin, image, way, size), place)
+        Entry(
+            origin,
+            label,
+            functools.partial(_pixels, origin, image, way, size),
+            place,
+            _address(image),
+        )
         for place, (origin, image, label) in enumerate(rows)
     ]
     return Entries(images, classes or [str(i) for i in range(dataset.get("classes", 0))]), more
+
+
+def _address(image: Stored) -> Address | None:
+    if isinstance(image, Encoded):
+        return Address(*image.group, image.row)
+    return Address(image) if isinstance(image, Path) else None
 
 
 def entries_at(

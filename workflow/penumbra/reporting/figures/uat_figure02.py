@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from penumbra.audit.lineage import Node
-from penumbra.images.image_set import evenly, from_table
+from penumbra.images.image_set import evenly, pixels_at
 from penumbra.networks.base import added
 from penumbra.networks.inference import Reader, statistics
 from penumbra.reporting.drawing import STYLE, bare
@@ -62,7 +62,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     scores, passed = {}, {}
     for kind in KINDS:
         scores[kind], index = scored(files, kind)
-        pixels = from_table(read_parquet(files[kind][0])).pixels[[index]]
+        pixels = pixels_at(files[kind][0], [index])
         passed[kind] = passing(run, block, pixels)
     shown = spread([passed[kind].maxima for kind in KINDS], config["options"]["channels"])
     plt.rcParams.update(STYLE)  # type: ignore[arg-type]

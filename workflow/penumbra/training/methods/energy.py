@@ -12,23 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from penumbra.errors import PenumbraError
-from penumbra.images.augment import Feeder
 from penumbra.networks.layers import phi
 from penumbra.networks.loading.states import under
 from penumbra.options.methods.energy import Options
 from penumbra.seeds import derive
-from penumbra.training.method import Batch, Method, Perturb, Setting
-from penumbra.training.stream import Stream
+from penumbra.training.exposure import Exposed
+from penumbra.training.method import Batch, Method, Setting
 
 
-class EnergyRegularised(Method):
-    """One forward pass over ID and outliers, so that both are in the batch norm's statistics."""
+class EnergyRegularised(Exposed):
+    """The cross-entropy of ID, and the uncertainty loss of ID and outliers."""
 
     def __init__(self, options: Mapping[str, Any], setting: Setting):
-        super().__init__(options, setting)
         self.options = o = Options.of(options)
-        self.outliers = Stream(_outliers(setting), o.outlier_batch, setting.seed, "outliers")
+        super().__init__(options, setting, "energy", o.outlier_batch)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(setting.seed, "phi"))
             self.phi = phi.build(o.phi, o.monotone).to(setting.device)
@@ -38,10 +35,6 @@ class EnergyRegularised(Method):
     def modules(self) -> list[nn.Module]:
         """phi, with the network's learning rate and weight decay."""
         return [self.phi]
-
-    def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:
-        """x followed by a batch of outliers."""
-        return torch.cat([x, self.outliers.batch(batch.step)]), None
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         """Cross-entropy of the ID part + beta · uncertainty of both parts."""
@@ -92,23 +85,6 @@ class EnergyRegularised(Method):
     def artifacts(self) -> dict[str, Tensor]:
         """phi, read by `penumbra.networks.layers.phi.phi_logit`."""
         return {f"phi.{name}": tensor for name, tensor in self.phi.state_dict().items()}
-
-
-def _outliers(setting: Setting) -> Feeder:
-    """The setting's outliers, if they can stand in one batch with the ID images."""
-    feeder = setting.outliers
-    if feeder is None:
-        raise PenumbraError("method energy trains on outliers; name an outlier set for the model")
-    if not len(feeder):
-        raise PenumbraError(
-            "method energy: the outlier set is empty; widen the band that filters it"
-        )
-    if feeder.shape != tuple(setting.shape):
-        raise PenumbraError(
-            f"method energy: outliers measure {feeder.shape} and ID images {tuple(setting.shape)} "
-            "(channels, height, width); synthesise or resize the outliers to the ID images' size"
-        )
-    return feeder
 
 
 def build(options: Mapping[str, Any], setting: Setting) -> Method:
