@@ -96,15 +96,16 @@ class Catex(Method):
         return ((features.float() @ self.text.T).argmax(1) == y).sum()
 
     def after(self, x: Tensor, y: Tensor, batch: Batch) -> None:
-        """Queue the batch's embeddings; draw the next step's outliers, once there are enough."""
+        """Queue the batch's embeddings; draw the next step's outliers, if queues are full."""
         self.queues.add(self.seen[len(y)], y)
-        if batch.epoch < self.options.start or not self.queues.are_full:
+        if batch.epoch < self.options.start:
             return
         generator = torch.Generator(self.setting.device)
         generator.manual_seed(derive(self.setting.seed, "outliers", batch.step))
         towards = self._guidance(generator)
         points, there = outliers(self.queues.rows, towards, self.draw, generator)
         self.outliers.copy_(points)
+        there = there * self.queues.are_full
         self.there.copy_(there)
         self.found += torch.stack([there.sum(), torch.full_like(there.sum(), len(there))])
 
@@ -133,7 +134,7 @@ class Catex(Method):
         """Contexts, queues, and the next step's outliers."""
         return {
             "contexts": self.prompts.contexts.detach(),
-            "rows": self.queues.rows,
+            "places": self.queues.places,
             "counts": self.queues.counts,
             "outliers": self.outliers,
             "there": self.there,
