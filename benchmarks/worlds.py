@@ -26,6 +26,8 @@ OVERLAYS = {
     "tiny-imagenet-cpu": ("tiny-imagenet", "tiny-imagenet-cpu"),
     "imagenet": ("imagenet",),
     "imagenet1k": ("imagenet1k",),
+    "midog-spacenet8": ("midog", "spacenet8", "midog-spacenet8"),
+    "adjacent": ("adjacent",),
 }
 # Planned under a name of which there are no results, so that no job is done already.
 PLANNED = "planned-only"
