@@ -88,10 +88,12 @@ def test_slides_are_cut_alike_however_their_bytes_lie(tmp_path, tiff):
     """Against Pillow, which decodes the whole; also where only Pillow can decode them."""
     file, boxes = tmp_path / "001.tiff", [(0, 0, 50, 50), (37, 101, 137, 201), (462, 462, 512, 512)]
     tifffile.imwrite(file, PHOTOGRAPH, photometric="rgb", **tiff)
-    lzw, alpha = tmp_path / "lzw.tiff", tmp_path / "alpha.tiff"
+    lzw, alpha, grey = (tmp_path / f"{name}.tiff" for name in ("lzw", "alpha", "grey"))
     Image.fromarray(PHOTOGRAPH).save(lzw, compression="tiff_lzw")
     Image.fromarray(np.dstack([PHOTOGRAPH, PHOTOGRAPH[..., :1]])).save(alpha)
+    tifffile.imwrite(grey, PHOTOGRAPH[..., 0], photometric="minisblack", **tiff)
     pictures = Pictures()
+    assert np.asarray(pictures.cut(grey, (9, 7, 10, 30))).shape == (23, 1, 3)
     for left, top, right, bottom in boxes:
         for each in (file, lzw, alpha):
             found = np.asarray(pictures.cut(each, (left, top, right, bottom)))

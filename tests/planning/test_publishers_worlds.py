@@ -3,6 +3,7 @@
 import pytest
 
 from penumbra.errors import PenumbraError
+from penumbra.planning import resources
 from penumbra.planning.config import merge
 from penumbra.planning.reported import printed
 from penumbra.planning.tables import Tables
@@ -59,6 +60,13 @@ def test_data_of_which_nothing_is_there_are_missing(laid, tmp_path):
     made = laid("spacenet8", tmp_path)
     with pytest.raises(PenumbraError, match=r"spacenet8 .*, split flooded, is missing"):
         required(made)
+
+
+def test_jobs_ask_for_as_many_images_as_there_are_about(laid):
+    assert resources.images(laid("midog"), "midog-3") == 14726
+    cars, food = (resources.images(laid("adjacent"), f"{name}-out") for name in ("cars", "food"))
+    assert 8041 / 4 < cars < 8041
+    assert 25 * 250 < food < 25250
 
 
 def test_printed_numbers_stand_beside_those_of_the_papers_data(laid):

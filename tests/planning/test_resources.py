@@ -71,21 +71,6 @@ def test_a_limit_is_twice_the_stated_time_and_a_start(world):
     assert mem_mb(made, "models", wildcards(), 2) == 2468
 
 
-def test_a_training_on_listed_images_asks_for_the_same_whatever_their_number(world):
-    names = wildcards(benchmark="imagenet100", backbone="resnet34", recipe="bad-ood")
-    made = world(overlays=("imagenet",))
-    stated = made.config["compute"]["demands"]["models"]
-    assert stated["listed_mb"] < stated["mem_mb"] / 10
-    assert mem_mb(made, "models", names, 2) == 2 * stated["listed_mb"]
-    assert (
-        mem_mb(made, "outputs", names, 1) == made.config["compute"]["demands"]["outputs"]["mem_mb"]
-    )
-    reconstructed = wildcards(**{**names, "recipe": "detector-reconstructed"})
-    assert mem_mb(made, "models", reconstructed, 1) == stated["mem_mb"]
-    decoded = world({"image_sets": {"in100-train": {"stored": "decoded"}}}, ("imagenet",))
-    assert mem_mb(decoded, "models", names, 1) == stated["mem_mb"]
-
-
 def test_shards_share_the_time(world):
     made = world({"image_sets": {"digits-test": {"count": 10_000_000}}})
     of_scorer = {"input": "clean", "scorer": "odin"}

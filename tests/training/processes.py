@@ -124,6 +124,7 @@ def model(folder, method, backbone=None, count=203, **changes):
         "backbone": network,
         "recipe": recipe,
         "outliers": {"fold": None} if method == "energy" else None,
+        "streams": False,
         "compile": False,
         "graphs": False,
     }

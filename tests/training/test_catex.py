@@ -10,6 +10,7 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from penumbra.errors import PenumbraError
 from penumbra.images.augment import Feeder
+from penumbra.networks import graphs
 from penumbra.networks.backbones import clip as backbone
 from penumbra.networks.layers.prompts import Prompts
 from penumbra.numerics import unit
@@ -20,7 +21,9 @@ from penumbra.training.method import Batch, Setting
 from penumbra.training.methods import catex
 from penumbra.training.resume import Resume
 from tests.clip import small_clip
+from tests.networks.tape import Watch
 from tests.training.helpers import CPU, HALF, RECIPE, digits, equal, setting, weights
+from tests.training.test_graphs import replaying
 
 CLASSES = ("cat", "snow_owl", "dog")
 OPTIONS = {
@@ -45,13 +48,13 @@ def pair(folder):
     return (kind.from_pretrained(folder) for kind in (CLIPModel, CLIPTokenizer))
 
 
-def trainer(folder, options=None, **changes):
+def trainer(folder, options=None, graphs=False, **changes):
     """On three digits, in batches of 20 and a last one of 3."""
     pixels, labels = digits(300)
     kept = np.flatnonzero(labels < 3)[:83]
     torch.manual_seed(0)
     model = backbone.build(3, str(folder), HALF)
-    plain = vars(setting(model)) | {"classes": CLASSES, "folder": str(folder)}
+    plain = vars(setting(model)) | {"classes": CLASSES, "folder": str(folder), "graphs": graphs}
     method = catex.build(OPTIONS | (options or {}), Setting(**plain))
     feeder = Feeder(pixels[kept], labels[kept], HALF, False, 1, False, CPU)
     recipe = RECIPE | {"batch_size": 20, "epochs": 4, "lr": 0.05} | changes
@@ -110,7 +113,7 @@ def test_outliers_lie_farthest_out_on_their_side():
     again = torch.Generator().manual_seed(3)
     apart = torch.cdist(own[0].double(), own[0].double()).sort(1).values[:, 4]
     edge = apart.argsort(descending=True)[:7]
-    chosen = edge[int(torch.randint(7, (), generator=again))]
+    chosen = edge[int(torch.randint(7, (1,), generator=again))]
     candidates = F.normalize(own[0, chosen] + 0.3 * torch.randn(50, 6, generator=again), dim=1)
     side = candidates @ towards[0] > 0
     reach = torch.cdist(candidates, own[0]).sort(1).values[:, 3]
@@ -197,3 +200,19 @@ def test_a_stopped_training_goes_on_to_the_same_prompts(folder, tmp_path):
     assert second.run(Resume(tmp_path, "run"), lambda _: None) == history
     assert equal(second.method.artifacts(), whole.method.artifacts())
     assert equal(weights(second.model), weights(whole.model))
+
+
+def test_its_steps_wait_for_no_device_and_are_replayed_alike(folder, monkeypatch):
+    monkeypatch.setattr(graphs, "EAGER", 10**9)
+    called, replayed = trainer(folder), trainer(folder, graphs=True)
+    expected = called.run(None, lambda line: None)
+    monkeypatch.setattr(graphs, "EAGER", 2)
+    replays = replaying(monkeypatch, replayed)
+    assert replayed.run(None, lambda line: None) == expected
+    assert len(replays) >= 6
+    assert equal(replayed.method.artifacts(), called.method.artifacts())
+    progress = called._begin(3)
+    rows = list(progress.rest())
+    with Watch():
+        for batch in called.feeder.served((some, progress.generator) for some in rows):
+            progress.finish(called.advance(batch, progress))

@@ -14,6 +14,8 @@ from torchvision.transforms import functional as F
 from penumbra.errors import UnreadableError
 from penumbra.images import crops
 from penumbra.images.augment import Feeder
+from penumbra.images.image_set import ImageSet, to_table
+from penumbra.images.unpacked import Unpacked
 from penumbra.store.artifacts import write_parquet
 from penumbra.store.closure import code_of
 from penumbra.training.streaming import AHEAD
@@ -28,7 +30,7 @@ from tests.training.encoded import (
     trainer,
     write_images,
 )
-from tests.training.helpers import CPU, HALF, equal, weights
+from tests.training.helpers import CPU, HALF, digits, equal, weights
 from tests.training.test_yielding import After
 
 SCALE = (0.08, 1.0)
@@ -152,6 +154,27 @@ def test_outliers_stream_from_their_shards(tmp_path):
     assert not labels.any()
 
 
+def test_decoded_images_may_stream(tmp_path):
+    """As those do that have passed through a tokenizer: the same pixels, in no memory."""
+    pixels, labels = digits(COUNT)
+    images = ImageSet(pixels, labels, [""] * COUNT, [str(i) for i in range(10)])
+    write_parquet(tmp_path / "images.parquet", map(to_table, split(images)), {})
+    unpacked = Unpacked(tmp_path / "images.parquet", tmp_path / "scratch")
+    assert not list((tmp_path / "scratch").iterdir())
+    plain = {"flip": False, "crop_padding": 0}
+    device = Feeder(pixels, labels, HALF, channels_last=False, device=CPU, **plain)
+    streamed = streaming(unpacked, **plain, crop_scale=None)
+    assert alike(served(streamed), list(device.served(requests())))
+    assert unpacked.classes == images.classes
+
+
+def split(images):
+    """Two row groups."""
+    for rows in (slice(0, 9), slice(9, None)):
+        origins = images.origins[rows]
+        yield ImageSet(images.pixels[rows], images.labels[rows], origins, images.classes)
+
+
 def test_memory_is_that_of_the_batches_ahead(tmp_path):
     asked, places = [], set()
 
@@ -210,11 +233,14 @@ def test_a_damaged_image_ends_the_training_that_then_goes_on(tmp_path):
     assert equal(weights(again.model), weights(calm.model))
 
 
-def test_a_detector_on_listed_images_streams_its_outliers(tmp_path):
+@pytest.mark.parametrize("stored", ["listed", "decoded"])
+def test_a_detector_streams_with_its_outliers(tmp_path, stored):
     """As its rule starts it; with a selection."""
-    run = processes.model(tmp_path / "run", "energy", epochs=1)
-    images = table_of(write_images(tmp_path / "images"))
-    write_parquet(run.folder / "images.parquet", images, {})
+    run = processes.model(tmp_path / "run", "energy", epochs=1, count=60)
+    if stored == "listed":
+        images = table_of(write_images(tmp_path / "images"))
+        write_parquet(run.folder / "images.parquet", images, {})
+    run.spec["config"]["streams"] = True
     names = [str(i) for i in range(60)]
     selection = pa.table({"outlier": names, "kept": [i % 3 == 0 for i in range(60)]})
     write_parquet(run.folder / "selection.parquet", selection, {})

@@ -12,7 +12,8 @@ from penumbra.images.decode import rgb
 
 KEPT = 2  # pictures: threads that go on in order are at the end of one and the start of the next
 SAMPLES = {1, 3, 4}  # grey; RGB; RGB and alpha
-PLAIN = {"MINISBLACK", "RGB"}
+CONTIGUOUS = {None, 1}  # samples of a pixel side by side; nothing is said where there is one
+PLAIN = {1, 2}  # black is 0; RGB
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 Window = Callable[[Box], np.ndarray]  # uint8 (H, W, 1, 3 or 4) of a box
@@ -46,7 +47,8 @@ class Pictures:
         left, top, right, bottom = box
         if pixels.shape[:2] != (bottom - top, right - left):
             raise ValueError(f"the box {box} reaches beyond its border")
-        return Image.fromarray(np.ascontiguousarray(pixels[..., :3].squeeze())).convert("RGB")
+        colours = pixels[..., 0] if pixels.shape[2] == 1 else pixels[..., :3]
+        return Image.fromarray(np.ascontiguousarray(colours)).convert("RGB")
 
 
 class Cut(NamedTuple):
@@ -83,8 +85,8 @@ def _piecewise(file: Path) -> Window | None:
         page.dtype == np.uint8
         and page.ndim in (2, 3)
         and page.samplesperpixel in SAMPLES
-        and page.planarconfig.name == "CONTIG"
-        and page.photometric.name in PLAIN
+        and page.planarconfig in CONTIGUOUS
+        and page.photometric in PLAIN
     )
     if is_plain and page.is_memmappable:
         pixels = tifffile.memmap(file, page=0, mode="r").reshape(*page.shape[:2], -1)

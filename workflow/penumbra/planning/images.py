@@ -1,5 +1,6 @@
 """Image sets: what their rule asks of a world."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ class Images:
 
     def __init__(self, world: World):
         self._world = world
+        self._listing = functools.cache(listing)  # image sets of one folder are many
 
     def present(self, names: Mapping[str, str]) -> list[str]:
         """Nothing: the files of an image set lie outside, and are no inputs.
@@ -42,6 +44,7 @@ class Images:
         if split not in dataset["splits"]:
             raise unknown("split", split, dataset["splits"], f"image_sets.{name}")
         location = world.location(name) if dataset["reader"] == "stored" else None
+        own = dataset.get("class_list")
         listed = class_list(world.folder / "classes", entry.get("classes_file"))
         config = {
             "name": name,
@@ -56,7 +59,7 @@ class Images:
             "count": entry.get("count", dataset["splits"][split].get("count")),
             **{key: entry.get(key) for key in SUBSETS},
             "download": world.config["download"],
-            "listing": listing(location, dataset.get("class_list")) if location else None,
+            "listing": self._listing(location, own and tuple(own)) if location else None,
         }
         every = [dataset, *(world.datasets[s] for s in _sources(dataset))]
         read = (each.get("official", {}).get("reads") for each in every)

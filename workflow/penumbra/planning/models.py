@@ -40,9 +40,9 @@ class Models:
             raise PenumbraError(
                 f"seed{seed}: write seed{seed.lstrip('0') or '0'}, without zeros before"
             )
-        chosen = outlier_training.reconstructed(self._world, names)
-        if chosen is not None:
-            of = {"benchmark": names["benchmark"], "outliers": chosen}
+        chosen = outlier_training.detector(self._world, names["recipe"], names["backbone"]) or {}
+        if chosen.get("reconstruct_id"):
+            of = {"benchmark": names["benchmark"], "outliers": chosen["set"]}
             return path(self._world.name, "reconstructions", **of)
         return self._world.images_of(names["benchmark"], "train")
 
@@ -77,10 +77,11 @@ class Models:
             "normalisation": world.config["benchmarks"][names["benchmark"]]["normalisation"],
             **{key: compute[key] for key in ("device", "channels_last", "compile", "graphs")},
             "threads": compute["threads"]["models"],
+            "streams": outlier_training.streams(world, names),
         }
         roots += [f"penumbra.training.methods.{recipe['method']}"]
         roots += ["penumbra.training.pool"] if outliers else []
-        roots += ["penumbra.training.streaming"] if outlier_training.streams(world, names) else []
+        roots += ["penumbra.training.streaming"] if config["streams"] else []
         return spec("models", config, roots, names)
 
     def zero_shot_spec(self, names: Mapping[str, str]) -> str:

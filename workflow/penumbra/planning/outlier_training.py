@@ -34,19 +34,12 @@ def exposure(world: World, recipe: str, backbone: str = "") -> str | None:
     return resolved["options"]["images"] if resolved["method"] == "oe" else None
 
 
-def reconstructed(world: World, names: Mapping[str, str]) -> str | None:
-    """The outlier set whose tokenizer a model's training images pass through; mostly None."""
-    options = detector(world, names["recipe"], names["backbone"]) or {}
-    return options["set"] if options.get("reconstruct_id") else None
-
-
 def streams(world: World, names: Mapping[str, str]) -> bool:
-    """Whether a model is trained on images that are listed, not decoded."""
+    """Whether a model's images stream, all of them: where one of its sets is listed."""
     train = world.config["benchmarks"][names["benchmark"]]["train"]
     given = exposure(world, names["recipe"], names["backbone"])
     sets = [name for name in (train, given) if name is not None]
-    listed = any(world.image_set(name).get("stored") == LISTED for name in sets)
-    return listed and reconstructed(world, names) is None
+    return any(world.image_set(name).get("stored") == LISTED for name in sets)
 
 
 def shard_files(world: World, kind: str, benchmark: str, name: str) -> list[str]:

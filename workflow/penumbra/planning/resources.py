@@ -9,7 +9,6 @@ from penumbra.images.class_split import count_out
 from penumbra.images.classes import class_list
 from penumbra.options.class_split import ClassSplit
 from penumbra.planning.config import resolve_recipe
-from penumbra.planning.outlier_training import streams
 from penumbra.planning.parts import outlier_set, part
 from penumbra.planning.world import World
 
@@ -37,13 +36,11 @@ class Demands:
         return asked
 
     def mem_mb(self, rule: str) -> Callable[[Any, int], int]:
-        """Main memory in MB, however many images a job has; of a training that streams, its own."""
+        """Main memory in MB, however many images a job has."""
 
         def asked(wildcards: Any, attempt: int) -> int:
-            stated, limit = demand(self._world, rule), self._world.config["compute"]["memory"]
-            streaming = rule == "models" and streams(self._world, dict(wildcards.items()))
-            need = stated.get("listed_mb", stated["mem_mb"]) if streaming else stated["mem_mb"]
-            return min(attempt * need, limit)
+            limit = self._world.config["compute"]["memory"]
+            return min(attempt * demand(self._world, rule)["mem_mb"], limit)
 
         return asked
 

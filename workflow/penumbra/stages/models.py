@@ -1,12 +1,15 @@
 """Model: training images and a recipe -> checkpoint and history."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow.parquet as pq
 import torch
 
 from penumbra.images.feeding import Source
 from penumbra.images.image_set import ImageSet, opened
-from penumbra.images.originals import Originals
+from penumbra.images.originals import Originals, is_listed
+from penumbra.images.unpacked import Unpacked
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.stages.shared.job import Job, main, seeded
@@ -36,31 +39,39 @@ def run(job: Job) -> None:
     resume.discard()
 
 
-def _images(job: Job) -> tuple[ImageSet | Originals, np.ndarray | Source | None]:
+def _images(job: Job) -> tuple[ImageSet | Originals | Unpacked, np.ndarray | Source | None]:
     """The job's images, and its outliers at their size; None where it has none.
 
-    Where the images are listed, the outliers stream, too.
+    Both stream, or both lie on the device.
     """
-    images = opened(job.input("train"))
+    streams = job.config["streams"]
+    images = _opened(job.input("train"), streams)
     chosen, size = job.config["outliers"], images.shape[-1]
     if chosen is None:
         return images, None
     if "images" in chosen:
-        given = opened(job.input("outliers"))
-        return images, given if isinstance(given, Originals) else given.pixels
+        given = _opened(job.input("outliers"), streams)
+        return images, given.pixels if isinstance(given, ImageSet) else given
     selection = None
     if "selection" in job.inputs:
         selection = read_parquet(job.input("selection"), ["outlier", "kept"])
     # By name, as its spec lists it: an edit there reruns detectors, and no other model.
     pool, shards = load("training", "pool"), job.inputs["outliers"]
     outliers: np.ndarray | Source
-    if isinstance(images, Originals):
+    if streams:
         outliers = pool.outlier_spool(shards, selection, chosen["fold"], size, SCRATCH / "models")
     else:
         rows = [read_parquet(path, ["outlier", "image"]) for path in shards]
         outliers = pool.outlier_pixels(rows, selection, chosen["fold"], size)
     job.report(f"{len(outliers)} outliers of {sum(pq.read_metadata(s).num_rows for s in shards)}")
     return images, outliers
+
+
+def _opened(path: Path, streams: bool) -> ImageSet | Originals | Unpacked:
+    """An image set; of those that stream, images out of a tokenizer, and others, are decoded."""
+    if streams and not is_listed(pq.read_schema(path)):
+        return Unpacked(path, SCRATCH / "models")
+    return opened(path)
 
 
 def _device_name(device: torch.device) -> str:

@@ -24,24 +24,30 @@ class Queues:
     """The latest `length` embeddings (D,) of each of C classes, first in, first out."""
 
     def __init__(self, classes: int, length: int, width: int, device: torch.device):
-        self.rows = torch.zeros(classes, length, width, device=device)
+        self.length = length
+        # One place more, for what does not stay: which rows that is, the host would wait to know.
+        self.places = torch.zeros(classes, length + 1, width, device=device)
         self.counts = torch.zeros(classes, dtype=torch.int64, device=device)
 
     @property
-    def are_full(self) -> bool:
-        """Whether every class has had as many embeddings as its queue holds."""
-        return bool((self.counts >= self.rows.shape[1]).all())
+    def rows(self) -> Tensor:
+        """The embeddings (C, length, D), zeros where there has been none."""
+        return self.places[:, : self.length]
+
+    @property
+    def are_full(self) -> Tensor:
+        """Whether every class has had as many embeddings as its queue holds: () bool."""
+        return (self.counts >= self.length).all()
 
     def add(self, embeddings: Tensor, labels: Tensor) -> None:
         """Put embeddings (n, D) of classes `labels` (n,) in, in their order."""
-        length = self.rows.shape[1]
-        of_class = F.one_hot(labels, len(self.counts))
-        places = of_class.cumsum(0).gather(1, labels[:, None])[:, 0] - 1
+        of_class = labels[:, None] == torch.arange(len(self.counts), device=labels.device)
+        order = of_class.cumsum(0).gather(1, labels[:, None])[:, 0] - 1
         counts = of_class.sum(0)
-        # More of one class than its queue holds: two rows for one place would meet in no order.
-        kept = places >= counts[labels] - length
-        labels, places = labels[kept], places[kept]
-        self.rows[labels, (self.counts[labels] + places) % length] = embeddings[kept]
+        # Of more than a queue holds, the first do not stay: two rows would meet in one place.
+        stays = order >= counts[labels] - self.length
+        places = (self.counts[labels] + order) % self.length
+        self.places[labels, torch.where(stays, places, self.length)] = embeddings
         self.counts += counts
 
 
@@ -65,13 +71,14 @@ def _of_class(
     # Of unit vectors the nearest has the largest product. An embedding's nearest is itself.
     nearness = nearest(own, own, draw.neighbour + 1)
     edge = nearness.topk(draw.boundary, largest=False).indices
-    chosen = torch.randint(draw.boundary, (), generator=generator, device=own.device)
+    chosen = torch.randint(draw.boundary, (1,), generator=generator, device=own.device)
     shape = (draw.candidates, own.shape[1])
     noise = torch.randn(shape, generator=generator, device=own.device)
     points = F.normalize(own[edge[chosen]] + draw.deviation * noise, dim=1)
     is_there = points @ towards > 0
     nearness = nearest(points, own, draw.neighbour).masked_fill(~is_there, torch.inf)
-    return points[nearness.argmin()], is_there.any().to(points.dtype)
+    farthest = points[nearness.argmin(0, keepdim=True)][0]
+    return farthest, is_there.any().to(points.dtype)
 
 
 def nearest(points: Tensor, own: Tensor, k: int) -> Tensor:

@@ -12,6 +12,7 @@ from penumbra.images.augment import Feeder
 from penumbra.images.feeding import Feeding, Source
 from penumbra.images.image_set import ImageSet
 from penumbra.images.originals import Originals
+from penumbra.images.unpacked import Unpacked
 from penumbra.networks.inference import build, laid_out
 from penumbra.plugins import load
 from penumbra.seeds import derive
@@ -21,14 +22,14 @@ from penumbra.training.method import Setting
 
 def trainer(
     config: Mapping[str, Any],
-    images: ImageSet | Originals,
+    images: ImageSet | Originals | Unpacked,
     outliers: np.ndarray | Source | None,
     seed: int,
     device: torch.device,
 ) -> Trainer:
     """What trains a network on `images`, and holds `outliers` uint8 (M, 3, H, W) against them.
 
-    What is encoded streams, all else lies on the device. `config` has `backbone`, `recipe`,
+    Sets of pixels lie on the device, all others stream. `config` has `backbone`, `recipe`,
     `normalisation`, and how to compute (`channels_last`, `compile`, `graphs`, `threads`).
     """
     recipe = config["recipe"]
