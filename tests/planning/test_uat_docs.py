@@ -33,7 +33,7 @@ def default(key, config):
     entry = config[section]
     if section == "recipes":
         entry = {name: resolve_recipe(config["recipes"], name, "resnet18")}
-        rest = ["options", *rest[1:]] if rest[0] == name else rest
+        rest = ["options", *rest[1:]] if rest[0] == entry[name]["method"] else rest
     if section == "scorers" and rest[0] == "options" and "options" not in entry[name]:
         return needs.functions(entry[name]["module"])[0].options[rest[1]].default
     for each in (name, *rest):

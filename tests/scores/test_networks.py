@@ -150,7 +150,7 @@ def test_networks_that_a_scorer_cannot_take():
     for scorer, backbone, message in (
         ("rfw", "t2t_vit", "T2TViT has no last convolutions.*rankfeat"),
         ("ccfn_vit", "vgg11", "VGG11 has no tokens.*ccfn"),
-        ("godin", "wrn", r"give its backbone one, e.g. head: \{similarity: cosine\}"),
+        ("godin", "wrn", r"train one by a recipe with head: \{similarity: cosine\}"),
     ):
         with pytest.raises(PenumbraError, match=message):
             fit(scorer, Probe(network(backbone), STD), images(2, 0, kind(backbone)))
