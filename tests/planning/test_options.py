@@ -96,7 +96,7 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (
             STANDARD + "method",
             "uatt",
-            "unknown method 'uatt'; did you mean 'uat'.*valid: .*energy, focal, pgd",
+            "unknown method 'uatt'; did you mean 'uat'.*valid: .*energy, focal, .*pgd",
         ),
         (STANDARD + "uat", {"tau": 3}, "method standard reads no `uat`"),
         (STANDARD + "backbones/vgg11/lr", 0, "backbones.vgg11.lr: 0 is not above 0"),

@@ -95,15 +95,14 @@ def test_tables_of_ones_own_stand_in_no_place(world_of, tmp_path):
 
 
 def test_roles_stand_for_what_the_papers_tables_print(world_of, root):
-    """The data of each printed table are those that its roles, or the table itself, stand for."""
+    """The data of each printed table are those that its roles stand for."""
     world = world_of("embedded")
     for table in world.config["tables"]:
         if world.reported(table) is None:
             continue
         with open(world.reported(table), newline="", encoding="utf-8") as lines:
             printed = {row["id_dataset"] for row in csv.DictReader(lines)}
-        said = world.table(table).get("stands_for")
         roles = {cell.role for cell in Tables(world).of(table) if cell.files}
-        found = {said} if said else {world.stands_for(role) for role in roles}
+        found = {world.stands_for(role) for role in roles}
         found = {name.removesuffix(" under models of ImageNet-100") for name in found}
         assert found <= printed, table

@@ -28,9 +28,11 @@ def test_the_report_names_tables_and_figures(readme):
     assert calls == ["all_tables all_figures "]
 
 
-def test_how_many_tables_and_figures_there_are(readme, world):
+def test_how_many_tables_and_figures_there_are(readme, world, root):
     assert f"the {len(world.config['tables'])} tables" in readme
     assert f"the {len(world.config['figures'])} figures" in readme
+    full = yaml.safe_load((root / "config/embedded-full.yaml").read_text(encoding="utf-8"))
+    assert f"All {len(full['tables'])} tables and {len(full['figures'])} figures" in readme
 
 
 def test_the_table_shown_has_its_title(readme, world):

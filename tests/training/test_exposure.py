@@ -79,7 +79,7 @@ def test_the_stage_takes_an_image_set_as_outliers(tmp_path):
         "backbone": {"network": "resnet", "layers": 18, "width": 2, "stem": "fn"},
         "recipe": recipe | {"augment": {"flip": False, "crop_padding": 2}},
         "outliers": {"images": "things"}, "normalisation": HALF, "device": "cpu", "threads": 1,
-        "channels_last": False, "compile": False, "graphs": False,
+        "channels_last": False, "compile": False, "graphs": False, "streams": False,
     }  # fmt: skip
     names = {"benchmark": "digits", "backbone": "resnet18", "recipe": "oe", "seed": "0"}
     roots = ["penumbra.networks.backbones.resnet", "penumbra.training.methods.oe"]

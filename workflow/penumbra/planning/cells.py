@@ -19,6 +19,7 @@ from penumbra.store.artifacts import run_record
 
 OF_ALL = ("benchmark", "backbone", "recipe")  # what a table may say for all its rows
 UNFILTERED = "it has no filter"
+NO_SET = "this world has no such OOD image set"
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _files(
     if kind == "outliers":
         return _timed(cell, world), None
     if kind == "metrics" and not sets:
-        return (), "this world has no such OOD image set"
+        return (), NO_SET
     if kind == "categories" and "outliers" not in cell:
         raise PenumbraError(f"row {cell['label']}: say which `outliers` are counted")
     names = world.model(cell)

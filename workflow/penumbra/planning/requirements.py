@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.metrics import METRICS
 from penumbra.images.layout import missing
-from penumbra.planning.cells import Cell
+from penumbra.planning.cells import NO_SET, Cell
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import gather, tell
 from penumbra.planning.networks import given_files, network
@@ -85,8 +85,11 @@ def _require(world: World, asked: Asked) -> None:
 
 
 def _benchmarks(world: World, asked: Asked) -> set[str]:
-    """The benchmarks that are read, and that their models are trained on."""
-    read = {cell.benchmark for cell in asked.cells if cell.files}
+    """The benchmarks that are read, and that their models are trained on.
+
+    One of which all OOD sets are left out would be read, were they there.
+    """
+    read = {cell.benchmark for cell in asked.cells if cell.files or cell.missing == NO_SET}
     read |= {world.benchmark_of(entry) for entry in asked.entries}
     return read | {world.trained_on(benchmark) for benchmark in read}
 

@@ -18,7 +18,7 @@ def title(world: World, table: Mapping[str, Any], cells: Sequence[Cell]) -> str:
     """
     there = [cell for cell in cells if cell.files]
     is_printed = world.reported(table["name"]) is not None
-    data = (_data(world, table, cell, is_printed) for cell in there)
+    data = (_data(world, cell, is_printed) for cell in there)
     networks = (world.backbone(cell.model["backbone"])["label"] for cell in there if cell.model)
     computed = ", ".join(dict.fromkeys([*data, *networks]))
     number = NUMBER.match(table["title"])
@@ -27,10 +27,10 @@ def title(world: World, table: Mapping[str, Any], cells: Sequence[Cell]) -> str:
     return f"{head}{computed}. {rest}" if computed else table["title"]
 
 
-def _data(world: World, table: Mapping[str, Any], cell: Cell, is_printed: bool) -> str:
+def _data(world: World, cell: Cell, is_printed: bool) -> str:
     """A cell's ID data, and in a table of the papers those that the paper has there."""
     label = world.config["benchmarks"][cell.benchmark]["label"]
-    printed = table.get("stands_for", world.stands_for(cell.role))
+    printed = world.stands_for(cell.role)
     if not is_printed or printed in (None, label):
         return label
     return f"{label} in the place of {printed}"

@@ -49,7 +49,7 @@ class Prompts(nn.Module):
     def embed(self, contexts: Tensor) -> Tensor:
         """Unit-norm embeddings (K, C, D) of the texts behind contexts (K, C, n, W)."""
         kinds = len(contexts)
-        first, rest = (part.expand(kinds, *part.shape) for part in self._given)
+        first, rest = (given.expand(kinds, *given.shape) for given in self._given)
         self._table.rows = torch.cat([first, contexts, rest], 2).flatten(0, 1)
         ids = self._ids[0].repeat(kinds, 1)
         pooled = self._clip[0].get_text_features(input_ids=ids).pooler_output

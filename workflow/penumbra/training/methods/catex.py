@@ -62,7 +62,7 @@ class Catex(Method):
         self.draw = Draw(o.neighbour, o.boundary, o.candidates, o.deviation)
         self.outliers = torch.zeros(classes, width, device=setting.device)
         self.there = torch.zeros(classes, device=setting.device)
-        self.found = torch.zeros(2, device=setting.device)  # outliers, and classes times steps
+        self.drawn = torch.zeros(2, device=setting.device)  # outliers, and classes times steps
         self.seen: dict[int, Tensor] = {}  # the latest features, by size of the batch
         self.text = torch.zeros(classes, width, device=setting.device)
 
@@ -107,7 +107,7 @@ class Catex(Method):
         self.outliers.copy_(points)
         there = there * self.queues.are_full
         self.there.copy_(there)
-        self.found += torch.stack([there.sum(), torch.full_like(there.sum(), len(there))])
+        self.drawn += torch.stack([there.sum(), torch.full_like(there.sum(), len(there))])
 
     @torch.no_grad()
     def _guidance(self, generator: torch.Generator) -> Tensor:
@@ -126,9 +126,9 @@ class Catex(Method):
         """The share of classes that had an outlier; the prompts become the model's last layer."""
         text = self.prompts.embed(self.prompts.contexts)
         self.setting.model.get_parameter("fc.weight").copy_(text[PERCEPTUAL])
-        found, possible = self.found.tolist()
-        self.found.zero_()
-        return {"outliers": found / max(possible, 1)}
+        drawn, possible = self.drawn.tolist()
+        self.drawn.zero_()
+        return {"outliers": drawn / max(possible, 1)}
 
     def state(self) -> dict[str, Tensor]:
         """Contexts, queues, and the next step's outliers."""
@@ -138,7 +138,7 @@ class Catex(Method):
             "counts": self.queues.counts,
             "outliers": self.outliers,
             "there": self.there,
-            "found": self.found,
+            "drawn": self.drawn,
         }
 
     @torch.no_grad()
