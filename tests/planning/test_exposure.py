@@ -44,6 +44,14 @@ def test_what_is_tested_is_not_trained_on(made, name):
         Models(made(name)).outliers(MODEL)
 
 
+@pytest.mark.parametrize(
+    ("name", "does"), [("digits-train", "trains on"), ("digits-heldout", "holds out")]
+)
+def test_images_of_the_classes_are_no_outliers(made, name, does):
+    with pytest.raises(PenumbraError, match=f"may hold images of {name}, that .* digits {does}; t"):
+        scorers.check(made(name), READING)
+
+
 def test_outliers_have_the_size_of_the_images(made):
     larger = {"large": {"dataset": "skimage-things", "split": "test", "size": 32}}
     with pytest.raises(

@@ -116,6 +116,7 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         ("recipes/detector/energy/beta", NAN, "nan is no finite number"),
         ("recipes/detector/outliers/fold", [5, 2], r"\[5, 2\] is no \[i, k\]"),
         ("recipes/new", {"extends": "standard", "uat": {}}, "method standard reads no `uat`"),
+        ("recipes/new", {"extends": "godin", "method": "rotloss"}, "drop the `head`, or say null"),
         (
             "recipes/new",
             {"method": "standard"},

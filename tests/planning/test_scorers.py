@@ -232,6 +232,8 @@ def test_one_network_does_not_stand_for_two(world):
         scorers.check(made, reading("dml-again"))
     with pytest.raises(PenumbraError, match=r"module knn reads one model; drop its `second`"):
         scorers.check(world({"scorers": {"knn": {"second": "standard"}}}), reading("knn"))
+    with pytest.raises(PenumbraError, match="second model is of the recipe other, as the first is"):
+        scorers.check(made, reading("dml-plus", recipe="other"))
     with pytest.raises(PenumbraError, match="unknown recipe 'othr'"):
         world({"scorers": {"dml-plus": {"second": "othr"}}})
     with pytest.raises(PenumbraError, match="reads two models, and a detector's file carries one"):

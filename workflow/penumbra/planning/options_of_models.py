@@ -13,6 +13,7 @@ from penumbra.plugins import load
 
 UNTRAINED = ("zero_shot", "pretrained")  # methods that read their own options alone
 UNLABELLED = ("simclr", "rotloss")  # methods that train features and no classifier
+HEADLESS = (*UNLABELLED, "catex")  # whose last layer is zero, or prompts
 CONFIGS_OWN = ("method", "extends", "backbones")  # keys of a recipe that are no options
 
 
@@ -91,6 +92,10 @@ def _recipe(raw: Mapping[str, Any], layers: list[Layer]) -> Iterator[Placed]:
     beside = others | {key: Statement(block) for key, block in read.items()}
     given = {**{key: {} for key in read if is_trained}, **recipe}
     yield from placed(layers, examine(Recipe, given, is_trained, beside))
+    if method in HEADLESS and recipe.get("head") is not None:
+        told = f"method {method} trains no last layer of classes; drop the `head`, or say null"
+        about = "head" if "head" in raw else "method"  # what it extends may need its own
+        yield from placed(layers, [Problem("together", (about,), recipe[about], told)])
     yield from placed(
         layers,
         (

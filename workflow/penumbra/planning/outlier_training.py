@@ -69,7 +69,7 @@ def outliers(world: World, names: Mapping[str, str]) -> list[str]:
 
 
 def check_exposure(world: World, names: Mapping[str, str]) -> None:
-    """Refuse real outliers that a benchmark tests, or that are of another size than its images.
+    """Refuse real outliers that may be ID, that a benchmark tests, or that are of another size.
 
     Raises:
         PenumbraError: names both image sets.
@@ -80,11 +80,13 @@ def check_exposure(world: World, names: Mapping[str, str]) -> None:
     where = world.where("recipes", names["recipe"])
     benchmark = world.config["benchmarks"][names["benchmark"]]
     tested = (benchmark["test"], *benchmark.get("shifted", []), *world.all_ood(names["benchmark"]))
-    for name in tested:
+    held = [benchmark["heldout"]] if "heldout" in benchmark else []
+    uses = {"trains on": [benchmark["train"]], "holds out": held, "tests": tested}
+    for does, name in ((does, name) for does, sets in uses.items() for name in sets):
         if common(world, given, name):
             raise PenumbraError(
                 f"{where}: it trains on {given} as outliers, which may hold images of {name}, "
-                f"that benchmark {names['benchmark']} tests; take another image set"
+                f"that benchmark {names['benchmark']} {does}; take another image set"
             )
     sizes = world.size(given), world.size(benchmark["train"])
     if sizes[0] != sizes[1]:
