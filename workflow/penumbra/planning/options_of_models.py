@@ -69,6 +69,7 @@ def recipes(config: Any) -> Iterator[Placed]:
         if layers is None:
             continue
         special = {key for _, entry in layers for key in mapping(entry, "backbones")}
+        told: list[Placed] = []
         for backbone in (None, *sorted(special)):
             above: list[Layer] = [
                 ((*place, "backbones", backbone), entry["backbones"][backbone])
@@ -76,7 +77,13 @@ def recipes(config: Any) -> Iterator[Placed]:
                 if backbone is not None
                 and isinstance(mapping(entry, "backbones").get(backbone), Mapping)
             ]
-            yield from _recipe(every[name], [*above, *layers])
+            found = [each for each in _recipe(every[name], [*above, *layers]) if each not in told]
+            told += found
+            # Where each value stands alone is right, only the backbone tells what they meet in.
+            why = f" (they meet for backbone {backbone})" if backbone else ""
+            for keys, problem in found:
+                more = why if problem.kind == "together" else ""
+                yield keys, problem._replace(text=problem.text + more)
 
 
 def _recipe(raw: Mapping[str, Any], layers: list[Layer]) -> Iterator[Placed]:
