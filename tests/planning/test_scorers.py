@@ -230,6 +230,8 @@ def test_one_network_does_not_stand_for_two(world):
     made = world(SECOND)
     with pytest.raises(PenumbraError, match=r"dml-again: its features are those of a second model"):
         scorers.check(made, reading("dml-again"))
+    with pytest.raises(PenumbraError, match="two models, and recipe other is that of its `second`"):
+        scorers.check(made, reading("dml-plus", recipe="other"))
     with pytest.raises(PenumbraError, match=r"module knn reads one model; drop its `second`"):
         scorers.check(world({"scorers": {"knn": {"second": "standard"}}}), reading("knn"))
     with pytest.raises(PenumbraError, match="unknown recipe 'othr'"):
