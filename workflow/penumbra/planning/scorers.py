@@ -120,6 +120,11 @@ def _check_second(entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
         raise PenumbraError(
             f"scorer {names['scorer']}: module {entry['module']} reads one model; drop its `second`"
         )
+    if wanted and entry["second"] == names["recipe"]:
+        raise PenumbraError(
+            f"scorer {names['scorer']}: it reads two models, and recipe {names['recipe']} is that "
+            "of its `second`; name the first one's recipe in the row"
+        )
 
 
 def second_model(world: World, names: Mapping[str, str]) -> dict[str, str] | None:
