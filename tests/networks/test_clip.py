@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from penumbra.errors import PenumbraError
+from penumbra.networks.backbones.clip import Clip
 from penumbra.networks.inference import Reader, build, restore
 from penumbra.training.methods.zero_shot import classifier
 from tests.clip import small_clip
@@ -47,6 +48,20 @@ def test_logits_are_the_cosines_of_transformers(folder):
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
     assert wanted.std(1).min() > 1e-4  # classes differ
     torch.testing.assert_close(z.norm(dim=1), torch.ones(4))
+
+
+def test_an_image_encoder_is_taken_up_wholly_or_not_at_all(folder):
+    from transformers import CLIPModel
+
+    clip = CLIPModel.from_pretrained(folder)
+    model = Clip(len(CLASSES), clip.config)
+    text = model.fc.weight.clone()
+    model.take_up(clip)
+    assert torch.equal(model.visual_projection.weight, clip.visual_projection.weight)
+    assert torch.equal(model.fc.weight, text)
+    del clip.visual_projection
+    with pytest.raises(RuntimeError, match="visual_projection"):
+        model.take_up(clip)
 
 
 def test_images_of_another_size_are_resized_first(folder):

@@ -12,6 +12,7 @@ from penumbra.planning.models import Models
 from penumbra.planning.readings import Readings
 from penumbra.planning.scores import Scores
 from penumbra.planning.tables import Tables
+from tests.planning.helpers import required
 
 
 def scores(world):
@@ -244,14 +245,24 @@ def test_one_network_does_not_stand_for_two(world):
     made = world(SECOND)
     with pytest.raises(PenumbraError, match=r"dml-again: its features are those of a second model"):
         scorers.check(made, reading("dml-again"))
+    with pytest.raises(PenumbraError, match="two models, and recipe other is that of its `second`"):
+        scorers.check(made, reading("dml-plus", recipe="other"))
     with pytest.raises(PenumbraError, match=r"module knn reads one model; drop its `second`"):
         scorers.check(world({"scorers": {"knn": {"second": "standard"}}}), reading("knn"))
-    with pytest.raises(PenumbraError, match="second model is of the recipe other, as the first is"):
-        scorers.check(made, reading("dml-plus", recipe="other"))
     with pytest.raises(PenumbraError, match="unknown recipe 'othr'"):
         world({"scorers": {"dml-plus": {"second": "othr"}}})
     with pytest.raises(PenumbraError, match="reads two models, and a detector's file carries one"):
         Detectors(made, Readings(made)).images(reading("dml-plus"))
+
+
+def test_weights_of_a_second_model_have_to_be_there(world):
+    given = {"method": "pretrained", "pretrained": {"weights": "no.pth"}}
+    recipes = {"dml-focal": {"extends": "standard"}, "given": given}
+    over = {"recipes": recipes, "scorers": {"dml-plus": {"second": "given"}}}
+    with pytest.raises(
+        PenumbraError, match=r"recipes\.given\.pretrained\.weights: .*no\.pth is miss"
+    ):
+        required(world({**over, "tables": ["uat_table01"], "figures": []}))
 
 
 def test_a_recipes_head_is_in_every_spec_of_its_models(world):

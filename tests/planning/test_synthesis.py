@@ -1,5 +1,6 @@
 """The synthesis chain in a config: parts, outlier sets, detectors and judges that fit together."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -141,3 +142,17 @@ def test_clip_is_asked_for_only_where_it_recognises(world):
         required(world(asked))
     others = {"tables": ["badood_table02"], "figures": ["badood_figure02"]}
     required(world({**asked, **others}))
+
+
+def test_a_clip_that_recognises_is_told_how_images_are_normalised(world):
+    """Of a benchmark's images it knows nothing else."""
+    clip = {"label": "CLIP", "network": "clip", "options": {"folder": "clip"}}
+    made = world(
+        {
+            "backbones": {"clip": clip},
+            "recipes": {"zero-shot": {"method": "zero_shot", "zero_shot": {"prompt": "a {}"}}},
+            "categories": {"classifier": {"backbone": "clip", "recipe": "zero-shot"}},
+        }
+    )
+    config = json.loads(Outliers(made).categories_spec(names("detector")))["config"]
+    assert config["network"]["normalisation"] == config["normalisation"]

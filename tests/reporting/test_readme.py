@@ -38,6 +38,8 @@ def test_how_many_tables_and_figures_there_are(readme, world, root):
 def test_the_table_shown_has_its_title(readme, world):
     shown = title(world, world.table("uat_table10"), Tables(world).of("uat_table10"))
     assert f"\n**{shown}**\n" in readme
+    for row in world.table("uat_table10")["rows"]:
+        assert f"\n| {row['label']} |" in readme
 
 
 def test_the_commands_in_it_exist(readme):

@@ -161,6 +161,8 @@ def test_snakemake_killed_and_called_again(world, calm):
     """While it lives, a second call on the folder is refused; killed, its job goes on."""
     process = world.start(MODEL)
     wait_for(world, "epoch 3/")
+    # It stands still, so that it never learns how its job ends, however slow the second call is.
+    process.send_signal(signal.SIGSTOP)
     second = world.run(MODEL, check=False)
     assert second.returncode != 0
     assert "cannot be locked" in second.output

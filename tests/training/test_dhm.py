@@ -34,7 +34,6 @@ def test_log_determinant_is_that_of_the_jacobian(width):
     for row, found in zip(z, log_det, strict=True):
         jacobian = torch.autograd.functional.jacobian(lambda v: made(v[None])[0][0], row)
         assert found.item() == pytest.approx(torch.linalg.slogdet(jacobian).logabsdet.item())
-    torch.testing.assert_close(made.inverse(u), z)
     normal = torch.distributions.Normal(0, 1).log_prob(u).sum(1)
     torch.testing.assert_close(made.log_density(z), normal + log_det)
 

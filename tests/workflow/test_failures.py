@@ -16,6 +16,10 @@ SETS = {
 }
 # How the job of an image set ends, after it has written all that it should.
 FAULTY = """
+import os
+import time
+
+
 def fail(name):
     if name == "faces":
         __import__("penumbra.scores.msp")
@@ -73,7 +77,6 @@ def test_the_last_line_is_the_message_and_the_wait_for_others_is_told(tmp_path):
         'if name == "faces":\n',
         'if name == "night-sky":\n        time.sleep(2)\n    if name == "faces":\n',
     )
-    made.edit(STAGE, "import os\n", "import os\nimport time\n")
     done = made.run(images("letters"), images("night-sky"), check=False)
     assert done.returncode != 0
     assert done.stderr.splitlines()[-1] == "error: mend this"

@@ -36,7 +36,9 @@ def world(finished, tmp_path_factory):
     made.of_arrays = {
         name: entry
         for name, entry in entries.items()
-        if needs.source(needs.needs(entry)) == "outputs" and "weights" not in entry
+        if needs.source(needs.needs(entry)) == "outputs"
+        and not needs.second(entry)
+        and not needs.learned(entry)
     }
     made.results = made.folder / "results/tiny"
     with pytest.MonkeyPatch.context() as patch, threadpool_limits(1):
@@ -56,9 +58,10 @@ def apply(name, entry):
     if fit_wanted:
         config = {"module": module, "needs": fit_wanted, "options": needs.fit_options(entry)}
         config |= {"role": needs.fit_role(entry), "images": entry.get("fit", {}).get("images")}
+        config["second"] = {}
         inputs = {"outputs": "outputs"} | ({"head": model} if "head" in fit_wanted else {})
         call(fits, "fits", config, roots, names, inputs, {"fitted": fitted})
-    config = {"module": module, "needs": wanted, "options": entry.get("options", {})}
+    config = {"module": module, "needs": wanted, "options": entry.get("options", {}), "second": {}}
     inputs = {"features": "outputs"} | ({"head": model} if "head" in wanted else {})
     inputs |= {"fitted": fitted} if fit_wanted else {}
     written = {"scores": f"results/tiny/scores/{READING}/{name}.parquet"}

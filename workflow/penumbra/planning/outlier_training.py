@@ -69,7 +69,7 @@ def outliers(world: World, names: Mapping[str, str]) -> list[str]:
 
 
 def check_exposure(world: World, names: Mapping[str, str]) -> None:
-    """Refuse real outliers that may be ID, that a benchmark tests, or that are of another size.
+    """Refuse outliers that a benchmark tests or has as ID, or of another size than its images.
 
     Raises:
         PenumbraError: names both image sets.
@@ -79,14 +79,12 @@ def check_exposure(world: World, names: Mapping[str, str]) -> None:
         return
     where = world.where("recipes", names["recipe"])
     benchmark = world.config["benchmarks"][names["benchmark"]]
-    tested = (benchmark["test"], *benchmark.get("shifted", []), *world.all_ood(names["benchmark"]))
-    held = [benchmark["heldout"]] if "heldout" in benchmark else []
-    uses = {"trains on": [benchmark["train"]], "holds out": held, "tests": tested}
-    for does, name in ((does, name) for does, sets in uses.items() for name in sets):
+    own = (benchmark[role] for role in ("train", "heldout", "test") if role in benchmark)
+    for name in (*own, *benchmark.get("shifted", []), *world.all_ood(names["benchmark"])):
         if common(world, given, name):
             raise PenumbraError(
                 f"{where}: it trains on {given} as outliers, which may hold images of {name}, "
-                f"that benchmark {names['benchmark']} {does}; take another image set"
+                f"an ID or tested set of benchmark {names['benchmark']}; take another image set"
             )
     sizes = world.size(given), world.size(benchmark["train"])
     if sizes[0] != sizes[1]:

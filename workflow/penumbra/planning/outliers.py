@@ -169,7 +169,7 @@ class Outliers:
             if "classes_file" in clip:
                 config["classes"] = class_list(world.folder / "classes", clip["classes_file"])
         else:
-            by = entry["classifier"]
+            by = {**entry["classifier"], "benchmark": names["benchmark"]}
             config["network"], root = network(world, by)
             benchmark = world.config["benchmarks"][names["benchmark"]]
             config["normalisation"] = benchmark["normalisation"]

@@ -19,6 +19,7 @@ from penumbra.planning.networks import given_files, network
 from penumbra.planning.outlier_training import detector, exposure
 from penumbra.planning.parts import USES, outlier_set, part, weights_file
 from penumbra.planning.report_checks import check_figure
+from penumbra.planning.scorers import second_model
 from penumbra.planning.tables import Tables
 from penumbra.planning.targets import unfit
 from penumbra.planning.world import World
@@ -108,15 +109,24 @@ def _parts(world: World, asked: Asked) -> set[str]:
 
 
 def _outlier_sets(world: World, asked: Asked) -> set[str]:
-    detectors = (detector(world, recipe) for recipe in _recipes(asked))
+    detectors = (detector(world, recipe) for recipe in _recipes(world, asked))
     of_recipes = {outlier_options["set"] for outlier_options in detectors if outlier_options}
     return of_recipes | {entry["outliers"] for entry in asked.entries if "outliers" in entry}
 
 
-def _recipes(asked: Asked) -> set[str]:
+def _models(world: World, asked: Asked) -> set[tuple[str, str]]:
+    """Recipe and backbone of all models that are read, by a scorer of two models both."""
+    read: list[dict[str, Any]]
+    read = [{**cell.model, "scorer": cell.scorer} for cell in asked.cells if cell.model]
+    entries = (entry for entry in asked.entries if "recipe" in entry)
+    read += [{**entry, "benchmark": world.benchmark_of(entry)} for entry in entries]
+    read += [m for each in read if each.get("scorer") and (m := second_model(world, each))]
+    return {(each["recipe"], each["backbone"]) for each in read}
+
+
+def _recipes(world: World, asked: Asked) -> set[str]:
     """The recipes of all models that are read."""
-    recipes = {cell.model["recipe"] for cell in asked.cells if cell.model}
-    return recipes | {entry["recipe"] for entry in asked.entries if "recipe" in entry}
+    return {recipe for recipe, _ in _models(world, asked)}
 
 
 def _image_sets(world: World, asked: Asked) -> set[str]:
@@ -127,7 +137,7 @@ def _image_sets(world: World, asked: Asked) -> set[str]:
         needed.update(world.own(benchmark))
         if entry["missing"] == "error":
             needed.update(name for group in entry["ood"].values() for name in group)
-    needed |= {given for recipe in _recipes(asked) if (given := exposure(world, recipe))}
+    needed |= {given for r in _recipes(world, asked) if (given := exposure(world, r))}
     entries = (part(world, name) for name in _parts(world, asked))
     return needed | {entry["images"] for entry in entries if entry.get("training") is not None}
 
@@ -146,8 +156,7 @@ def _missing_weights(world: World, asked: Asked) -> Iterator[str]:
 
 def _missing_models(world: World, asked: Asked) -> Iterator[str]:
     """Files that pretrained recipes name."""
-    pairs = {(c.model["recipe"], c.model["backbone"]) for c in asked.cells if c.model}
-    pairs |= {(e["recipe"], e["backbone"]) for e in asked.entries if "recipe" in e}
+    pairs = _models(world, asked)
     for backbone in sorted({backbone for _, backbone in pairs}):
         try:
             network(world, {"backbone": backbone})

@@ -41,7 +41,7 @@ def check(world: World, names: Mapping[str, str]) -> None:
     _check_maps(world, wanted, names)
     _check_head(world, entry, names)
     _check_classes(world, entry, names)
-    _check_second(world, entry, names)
+    _check_second(entry, names)
     check_exposure(world, names)
     _check_learned(world, entry, names)
     if needs.of_block(wanted) and "block" not in entry:
@@ -128,7 +128,7 @@ def _check_classes(world: World, entry: Mapping[str, Any], names: Mapping[str, s
         )
 
 
-def _check_second(world: World, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
+def _check_second(entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
     """A scorer of two models names the recipe of the second, and one of one model none."""
     wanted = needs.second(entry)
     if wanted and "second" not in entry:
@@ -140,16 +140,10 @@ def _check_second(world: World, entry: Mapping[str, Any], names: Mapping[str, st
         raise PenumbraError(
             f"scorer {names['scorer']}: module {entry['module']} reads one model; drop its `second`"
         )
-    if entry.get("second") == names["recipe"]:
+    if wanted and entry["second"] == names["recipe"]:
         raise PenumbraError(
-            f"scorer {names['scorer']}: its second model is of the recipe {names['recipe']}, as "
-            "the first is; name another recipe, as the row's or as `second`"
-        )
-    second = second_model(world, names)
-    if second and "logits" in wanted and method_of(world, second) in UNLABELLED:
-        raise PenumbraError(
-            f"scorer {names['scorer']}: it reads logits of its second model, and recipe "
-            f"{entry['second']} trains without labels, for features alone; name another as `second`"
+            f"scorer {names['scorer']}: it reads two models, and recipe {names['recipe']} is that "
+            "of its `second`; name the first one's recipe in the row"
         )
 
 

@@ -1,7 +1,8 @@
 """MIDOG++ (Aubreville et al. 2023) as published: slides `NNN.tiff` beside one `.json` like COCO's.
 
-Patches are cut as OpenMIBOOD (Deodhar et al. 2025) does: what is annotated, and of normal cells
-each annotation's box moved aside, where it meets no other.
+Patches are cut as OpenMIBOOD (Deodhar et al. 2025) does, which takes boxes of 50×50 alone: what is
+annotated, here whatever its box measures, and of normal cells each patch moved aside, where it
+meets no annotation.
 """
 
 import json

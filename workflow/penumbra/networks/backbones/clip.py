@@ -49,10 +49,10 @@ class Clip(Classifier):
         self.fc = nn.Linear(width, classes, bias=False)
 
     def take_up(self, clip: Any) -> None:
-        """Copy the image encoder of a CLIPModel; the texts' embeddings stay."""
+        """Copy the image encoder of a CLIPModel, all of it; the texts' embeddings stay."""
         state = clip.state_dict()
-        own = {name: state.get(name, tensor) for name, tensor in self.state_dict().items()}
-        self.load_state_dict(own)
+        own = {name: state[name] for name in self.state_dict() if name in state}
+        self.load_state_dict(own | {"fc.weight": self.fc.weight})
 
     def _resize(self, x: Tensor) -> Tensor:
         """Normalised as CLIP's are; to its side (S, S), bicubic as in its own preparation."""

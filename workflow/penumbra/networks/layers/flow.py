@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -40,12 +39,6 @@ class Coupling(nn.Module):
         stays, moves = self._halves(z)
         log_scale, shift = self._change(stays)
         return self._whole(stays, moves * log_scale.exp() + shift), log_scale.sum(1)
-
-    def inverse(self, u: Tensor) -> Tensor:
-        """What `forward` makes u of: (n, D) -> (n, D) (Eq. 8)."""
-        stays, moves = self._halves(u)
-        log_scale, shift = self._change(stays)
-        return self._whole(stays, (moves - shift) * (-log_scale).exp())
 
     def _halves(self, z: Tensor) -> tuple[Tensor, Tensor]:
         first, second = z.split(self.sizes, 1)
@@ -97,12 +90,6 @@ class Flow(nn.Module):
             u, more = coupling(u)
             log_det = log_det + more
         return u, log_det
-
-    def inverse(self, u: Tensor) -> Tensor:
-        """What `forward` makes u of: (n, D) -> (n, D)."""
-        for coupling in cast("list[Coupling]", [*self.couplings])[::-1]:
-            u = coupling.inverse(u)
-        return u * (-LIMIT * torch.tanh(self.log_scale)).exp() + self.shift
 
     def log_density(self, z: Tensor) -> Tensor:
         """log p(z) = log N(f(z); 0, I) + log |det ∂f/∂z| (Eq. 2 and 3): (n, D) -> (n,)."""

@@ -89,7 +89,17 @@ def arrange(title: str, notes: list[str], cells: list[dict[str, Any]]) -> Table:
         rows.append((listed[0]["row_label"], ", ".join(blocks), reason, shown))
     heads = [METRICS[cell["metric"]].title for cell in first]
     told = [f"{mark} {note}" for note, mark in marks.items()]
-    return Table(title, notes, groups, heads, rows, told)
+    return Table(title, notes, groups, heads, rows, [*told, *_gaps(by_row.values())])
+
+
+def _gaps(rows: Iterable[list[dict[str, Any]]]) -> list[str]:
+    """Why single cells are empty, in rows that have others."""
+    labels: dict[str, dict[str, None]] = {}
+    for cells in rows:
+        reasons = {cell["missing"] for cell in cells}
+        for reason in reasons - {None} if len(reasons) > 1 else ():
+            labels.setdefault(reason, {})[cells[0]["row_label"]] = None
+    return [f"– {', '.join(rows)}: {reason}" for reason, rows in sorted(labels.items())]
 
 
 def _show(cell: dict[str, Any], marks: dict[str, str]) -> Shown:

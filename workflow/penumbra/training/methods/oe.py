@@ -12,9 +12,9 @@ from penumbra.training.method import Method, Setting
 
 
 class OutlierExposure(Exposed):
-    """CE of ID + λ · CE of outliers to the uniform distribution, less log K (Section 3, Eq. 1).
+    """CE of ID + λ · CE of outliers to the uniform distribution (Section 3, Eq. 1).
 
-    That is the mean of logsumexp(f) - mean_k f_k, of logits f.
+    The latter is the mean of logsumexp(f) - mean_k f_k, of logits f.
     """
 
     def __init__(self, options: Mapping[str, Any], setting: Setting):
