@@ -92,7 +92,12 @@ def test_slides_are_cut_alike_however_their_bytes_lie(tmp_path, tiff):
     Image.fromarray(PHOTOGRAPH).save(lzw, compression="tiff_lzw")
     Image.fromarray(np.dstack([PHOTOGRAPH, PHOTOGRAPH[..., :1]])).save(alpha)
     tifffile.imwrite(grey, PHOTOGRAPH[..., 0], photometric="minisblack", **tiff)
+    Image.fromarray(PHOTOGRAPH[:40, :60]).save(
+        turned := tmp_path / "turned.tiff", tiffinfo={274: 6}
+    )
+    upright = np.rot90(PHOTOGRAPH[:40, :60], -1)
     pictures = Pictures()
+    assert np.array_equal(pictures.cut(turned, (0, 0, 40, 60)), upright)
     assert np.asarray(pictures.cut(grey, (9, 7, 10, 30))).shape == (23, 1, 3)
     for left, top, right, bottom in boxes:
         for each in (file, lzw, alpha):
@@ -109,6 +114,11 @@ BAD_MIDOG = {
     "list": (lambda d: d.pop("annotations"), "no list `annotations`"),
     "text": (lambda d: d["annotations"][0].update(bbox="here"), "'here' is no box of four"),
     "sizes": (lambda d: d["annotations"][0].update(bbox=[400, 300, 50, 50]), "ends before it beg"),
+    "huge": (lambda d: d["annotations"][0].update(bbox=[0, 0, 10**400, 1]), "is no box of four n"),
+    "list of one": (
+        lambda d: d["annotations"][0].update(image_id=[201]),
+        r"annotations\[0\]\.image_id is \[201\] and no number",
+    ),
     "outside": (lambda d: d["annotations"][0].update(bbox=box(600, 90)), "lies outside 201.tiff"),
     "none": (lambda d: d["annotations"].clear(), "no annotation of domain 2, slides 201 to 244"),
     "slide": (
@@ -125,6 +135,12 @@ def test_annotations_that_do_not_fit_are_named(images, tmp_path, case):
     change(data)
     (tmp_path / "midog/MIDOG++.json").write_text(json.dumps(data))
     refused(images, message, "midog", "domain-2")
+
+
+def test_patches_that_no_slide_holds_are_told_by_their_size(images, tmp_path):
+    write_midog(tmp_path / "midog", (201,))
+    message = "a patch of 600 pixels around any of the 3 annotations hangs over"
+    refused(images, message, "midog", "domain-2", patch=600)
 
 
 def test_slides_that_are_not_there_or_damaged_are_named(images, tmp_path):
@@ -146,6 +162,9 @@ def test_slides_that_are_not_there_or_damaged_are_named(images, tmp_path):
 
 
 # SpaceNet-8
+
+TABLE = "Germany_Training_Public_label_image_mapping.csv"
+HEAD = "label,pre-event image,post-event image 1,post-event image 2"
 
 
 def test_tiles_by_what_is_dry(images, tmp_path):
@@ -192,14 +211,17 @@ def test_tiles_cut_into_a_grid(images, tmp_path):
         ),
         ("annotations/0.geojson", None, r"mapping\.csv, line 2: there is no .*0\.geojson"),
         ("POST-event/b_1.tif", None, r"mapping\.csv, line 3: there is no .*b_1\.tif"),
-        ("Germany_Training_Public_label_image_mapping.csv", None, "no table"),
-        ("Germany_Training_Public_label_image_mapping.csv", "label,x\n", "no column post-event im"),
+        (TABLE, None, "no table"),
+        (TABLE, "label,x\n", "no column post-event im"),
+        (TABLE, f"{HEAD}\n", "it lists no tile; unpack"),
+        (TABLE, f"{HEAD}\n0.geojson\n", "line 2: `pre-event image` names no file"),
+        (TABLE, f"{HEAD},\udce8\n", r"mapping\.csv, line 1: 'utf-8' codec can't decode"),
     ],
 )
 def test_tiles_that_are_not_whole_are_named(images, tmp_path, file, text, message):
     write_spacenet8(tmp_path / "spacenet8", 2)
     path = tmp_path / "spacenet8/Germany_Training_Public" / file
-    path.unlink() if text is None else path.write_text(text)
+    path.unlink() if text is None else path.write_bytes(text.encode(errors="surrogateescape"))
     refused(images, message, "spacenet8", "train")
 
 
@@ -288,6 +310,8 @@ def test_annotations_of_another_kind_are_named(images, tmp_path):
     against(r"no \.mat file that can be read")
     annotations.unlink()
     against(r"there is no .*cars_train_annos\.mat; unpack the devkit")
+    (place / "cars_test_annos_withlabels.mat").unlink()
+    refused(images, "labels of the test images are a download", "stanford-cars", "test", classes=8)
 
 
 # Food-101

@@ -106,6 +106,11 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (STANDARD + "schedule", 3, "3 is not of type mapping"),
         (STANDARD + "augment/crop_scale", [0.9, 0.1], "is not in rising order"),
         (STANDARD + "augment/crop_scale", [0.1, 0.9], "exclude each other"),
+        (
+            STANDARD + "backbones/t2t-vit/augment",
+            {"crop_scale": [0.1, 0.9]},
+            r"exclude each other.* \(they meet for backbone t2t-vit\)$",
+        ),
         (STANDARD + "augment/flip", "no", "'no' is not of type 'boolean'"),
         (UAT + "tua", 3, "unknown key 'recipes.uat.uat.tua'; did you mean 'recipes.uat.uat.tau'"),
         (UAT + "alpha", INF, "inf is no finite number"),
@@ -116,6 +121,7 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         ("recipes/detector/energy/beta", NAN, "nan is no finite number"),
         ("recipes/detector/outliers/fold", [5, 2], r"\[5, 2\] is no \[i, k\]"),
         ("recipes/new", {"extends": "standard", "uat": {}}, "method standard reads no `uat`"),
+        ("recipes/new", {"extends": "godin", "method": "rotloss"}, "drop the `head`, or say null"),
         (
             "recipes/new",
             {"method": "standard"},

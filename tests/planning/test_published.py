@@ -131,8 +131,27 @@ def test_sides_of_one_draw_of_classes_are_apart(world, one, other, meet):
     ],
 )
 def test_splits_of_classes_are_checked(world, split, message):
-    with pytest.raises(PenumbraError, match=message):
+    with pytest.raises(PenumbraError, match=message) as error:
         world(halves({"class_split": split}, {}))
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (drawn("id", draw=1), "test: eight-test and eight-train draw classes of digits apart"),
+        (drawn("id", share=0.3), "test: eight-test and eight-train draw classes of digits apart"),
+        (drawn("ood"), "test: eight-test is on the side `ood` .*, and eight-train on `id`; ID"),
+    ],
+)
+def test_the_image_sets_of_a_benchmark_split_classes_alike(world, changed, message):
+    """Else classes that models were trained on were tested as OOD."""
+    split = {"share": 0.25, "draw": 0} | changed["class_split"]
+    with pytest.raises(PenumbraError, match=rf"benchmarks\.eight-digits\.{message}"):
+        world({"image_sets": {"eight-test": {"class_split": split}}})
+    swapped = {"image_sets": {"two-digits": {"class_split": {"side": "id"}}}}
+    with pytest.raises(PenumbraError, match=r"near: two-digits is on the side `id`"):
+        world(swapped)
 
 
 def test_classes_without_labels_cannot_be_split(world):

@@ -227,6 +227,20 @@ def test_a_scorer_of_two_models_reads_both_at_one_seed(world):
     assert scores(made).fitted(pair)[0].endswith("/standard/seed2/clean/dml-plus.safetensors")
 
 
+@pytest.mark.parametrize("backbone", ["vit", "t2t-vit"])
+def test_of_networks_of_tokens_no_feature_map_is_read(world, backbone):
+    made = world()
+    for scorer in ("fn", "ccfn"):
+        with pytest.raises(
+            PenumbraError, match=f"scorer {scorer}: it reads feature maps, and .*{backbone}"
+        ):
+            scorers.check(made, reading(scorer, backbone=backbone))
+    with pytest.raises(PenumbraError, match=r"added at middle, .* has no feature maps; say"):
+        scorers.check(made, reading("msp", backbone=backbone, recipe="uat-middle"))
+    scorers.check(made, reading("msp", backbone=backbone, recipe="uat"))
+    scorers.check(made, reading("ccfn-vit", backbone=backbone, recipe="uat"))
+
+
 def test_one_network_does_not_stand_for_two(world):
     made = world(SECOND)
     with pytest.raises(PenumbraError, match=r"dml-again: its features are those of a second model"):

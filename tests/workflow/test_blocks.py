@@ -6,13 +6,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from penumbra.errors import PenumbraError
 from penumbra.networks.inference import build
+from penumbra.stages import blocks
 from penumbra.stages.shared.blocks import block_read
-from penumbra.store.artifacts import provenance_of, write_parquet
+from penumbra.store.artifacts import provenance_of, write_checkpoint, write_parquet
 from tests.workflow.conftest import TINY, Tiny, csv_rows
 
 NETWORK = build({"network": "resnet", "layers": 18, "width": 8, "stem": "fn"}, 10)
 BLOCKS = NETWORK.blocks
+READING = {
+    "normalisation": {"mean": [0.5] * 3, "std": [0.5] * 3}, "batch_size": 8, "device": "cpu",
+    "channels_last": False, "precision": "float32", "threads": 1, "images": 4,
+}  # fmt: skip
 
 POSITIONS = """
 title: Positions
@@ -102,6 +108,16 @@ def test_the_block_that_gives_way_is_remembered(tmp_path, place, read):
     reader = SimpleNamespace(model=NETWORK, perturb=(place, None))
     job = SimpleNamespace(inputs={"blocks": [file]}, input=lambda name: file)
     assert block_read(job, "selected", reader) == read
+
+
+def test_of_a_network_without_feature_maps_no_block_is_chosen(tmp_path):
+    vit = {"network": "vit", "image_size": 16, "patch": 8, "width": 8, "depth": 1, "heads": 1}
+    state = {f"model.{k}": v for k, v in build(vit, 10).state_dict().items()}
+    write_checkpoint(tmp_path / "model.safetensors", state, {})
+    job = SimpleNamespace(config=READING | {"backbone": vit}, wildcards={}, inputs={})
+    job.input = {"model": tmp_path / "model.safetensors", "train": None}.get
+    with pytest.raises(PenumbraError, match=r"the network has no feature maps .* leave their rows"):
+        blocks.run(job)
 
 
 def test_a_named_block_before_the_map_is_refused_with_those_that_it_reaches(positions):

@@ -14,6 +14,8 @@ KEPT = 2  # pictures: threads that go on in order are at the end of one and the 
 SAMPLES = {1, 3, 4}  # grey; RGB; RGB and alpha
 CONTIGUOUS = {None, 1}  # samples of a pixel side by side; nothing is said where there is one
 PLAIN = {1, 2}  # black is 0; RGB
+ORIENTATION = 274  # a tag, which Pillow follows
+UPRIGHT = 1
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
 Window = Callable[[Box], np.ndarray]  # uint8 (H, W, 1, 3 or 4) of a box
@@ -82,7 +84,8 @@ def _piecewise(file: Path) -> Window | None:
         return None
     page: Any = tiff.pages[0]
     is_plain = (
-        page.dtype == np.uint8
+        page.tags.valueof(ORIENTATION, UPRIGHT) == UPRIGHT
+        and page.dtype == np.uint8
         and page.ndim in (2, 3)
         and page.samplesperpixel in SAMPLES
         and page.planarconfig in CONTIGUOUS

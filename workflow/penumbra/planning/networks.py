@@ -1,5 +1,7 @@
 """What applies a network to images: what many rules read of a backbone, a model and compute."""
 
+import ast
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.own_code import own_code
 from penumbra.planning.world import World
+from penumbra.store.closure import PACKAGE
 
 
 def network(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
@@ -39,6 +42,18 @@ def network(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], lis
 def head_of(world: World, backbone: str, recipe: str) -> dict[str, Any] | None:
     """The last layer that a recipe puts in place of the linear one."""
     return resolve_recipe(world.config["recipes"], recipe, backbone).get("head")
+
+
+@functools.cache
+def is_of_tokens(network: str) -> bool:
+    """Whether a network that ships states `blocks = ()`: it has no feature maps to read or perturb.
+
+    Its module is not imported. Of other networks that is known when they are built.
+    """
+    file = PACKAGE / "networks" / "backbones" / f"{network}.py"
+    tree = ast.parse(file.read_text(encoding="utf-8")) if file.is_file() else ast.Module([], [])
+    stated = (node for node in ast.walk(tree) if isinstance(node, ast.Assign))
+    return any(ast.unparse(node).startswith("blocks = ()") for node in stated)
 
 
 def given_files(world: World, recipe: str, backbone: str) -> dict[str, str]:

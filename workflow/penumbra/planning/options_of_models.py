@@ -13,6 +13,7 @@ from penumbra.plugins import load
 
 UNTRAINED = ("zero_shot", "pretrained")  # methods that read their own options alone
 UNLABELLED = ("simclr", "rotloss")  # methods that train features and no classifier
+HEADLESS = (*UNLABELLED, "catex")  # whose last layer is zero, or prompts
 CONFIGS_OWN = ("method", "extends", "backbones")  # keys of a recipe that are no options
 
 
@@ -68,6 +69,7 @@ def recipes(config: Any) -> Iterator[Placed]:
         if layers is None:
             continue
         special = {key for _, entry in layers for key in mapping(entry, "backbones")}
+        told: list[Placed] = []
         for backbone in (None, *sorted(special)):
             above: list[Layer] = [
                 ((*place, "backbones", backbone), entry["backbones"][backbone])
@@ -75,7 +77,13 @@ def recipes(config: Any) -> Iterator[Placed]:
                 if backbone is not None
                 and isinstance(mapping(entry, "backbones").get(backbone), Mapping)
             ]
-            yield from _recipe(every[name], [*above, *layers])
+            found = [each for each in _recipe(every[name], [*above, *layers]) if each not in told]
+            told += found
+            # Where each value stands alone is right, only the backbone tells what they meet in.
+            why = f" (they meet for backbone {backbone})" if backbone else ""
+            for keys, problem in found:
+                more = why if problem.kind == "together" else ""
+                yield keys, problem._replace(text=problem.text + more)
 
 
 def _recipe(raw: Mapping[str, Any], layers: list[Layer]) -> Iterator[Placed]:
@@ -91,6 +99,10 @@ def _recipe(raw: Mapping[str, Any], layers: list[Layer]) -> Iterator[Placed]:
     beside = others | {key: Statement(block) for key, block in read.items()}
     given = {**{key: {} for key in read if is_trained}, **recipe}
     yield from placed(layers, examine(Recipe, given, is_trained, beside))
+    if method in HEADLESS and recipe.get("head") is not None:
+        told = f"method {method} trains no last layer of classes; drop the `head`, or say null"
+        about = "head" if "head" in raw else "method"  # what it extends may need its own
+        yield from placed(layers, [Problem("together", (about,), recipe[about], told)])
     yield from placed(
         layers,
         (

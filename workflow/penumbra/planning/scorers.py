@@ -6,7 +6,7 @@ from typing import Any
 from penumbra.errors import PenumbraError
 from penumbra.planning import needs
 from penumbra.planning.config import merge, resolve_recipe
-from penumbra.planning.networks import head_of
+from penumbra.planning.networks import head_of, is_of_tokens
 from penumbra.planning.options_of_models import UNLABELLED
 from penumbra.planning.outlier_training import check_exposure
 from penumbra.planning.parts import weights_file
@@ -38,6 +38,7 @@ def check(world: World, names: Mapping[str, str]) -> None:
     entry = scorer(world, names)
     wanted = needs.needs(entry)
     name = names["scorer"]
+    _check_maps(world, wanted, names)
     _check_head(world, entry, names)
     _check_classes(world, entry, names)
     _check_second(entry, names)
@@ -72,6 +73,25 @@ def check_latency(world: World, names: Mapping[str, str]) -> None:
         raise PenumbraError(
             f"scorer {names['scorer']}: latency is measured of block scorers only; name another, "
             "as fn"
+        )
+
+
+def _check_maps(world: World, wanted: tuple[str, ...], names: Mapping[str, str]) -> None:
+    """A network of tokens has no block to read, and no place for UAT's map but the input."""
+    backbone, recipe = names["backbone"], names["recipe"]
+    network = world.backbone(backbone)["network"]
+    if not is_of_tokens(network):
+        return
+    if needs.of_block(wanted):
+        raise PenumbraError(
+            f"scorer {names['scorer']}: it reads feature maps, and backbone {backbone}, of the "
+            f"network {network}, has none; name a scorer of features or logits, as ccfn-vit"
+        )
+    options = resolve_recipe(world.config["recipes"], recipe, backbone).get("options", {})
+    if method_of(world, names) == "uat" and options["position"] != "input":
+        raise PenumbraError(
+            f"recipe {recipe}: its map is added at {options['position']}, and backbone {backbone}, "
+            f"of the network {network}, has no feature maps; say `position: input`"
         )
 
 

@@ -6,9 +6,10 @@ from typing import Any
 from penumbra.errors import unknown
 from penumbra.images.chosen import LISTED
 from penumbra.images.class_split import count_out
+from penumbra.options.check import examine
 from penumbra.options.class_split import ClassSplit
 from penumbra.planning.gathering import tell
-from penumbra.planning.overlap import overlaps
+from penumbra.planning.overlap import overlaps, roles
 from penumbra.planning.world import World
 
 Problems = Iterator[tuple[tuple[str, ...], str]]  # keys, and what is wrong there
@@ -24,6 +25,9 @@ def check(world: World, broken: set[str]) -> None:
         PenumbraError: all that makes no sense, each with its file and key.
     """
     problems: list[str] = []
+    sets = world.config["image_sets"].values()
+    if any([*examine(ClassSplit, each["class_split"])] for each in sets if "class_split" in each):
+        broken = broken | {"image_sets"}  # what is wrong there, the check of options tells
     for of, wanted in CHECKS.items():
         if not broken & wanted:
             problems += (f"{world.where(*keys)}: {what}" for keys, what in of(world))
@@ -116,8 +120,33 @@ def _benchmarks(world: World) -> Problems:
                 (*keys, "models_of"),
                 f"{learned} reads models of {benchmarks[learned]['models_of']} itself; name that",
             )
-        for place, what in overlaps(world, name):
+        for place, what in (*overlaps(world, name), *_split_apart(world, name)):
             yield (*keys, *place.split(".")), what
+
+
+def _split_apart(world: World, benchmark: str) -> Iterator[tuple[str, str]]:
+    """Of one data set, ID images are of one side of one draw of classes, OOD ones of the other."""
+    first: dict[str, tuple[str, ClassSplit, bool, Any]] = {}
+    for place, name in roles(world, benchmark):
+        entry = world.image_set(name)
+        if "class_split" not in entry:
+            continue
+        split, is_ood = ClassSplit.of(entry["class_split"]), place.startswith(("ood", "calib"))
+        of = split.share, split.draw, entry.get("classes"), entry.get("classes_file")
+        told, mine = entry["dataset"], (name, split, is_ood, of)
+        other, its_split, others_ood, its_own = first.setdefault(told, mine)
+        if of != its_own:
+            yield (
+                place,
+                f"{name} and {other} draw classes of {told} apart, so a class may be in both; give "
+                "their `class_split` one share and one draw, and both the same `classes`",
+            )
+        elif (split.side == its_split.side) != (is_ood == others_ood):
+            yield (
+                place,
+                f"{name} is on the side `{split.side}` of the classes of {told}, and {other} on "
+                f"`{its_split.side}`; ID images are on one side, and OOD images on the other",
+            )
 
 
 def _recipes(world: World) -> Problems:

@@ -6,6 +6,7 @@ meets no annotation.
 """
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -85,6 +86,11 @@ def listed(
         for box, category in own:
             origin = f"{slide.file.name}:{box[0]},{box[1]},{patch}"
             rows.append((origin, Cut(pictures, slide.file, box), category - (not normal)))
+    if left_out and not rows:
+        raise PenumbraError(
+            f"{place}: a patch of {patch} pixels around any of the {left_out} annotations hangs "
+            "over the border of its slide; choose a smaller `patch`"
+        )
     more = f"{left_out} annotations at the border of their slide are left out" if left_out else ""
     return Listed(rows, [NORMAL, *CLASSES] if normal else CLASSES, more)
 
@@ -101,7 +107,7 @@ def _annotations(place: Path) -> Path:
 def _slides(file: Path) -> dict[int, Slide]:
     """By the number of their files, all slides that a file of annotations lists."""
     try:
-        data = json.loads(file.read_text("utf-8"))
+        data = json.loads(file.read_text("utf-8-sig"))
     except ValueError as error:
         raise PenumbraError(f"{file}: no JSON ({error}); put the published file there") from error
     entries = {key: list(_entries(data, key, file)) for key in KEYS}
@@ -140,6 +146,12 @@ def _entries(data: Any, key: str, file: Path) -> Iterator[Mapping[str, Any]]:
         if absent:
             raise PenumbraError(
                 f"{file}: {key}[{i}] has no {', '.join(absent)}; put the published file there"
+            )
+        strange = [k for k in ("id", "image_id") if not isinstance(entry.get(k, 0), int | str)]
+        if strange:
+            raise PenumbraError(
+                f"{file}: {key}[{i}].{strange[0]} is {entry[strange[0]]!r} and no number; put the "
+                "published file there"
             )
         yield entry
 
@@ -211,7 +223,7 @@ def _box(box: Any, patch: int, slide: Slide, number: int, size: tuple[int, int],
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and bool(np.isfinite(value))
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def _beside(boxes: list[Box], every: list[Box], shift: int) -> list[Box]:

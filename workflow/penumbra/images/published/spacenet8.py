@@ -87,30 +87,46 @@ def _tiles(city: Path) -> Iterator[Tile]:
         raise PenumbraError(
             f"{city}: {has} *_label_image_mapping.csv; unpack {city.name}.tar.gz there"
         )
-    with tables[0].open(encoding="utf-8-sig", newline="") as stream:
+    rows = _rows(tables[0])
+    if not rows:
+        raise PenumbraError(f"{tables[0]}: it lists no tile; unpack {city.name}.tar.gz again")
+    for line, row in rows:
+        where = f"{tables[0]}, line {line}"
+        annotations = _images(city / "annotations", row, (LABEL,), where)
+        yield Tile(
+            _images(city / "PRE-event", row, BEFORE, where),
+            _images(city / "POST-event", row, AFTER, where),
+            _is_flooded(annotations[0]),
+        )
+
+
+def _rows(table: Path) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a city's table, each with its line."""
+    with table.open(encoding="utf-8-sig", newline="") as stream:
         rows = csv.DictReader(stream)
-        absent = {LABEL, *BEFORE, AFTER[0]} - {*(rows.fieldnames or ())}
-        if absent:
+        try:
+            absent = {LABEL, *BEFORE, AFTER[0]} - {*(rows.fieldnames or ())}
+            if absent:
+                raise PenumbraError(
+                    f"{table}, line 1: no column {', '.join(sorted(absent))}; unpack it again"
+                )
+            return [(rows.line_num, row) for row in rows]
+        except (csv.Error, UnicodeDecodeError) as error:
             raise PenumbraError(
-                f"{tables[0]}, line 1: no column {', '.join(sorted(absent))}; unpack it again"
-            )
-        for row in rows:
-            where = f"{tables[0]}, line {rows.line_num}"
-            yield Tile(
-                _images(city / "PRE-event", row, BEFORE, where),
-                _images(city / "POST-event", row, AFTER, where),
-                _is_flooded(_there(city / "annotations", row[LABEL], where)),
-            )
+                f"{table}, line {rows.line_num + 1}: {error}; unpack it again"
+            ) from error
 
 
 def _images(folder: Path, row: dict[str, str], columns: tuple[str, ...], where: str) -> list[Path]:
-    names = [row.get(column) or "" for column in columns]
-    return [_there(folder, name, where) for i, name in enumerate(names) if name.strip() or i == 0]
+    """The files in a folder that some columns of a row name; the first column names one."""
+    names = [(row.get(column) or "").strip() for column in columns]
+    if not names[0]:
+        raise PenumbraError(f"{where}: `{columns[0]}` names no file; unpack the table again")
+    return [_there(folder / name, where) for name in names if name]
 
 
-def _there(folder: Path, name: str, where: str) -> Path:
-    file = folder / name.strip()
-    if not name.strip() or not file.is_file():
+def _there(file: Path, where: str) -> Path:
+    if not file.is_file():
         raise PenumbraError(f"{where}: there is no {file}; unpack the archive again")
     return file
 
@@ -122,7 +138,7 @@ def _is_flooded(file: Path) -> bool:
         PenumbraError: the file is no GeoJSON, or a feature of it does not say.
     """
     try:
-        features = json.loads(file.read_text("utf-8"))["features"]
+        features = json.loads(file.read_text("utf-8-sig"))["features"]
         properties = [feature["properties"] or {} for feature in features]
         said = [{str(k).lower(): v for k, v in each.items()} for each in properties]
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -35,6 +35,11 @@ def listed(place: Path, split: str) -> Listed:
     classes = [str(name) for name in names]
     check_classes(classes, place / META)
     file = next((place / each for each in places if (place / each).is_file()), place / places[0])
+    if split == "test" and not file.is_file():
+        raise PenumbraError(
+            f"there is no {file}; labels of the test images are a download of their own beside "
+            "the devkit: put that file there"
+        )
     rows = [
         (f"{folder}/{name}", _image(place / folder / name, where), _label(cls, classes, where))
         for where, name, cls in _annotations(file)
@@ -49,8 +54,8 @@ def _annotations(file: Path) -> list[tuple[str, str, Any]]:
     for needed in ("class", "fname"):
         if needed not in fields:
             raise PenumbraError(
-                f"{file}: its annotations have no field `{needed}`, but {', '.join(fields)}; "
-                "labels of the test images are in cars_test_annos_withlabels.mat"
+                f"{file}: its annotations have no field `{needed}`, but "
+                f"{', '.join(fields) or 'none'}; {MEND}"
             )
     pairs = zip(every["fname"], every["class"], strict=True)
     return [(f"{file}, annotation {i}", str(name), cls) for i, (name, cls) in enumerate(pairs, 1)]

@@ -8,18 +8,27 @@ from penumbra.stages.shared.read import Read
 from penumbra.store.artifacts import read_parquet
 
 
+def check_blocks(reader: Reader) -> None:
+    """Refuse a network without feature maps.
+
+    Raises:
+        PenumbraError: it has none.
+    """
+    if not reader.model.blocks:
+        raise PenumbraError(
+            "the network has no feature maps (N, C, H, W), as FN and CCFN read: leave their rows "
+            "out, as the table own_outputs does"
+        )
+
+
 def block_read(job: Job, asked: str, reader: Reader) -> Read:
     """`selected`: the block that was chosen for the recipe; `last`; or a block's own name.
 
     Raises:
         PenumbraError: the network has no such block, or the map is added behind the named one.
     """
+    check_blocks(reader)
     blocks = reader.model.blocks
-    if not blocks:
-        raise PenumbraError(
-            "the network has no feature maps (N, C, H, W), as FN and CCFN read: leave their rows "
-            "out, as the table own_outputs does"
-        )
     wanted = {"selected": _chosen(job), "last": blocks[-1]}.get(asked, asked)
     reader.model.check_block(wanted)
     if reader.perturb is None:
