@@ -87,7 +87,7 @@ NodeName=g1 NodeHostname=localhost NodeAddr=127.0.0.1 Port={ports[g1]} Gres=gpu:
 PartitionName=DEFAULT DefaultTime=30 DefMemPerCPU=1000 State=UP
 PartitionName=cpu Nodes=n1,n2 Default=YES PriorityTier=10 PreemptMode=OFF
 PartitionName=gpu Nodes=g1 PriorityTier=10 PreemptMode=OFF
-PartitionName=scavenge Nodes=n1,n2,g1 PriorityTier=1 PreemptMode=CANCEL GraceTime=20
+PartitionName=scavenge Nodes=n1,n2,g1 PriorityTier=1 PreemptMode=CANCEL GraceTime=60
 """
 
 SLURMDBD_CONF = """
@@ -256,7 +256,7 @@ class Cluster:
         """Cancel a job, as its user would."""
         self.run("scancel", job)
 
-    def wait_for_end(self, job: str, seconds: float = 30) -> dict[str, str]:
+    def wait_for_end(self, job: str, seconds: float = 60) -> dict[str, str]:
         """Wait until a job has ended; returns its row."""
 
         def ended():
@@ -266,7 +266,7 @@ class Cluster:
 
         return self.wait(ended, f"the end of job {job}", "slurmctld", seconds)
 
-    def wait_for_start(self, job: str, seconds: float = 30) -> None:
+    def wait_for_start(self, job: str, seconds: float = 60) -> None:
         """Wait until a job runs."""
 
         def runs():
@@ -284,7 +284,7 @@ class Cluster:
         found = self.run("sinfo", "--noheader", f"--nodes={name}", "--format=%T", check=False)
         return found.stdout.split("\n")[0].rstrip("*~#!%$@^-")
 
-    def wait(self, condition, what: str, daemon: str, seconds: float = 30):
+    def wait(self, condition, what: str, daemon: str, seconds: float = 60):
         """Wait until `condition()` is true and return it; a time-out shows the daemon's log."""
         deadline = time.monotonic() + seconds
         while not (found := condition()):

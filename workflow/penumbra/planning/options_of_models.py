@@ -77,11 +77,12 @@ def recipes(config: Any) -> Iterator[Placed]:
                 if backbone is not None
                 and isinstance(mapping(entry, "backbones").get(backbone), Mapping)
             ]
-            found = [each for each in _recipe(every[name], [*above, *layers]) if each not in told]
-            told += found
+            wrong = _recipe(every[name], [*above, *layers])
+            new = [each for each in wrong if each not in told]
+            told += new
             # Where each value stands alone is right, only the backbone tells what they meet in.
             why = f" (they meet for backbone {backbone})" if backbone else ""
-            for keys, problem in found:
+            for keys, problem in new:
                 more = why if problem.kind == "together" else ""
                 yield keys, problem._replace(text=problem.text + more)
 
