@@ -158,6 +158,7 @@ def test_killed_with_all_its_jobs(world, calm):
 def test_the_lock_of_a_call_that_lives_or_may_live_elsewhere_stays(world):
     """A second call is refused; so is the next where jobs of a killed one may run on a cluster."""
     world.start()
+    world.process.send_signal(signal.SIGSTOP)  # so that it lives, however slow the second is
     second = world.run(MODEL, check=False)
     assert second.returncode != 0
     assert f"process {world.process.pid} on " in second.output
@@ -173,7 +174,7 @@ def test_the_lock_of_a_call_that_lives_or_may_live_elsewhere_stays(world):
     world.run("--unlock")
     # A job of the killed call on a node that is this machine goes on.
     marked = {**os.environ, CALL: record.stem}
-    job = subprocess.Popen(["sleep", "60"], env=marked)
+    job = subprocess.Popen(["sleep", "600"], env=marked)
     world.run(MODEL)
     assert job.poll() is None
     job.kill()
