@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 from penumbra.errors import PenumbraError
 from penumbra.home import IS_INSTALLED
+from penumbra.images.entries import ROOT
 from penumbra.store.artifacts import COMMIT
 from penumbra.training.gpus import GPUS, VISIBLE
 
@@ -25,7 +26,7 @@ def set_environment(base: Path, data_root: Path | None) -> None:
     if commit := _commit(base):
         os.environ[COMMIT] = commit
     if data_root is not None:
-        os.environ["PENUMBRA_DATA_ROOT"] = str(data_root.resolve())
+        os.environ[ROOT] = str(data_root.resolve())
 
 
 def _commit(base: Path) -> str:

@@ -12,7 +12,8 @@ from penumbra.images.feeding import Feeding, Request, Served
 from penumbra.options.augment import Augment
 
 TRIES = 10  # boxes drawn for a random resized crop before all that fits is taken
-LOG_RATIO = math.log(4 / 3)  # a box is at most so much wider than high, or higher than wide
+RATIO = 4 / 3  # a box is at most so much wider than high, or higher than wide
+LOG_RATIO = math.log(RATIO)
 
 
 class Feeder(Feeding):

@@ -8,15 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from penumbra.images.entries import Entries
-from penumbra.images.image_set import GROUP, decoded, from_table, to_table
+from penumbra.images.entries import LISTED, Entries
+from penumbra.images.image_set import GROUP, decoded, pixel_chunks, to_table
 from penumbra.images.originals import is_listed, to_tables
 from penumbra.images.square import DEFAULT
 from penumbra.images.subset import select
 from penumbra.plugins import load
 from penumbra.store.columns import numbers
-
-DECODED, LISTED = "decoded", "listed"  # how an image set is stored
 
 
 def chosen(config: dict[str, Any], root: Path | None) -> Entries:
@@ -65,7 +63,8 @@ class Digest:
         if is_listed(table.schema):
             self._digest.update(b"".join(table["digest"].to_pylist()))
         else:
-            self._digest.update(from_table(table).pixels.data)
+            for chunk in pixel_chunks(table):
+                self._digest.update(chunk.data)
         self._digest.update(labels.data)
         self._digest.update("\n".join([*classes, *table["origin"].to_pylist()]).encode())
 

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from penumbra.images.augment import RATIO, TRIES
 from penumbra.images.square import BILINEAR
 
-TRIES = 10  # boxes drawn for a random resized crop before one is taken that is not random
-RATIO = 4 / 3  # a box is at most so much wider than high, or higher than wide
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 DRAWS = 2 * TRIES + 3  # numbers that any crop of one image takes: areas, ratios, place, flip
 

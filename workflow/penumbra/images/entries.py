@@ -10,6 +10,8 @@ import numpy as np
 from penumbra.errors import PenumbraError
 
 NO_LABEL = -1
+ROOT = "PENUMBRA_DATA_ROOT"  # in the environment of jobs: the folder of the data sets
+DECODED, LISTED = "decoded", "listed"  # how an image set is stored
 WHOLE = -1  # in place of a row group: the file is one image
 
 

@@ -102,6 +102,13 @@ def to_table(images: ImageSet) -> pa.Table:
     return pa.table(columns).replace_schema_metadata(meta)
 
 
+def pixel_chunks(table: pa.Table) -> Iterator[np.ndarray]:
+    """The pixels of `to_table` in order, uint8 (n,), not copied."""
+    for chunk in table["pixels"].chunks:
+        width = chunk.type.byte_width
+        yield np.frombuffer(chunk.buffers()[1], np.uint8, len(chunk) * width, chunk.offset * width)
+
+
 def from_table(table: pa.Table) -> ImageSet:
     """The inverse of `to_table`, of any number of row groups; copies the pixels once.
 
@@ -118,11 +125,9 @@ def from_table(table: pa.Table) -> ImageSet:
     shape = json.loads(meta[b"shape"])
     pixels = np.empty((len(table), *shape), np.uint8)
     flat, start = pixels.reshape(-1), 0
-    for chunk in table["pixels"].chunks:
-        size = len(chunk) * chunk.type.byte_width
-        offset = chunk.offset * chunk.type.byte_width
-        flat[start : start + size] = np.frombuffer(chunk.buffers()[1], np.uint8, size, offset)
-        start += size
+    for chunk in pixel_chunks(table):
+        flat[start : start + len(chunk)] = chunk
+        start += len(chunk)
     labels = numbers(table["label"])
     return ImageSet(pixels, labels, table["origin"].to_pylist(), json.loads(meta[b"classes"]))
 

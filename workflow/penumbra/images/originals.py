@@ -20,11 +20,10 @@ from PIL import Image
 from penumbra.errors import UnreadableError
 from penumbra.images.decode import reason, rgb
 from penumbra.images.encoded import Cache, Encoded, RowGroup
-from penumbra.images.entries import WHOLE, Address, Entries, Entry
+from penumbra.images.entries import ROOT, WHOLE, Address, Entries, Entry
 from penumbra.images.square import SQUARES, pixels
 from penumbra.store.columns import column, numbers
 
-ROOT = "PENUMBRA_DATA_ROOT"  # in the environment of jobs: the folder of the data sets
 THREADS = "OMP_NUM_THREADS"  # Snakemake sets it to those of the rule
 DIGEST = 32  # bytes, of SHA-256
 RUN = 16  # images that a thread takes at once

@@ -1,14 +1,12 @@
 """A decoded image set whose pixels lie in a file of their own, for a training that streams."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from penumbra.errors import PenumbraError
 from penumbra.images.image_set import classes_of, labels_of, row_group, row_group_sizes
+from penumbra.store.scratch import Scratch
 
 
 class Unpacked:
@@ -23,19 +21,11 @@ class Unpacked:
     def __init__(self, path: Path, folder: Path):
         self.labels, self.classes = labels_of(path), classes_of(path)
         self.shape: tuple[int, int, int] = (0, 0, 0)
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
-        try:
-            for number in range(len(row_group_sizes(path))):
-                images = row_group(path, number)
-                self.shape = images.shape
-                self._file.write(np.ascontiguousarray(images.pixels.transpose(0, 2, 3, 1)).data)
-            self._file.flush()
-        except OSError as error:
-            raise PenumbraError(
-                f"{folder}: the images of {path} cannot be unpacked there ({error.strerror}); free "
-                "some space, then call snakemake again"
-            ) from error
+        self._scratch = Scratch(folder, f"the images of {path} cannot be unpacked")
+        for number in range(len(row_group_sizes(path))):
+            images = row_group(path, number)
+            self.shape = images.shape
+            self._scratch.add(np.ascontiguousarray(images.pixels.transpose(0, 2, 3, 1)).data)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -44,8 +34,7 @@ class Unpacked:
         """An image in 8-bit RGB; several threads may ask at once."""
         channels, height, width = self.shape
         count = channels * height * width
-        data = os.pread(self._file.fileno(), count, i * count)
-        return Image.frombytes("RGB", (width, height), data)
+        return Image.frombytes("RGB", (width, height), self._scratch.read(i * count, count))
 
     def square(self, image: Image.Image) -> Image.Image:
         """The image itself, which has the set's size."""

@@ -4,17 +4,16 @@ A row group of an outlier set's shard holds thousands, and Parquet is read a row
 """
 
 import io
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from penumbra.errors import PenumbraError, UnreadableError
+from penumbra.errors import UnreadableError
 from penumbra.images.decode import reason, rgb
 from penumbra.outliers.store import check_any, resized
+from penumbra.store.scratch import Scratch
 
 
 class Spool:
@@ -24,11 +23,9 @@ class Spool:
     """
 
     def __init__(self, folder: Path, size: int):
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
         self.shape, self.ends = (3, size, size), [0]
         self.names: list[str] = []
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        self._scratch = Scratch(folder, "the outliers cannot be copied")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -44,17 +41,10 @@ class Spool:
         Raises:
             PenumbraError: the disk is full.
         """
-        try:
-            for name, data in rows:
-                self._file.write(data)
-                self.names.append(name)
-                self.ends.append(self.ends[-1] + len(data))
-            self._file.flush()
-        except OSError as error:
-            raise PenumbraError(
-                f"{self._folder}: the outliers cannot be copied there ({error.strerror}); free "
-                "some space, then call snakemake again"
-            ) from error
+        for name, data in rows:
+            self._scratch.add(data)
+            self.names.append(name)
+            self.ends.append(self.ends[-1] + len(data))
 
     def check(self) -> None:
         """Refuse to train on no outlier.
@@ -71,7 +61,7 @@ class Spool:
             UnreadableError: it can't be decoded.
         """
         start, end = self.ends[i], self.ends[i + 1]
-        data = os.pread(self._file.fileno(), end - start, start)
+        data = self._scratch.read(start, end - start)
         try:
             return rgb(io.BytesIO(data))
         except Exception as error:  # decoders raise anything where bytes are damaged

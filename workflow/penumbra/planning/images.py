@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from penumbra.errors import unknown
-from penumbra.images.chosen import DECODED
 from penumbra.images.classes import class_list
+from penumbra.images.entries import DECODED
 from penumbra.images.layout import listing, missing
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World

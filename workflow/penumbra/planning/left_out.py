@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from penumbra.networks.loading.clip_files import CONFIG, holds_clip
 from penumbra.planning.world import World
 
 KEYS = {"recipe": "recipes", "backbone": "backbones", "scorer": "scorers"}
@@ -27,6 +28,6 @@ def why(world: World, row: Mapping[str, Any]) -> str | None:
     backbone = world.config["backbones"].get(row.get("backbone"), {})
     if backbone.get("missing") == "omit":
         folder = Path(world.config["weights_root"]) / backbone["options"]["folder"]
-        if not (file := folder / "config.json").is_file():
-            return f"{file} is not there"
+        if not holds_clip(folder):
+            return f"{folder / CONFIG} is not there"
     return None

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from penumbra.errors import PenumbraError
-from penumbra.networks.loading.clip_files import normalised
+from penumbra.networks.loading.clip_files import holds_clip, normalised
 from penumbra.planning import outlier_training
 from penumbra.planning.config import extended, resolve_recipe
 from penumbra.planning.networks import given_files, network
@@ -12,7 +12,7 @@ from penumbra.planning.options_of_models import UNTRAINED
 from penumbra.planning.paths import one_of, path
 from penumbra.planning.scorers import method_of
 from penumbra.planning.spec import spec
-from penumbra.planning.world import World
+from penumbra.planning.world import OF_CLIP, World
 
 
 class Models:
@@ -67,8 +67,8 @@ class Models:
         recipe.pop("head", None)  # it is in the backbone
         outliers = recipe.pop("outliers", None) if recipe["method"] == "energy" else None
         against = outliers and {"set": outliers["set"], "fold": outliers.get("fold")}
-        if recipe["method"] == "oe":
-            against = {"images": recipe["options"]["images"]}
+        if given := outlier_training.exposure(world, names["recipe"], names["backbone"]):
+            against = {"images": given}
         compute = world.config["compute"]
         config = {
             "backbone": backbone,
@@ -121,7 +121,7 @@ class Models:
 
     def prompted(self, names: Mapping[str, str]) -> list[str]:
         """The files of the CLIP that a training learns prompts for; none for others."""
-        return self.clip(names) if method_of(self._world, names) == "catex" else []
+        return self.clip(names) if method_of(self._world, names) in OF_CLIP else []
 
     def clip(self, names: Mapping[str, str]) -> list[str]:
         """The files of the CLIP of a classifier out of CLIP.
@@ -131,7 +131,7 @@ class Models:
                 normalised.
         """
         folder = Path(network(self._world, {"backbone": names["backbone"]})[0].get("folder", ""))
-        if not (folder / "config.json").is_file():
+        if not holds_clip(folder):
             raise PenumbraError(
                 f"backbones.{names['backbone']}: {folder} holds no CLIP for the recipe "
                 f"{names['recipe']}; save one there with transformers' save_pretrained(), or let "

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from penumbra.errors import PenumbraError
-from penumbra.images.chosen import LISTED
+from penumbra.images.entries import LISTED
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.overlap import common
 from penumbra.planning.parts import outlier_set

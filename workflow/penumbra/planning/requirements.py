@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.metrics import METRICS
 from penumbra.images.layout import missing
+from penumbra.networks.loading.clip_files import holds_clip
 from penumbra.planning.cells import NO_SET, Cell
-from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import gather, tell
 from penumbra.planning.networks import given_files, network
 from penumbra.planning.outlier_training import detector, exposure
 from penumbra.planning.parts import USES, outlier_set, part, weights_file
 from penumbra.planning.report_checks import check_figure
-from penumbra.planning.scorers import second_model
+from penumbra.planning.scorers import method_of, second_model
 from penumbra.planning.tables import Tables
 from penumbra.planning.targets import unfit
 from penumbra.planning.world import World
@@ -163,7 +163,7 @@ def _missing_models(world: World, asked: Asked) -> Iterator[str]:
         except PenumbraError as error:  # no file of a network of the user's own
             yield str(error)
     for recipe, backbone in sorted(pairs):
-        if resolve_recipe(world.config["recipes"], recipe, backbone)["method"] == "pretrained":
+        if method_of(world, {"recipe": recipe, "backbone": backbone}) == "pretrained":
             for key, file in given_files(world, recipe, backbone).items():
                 if not Path(file).is_file():
                     where = world.where("recipes", recipe, "pretrained", key)
@@ -178,7 +178,7 @@ def _missing_clip(world: World, asked: Asked) -> Iterator[str]:
     if entry["recogniser"] != "clip" or not (in_tables or in_figures):
         return
     folder = Path(world.config["weights_root"]) / entry["clip"]["folder"]
-    if not (folder / "config.json").is_file():
+    if not holds_clip(folder):
         yield (
             f"categories.clip.folder: {folder} holds no CLIP; save one there with transformers' "
             "save_pretrained(), set categories.recogniser: classifier, or leave the tables and "

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from penumbra.errors import unknown
-from penumbra.images.chosen import LISTED
 from penumbra.images.class_split import count_out
+from penumbra.images.entries import LISTED
 from penumbra.options.check import examine
 from penumbra.options.class_split import ClassSplit
 from penumbra.planning.gathering import tell

@@ -10,7 +10,7 @@ from penumbra.errors import PenumbraError
 from penumbra.networks.inference import Reader
 from penumbra.seeds import derive
 from penumbra.stages.shared.blocks import block_read
-from penumbra.stages.shared.fitting import prefix_of, told
+from penumbra.stages.shared.fitting import fitted_tensors, told
 from penumbra.stages.shared.job import Job, main
 from penumbra.stages.shared.read import Read
 from penumbra.stages.shared.reading import image_groups, known_classes, open_reader
@@ -58,9 +58,7 @@ def _tensors(job: Job, reader: Reader) -> dict:
     if reader.perturb:
         place, learned = reader.perturb
         tensors[f"map@{place}"] = learned
-    fitted = {}
-    if "fitted" in job.inputs:
-        fitted = read_checkpoint(job.input("fitted"), prefix_of(job.config["scorer"]))
+    fitted = fitted_tensors(job, job.config["scorer"])
     return tensors | {FITTED + name: tensor for name, tensor in fitted.items()}
 
 

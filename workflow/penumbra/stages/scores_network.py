@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from penumbra.evaluation.probing import autograd, probe_of, scored
 from penumbra.plugins import load
-from penumbra.stages.shared.fitting import prefix_of, report_alike, told
+from penumbra.stages.shared.fitting import fitted_tensors, report_alike, told
 from penumbra.stages.shared.job import Job, main
 from penumbra.stages.shared.reading import (
     as_known,
@@ -16,7 +16,7 @@ from penumbra.stages.shared.reading import (
     open_reader,
     roles,
 )
-from penumbra.store.artifacts import read_checkpoint, write_parquet
+from penumbra.store.artifacts import write_parquet
 from penumbra.store.columns import column
 
 
@@ -24,9 +24,7 @@ def run(job: Job) -> None:
     """Apply the scorer to all image sets, batch by batch."""
     config = job.config
     reader = open_reader(job)
-    fitted = {}
-    if "fitted" in job.inputs:
-        fitted = read_checkpoint(job.input("fitted"), prefix_of(config))
+    fitted = fitted_tensors(job, config)
     scorer = load("scores", config["module"])
     score = partial(scorer.score, probe_of(reader, fitted), **config["options"])
     listed = roles(config)

@@ -8,6 +8,13 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 
+CONFIG = "config.json"  # of the model, beside its weights
+
+
+def holds_clip(folder: Path) -> bool:
+    """Whether a model of transformers lies in the folder; nothing of it is loaded."""
+    return (folder / CONFIG).is_file()
+
 
 def pretrained(folder: Path, *kinds: Any, otherwise: str = "") -> list[Any]:
     """What each of transformers' classes `kinds` loads from the folder.
@@ -16,8 +23,8 @@ def pretrained(folder: Path, *kinds: Any, otherwise: str = "") -> list[Any]:
         PenumbraError: the folder is missing or incomplete; `otherwise` is a mend of the caller's.
     """
     try:
-        if not (folder / "config.json").is_file():
-            raise OSError("no config.json")
+        if not holds_clip(folder):
+            raise OSError(f"no {CONFIG}")
         # Models alone have weights, which may only come as safetensors.
         safe = [{"use_safetensors": True} if hasattr(k, "base_model_prefix") else {} for k in kinds]
         return [

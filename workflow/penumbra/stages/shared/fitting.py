@@ -12,7 +12,7 @@ from penumbra.errors import PenumbraError
 from penumbra.evaluation.scoring import HEAD, head_arrays
 from penumbra.stages.shared.job import Job
 from penumbra.store import seals
-from penumbra.store.artifacts import read_arrays, stream_parquet
+from penumbra.store.artifacts import read_arrays, read_checkpoint, stream_parquet
 
 LEARNED = "learned."
 KEYS = ("image_set", "role", "index", "label")
@@ -57,6 +57,13 @@ def unpaired(job: Job) -> PenumbraError:
         f"{job.input('second')}: the second model was read on other images than the first; "
         f"{seals.remake(job.input('second'))}"
     )
+
+
+def fitted_tensors(job: Job, scorer: Mapping[str, Any]) -> dict[str, Any]:
+    """What a scorer of the network was fitted to, or what was learned for it; mostly nothing."""
+    if "fitted" not in job.inputs:
+        return {}
+    return read_checkpoint(job.input("fitted"), prefix_of(scorer))
 
 
 def prefix_of(scorer: Mapping[str, Any]) -> str:
