@@ -10,12 +10,16 @@ import pytest
 from tests.slurm import cluster as module
 from tests.slurm.cluster import Cluster, ClusterError, descendants, free_ports, missing
 
-# As Python does in a job: says that it was asked to end, and ends.
-UNTIL_ASKED = """
-trap 'echo asked to end; exit 3' TERM
-echo started
-sleep 300 & wait
-"""
+# As a stage does in a job: is asked to end, says so in a file, and ends. A shell would miss a signal
+# that comes between its `trap` and its `wait`; one that is blocked first is never missed.
+UNTIL_ASKED = """python3 -c '
+import pathlib, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("started", flush=True)
+signal.sigwait([signal.SIGTERM])
+pathlib.Path("{answer}").touch()
+raise SystemExit(3)
+'"""
 HELD = "import time; held = bytearray(200 * 2**20); time.sleep(60)"
 
 
@@ -76,11 +80,12 @@ def test_too_much_memory_kills(cluster):
 
 
 def test_cancelling_asks_first(cluster):
-    job = cluster.submit(UNTIL_ASKED)
-    cluster.wait(lambda: cluster.output(job), "the job to speak", "n1")
+    answer = cluster.folder / "cancelled"
+    job = cluster.submit("exec " + UNTIL_ASKED.format(answer=answer))
+    cluster.wait(lambda: "started" in cluster.output(job), "the job to speak", "n1")
     cluster.cancel(job)
     assert cluster.wait_for_end(job)["State"].startswith("CANCELLED")
-    assert "asked to end" in cluster.output(job)
+    assert answer.is_file()
 
 
 def test_scavengers_give_way(cluster):
@@ -88,11 +93,12 @@ def test_scavengers_give_way(cluster):
 
     It answers in a file, as srun, which is asked too, may end before it hands on a last line.
     """
-    answer = cluster.folder / "answer"
-    asked = UNTIL_ASKED.replace("echo asked to end", f"touch {answer}")
-    (cluster.folder / "asked.sh").write_text(asked)
+    answer = cluster.folder / "preempted"
     job = cluster.submit(
-        "srun sh asked.sh", "--partition=scavenge", "--nodelist=n1", "--cpus-per-task=4"
+        "srun " + UNTIL_ASKED.format(answer=answer),
+        "--partition=scavenge",
+        "--nodelist=n1",
+        "--cpus-per-task=4",
     )
     cluster.wait(lambda: "started" in cluster.output(job), "the job to speak", "n1")
     urgent = cluster.submit("true", "--nodelist=n1", "--cpus-per-task=4")

@@ -19,8 +19,8 @@ from penumbra.networks.backbones.clip import Clip
 from penumbra.networks.layers.prompts import DEVIATION, Prompts
 from penumbra.networks.loading.clip_files import pretrained, prompts
 from penumbra.options.methods.catex import Options
+from penumbra.outliers.boundary import Draw, Queues, outliers
 from penumbra.seeds import derive
-from penumbra.training.boundary import Draw, Queues, outliers
 from penumbra.training.method import Batch, Method, Perturb, Setting
 
 MASKED = -10.0  # the logit of what may be neither right nor wrong
