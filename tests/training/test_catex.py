@@ -14,8 +14,8 @@ from penumbra.networks import graphs
 from penumbra.networks.backbones import clip as backbone
 from penumbra.networks.layers.prompts import Prompts
 from penumbra.numerics import unit
+from penumbra.outliers import boundary
 from penumbra.scores import catex as scorer
-from penumbra.training import boundary
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Batch, Setting
 from penumbra.training.methods import catex
