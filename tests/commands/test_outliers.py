@@ -8,15 +8,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 import yaml
 
 from penumbra import cli
+from penumbra.images.chosen import Digest, tables
 from penumbra.images.encoded import listed
 from penumbra.images.image_set import ImageSet, to_table
+from penumbra.images.readers import stored
 from penumbra.outliers.anchors import plan
+from penumbra.outliers.asked import Asked
+from penumbra.outliers.kinds.images import outliers
 from penumbra.outliers.store import embedding_table, with_images
 from penumbra.planning.paths import path
 from penumbra.store.artifacts import read_parquet, write_parquet
+from tests.images.helpers import spec
 
 CLASSES = [str(digit) for digit in range(10)]
 SET = {"benchmark": "digits", "outliers": "mixed"}
@@ -98,6 +104,26 @@ def test_it_is_read_as_a_data_set_of_images(there, tmp_path):
     assert classes == CLASSES
     assert [label for *_, label in rows] == there["label"].to_pylist()
     assert [image.encoded() for _, image, _ in rows] == there["image"].to_pylist()
+
+
+def test_it_is_read_back_as_an_outlier_set(there, tmp_path):
+    """To the same bytes, with class and embedding."""
+    assert call("out") == 0
+    dataset = {
+        "title": "Ours", "reader": "stored", "labelled": True, "classes": 10,
+        "splits": {"all": {"path": str(tmp_path / "out/data/train-00000-of-00001.parquet")}},
+    }  # fmt: skip
+    given = spec(name="given", dataset=dataset, split="all", size=8, count=None, stored="listed")
+    made = tables(given, stored.entries(given, None), 1, Digest())
+    write_parquet("given.parquet", made, {})
+    asked = Asked(
+        options={}, seed=0, shard="0of1", grey=False, device=torch.device("cpu"), batch_size=1,
+        embeddings=None, train=tmp_path, given=tmp_path / "given.parquet", generator=None,
+        classes=CLASSES,
+    )  # fmt: skip
+    rows = outliers(asked)
+    for name in ("image", "embedding", "label"):
+        assert rows[name].to_pylist() == there[name].to_pylist(), name
 
 
 MIXED = Path("results/embedded/outliers/digits/mixed/0of1.parquet")

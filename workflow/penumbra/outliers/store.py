@@ -53,7 +53,7 @@ def embedding_table(
 
 def with_images(embeddings: pa.Table, seeds: Sequence[int], pixels: np.ndarray) -> pa.Table:
     """Embedding rows with their images uint8 (N, 3, H, W) as PNG and the images' own seeds."""
-    images = pa.array(_threaded(to_png, pixels), pa.binary())
+    images = pa.array(threaded(to_png, pixels), pa.binary())
     seeded = embeddings.append_column("image_seed", column(np.array(seeds, np.int64)))
     return seeded.append_column("image", images)
 
@@ -80,7 +80,7 @@ def resized(image: Image.Image, size: int) -> Image.Image:
 
 def decoded(images: Iterable[bytes], size: int | None = None) -> np.ndarray:
     """Images (N, 3, H, W) of the bytes of N ≥ 1 PNG files, decoded in threads; as `from_png`."""
-    return np.stack(_threaded(functools.partial(from_png, size=size), images))
+    return np.stack(threaded(functools.partial(from_png, size=size), images))
 
 
 def pixels_of(shards: Iterable[pa.Table], size: int, kept: set[str] | None = None) -> np.ndarray:
@@ -98,7 +98,7 @@ def pixels_of(shards: Iterable[pa.Table], size: int, kept: set[str] | None = Non
     return decoded(encoded, size)
 
 
-def _threaded(work: Callable[[Given], Made], items: Iterable[Given]) -> list[Made]:
+def threaded(work: Callable[[Given], Made], items: Iterable[Given]) -> list[Made]:
     """What `work` makes of each item, in order; PIL packs and unpacks outside of Python's lock."""
     with ThreadPoolExecutor(threads()) as pool:
         return list(pool.map(work, items))
