@@ -104,7 +104,7 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
         "vit",
         "wrn",
     ]
-    assert offered("calibration module") == ["beta", "isotonic", "platt", "temperature"]
+    assert offered("calibration module") == ["beta", "betacal", "isotonic", "platt", "temperature"]
     assert offered("method") == [
         *("catex", "centre", "dhm", "energy", "focal", "oe", "pgd", "pretrained", "rotloss"),
         "simclr",
