@@ -111,7 +111,10 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
         *("standard", "uat"),
         "zero_shot",
     ]
-    assert offered("kind") == ["dit", "encoder", "ldm", "mage", "rdm", "tokenizer"]
+    assert offered("kind") == [
+        *("autoencoder", "ddpm", "dit", "encoder", "ldm", "mage", "rdm"),
+        "tokenizer",
+    ]
     for name in ("../backbones/wrn", "", "__init__", 3, None):
         assert not is_offered("network", name)
 

@@ -23,8 +23,9 @@ MODEL = {"benchmark": "digits", "backbone": "resnet34", "seed": "0"}
 
 # A generator without a tokenizer, and outliers of it.
 DIT = {
-    "kind": "dit", "encoder": "moco-l", "weights": "dit.pt", "options": {"autoencoder": "sd-vae"},
+    "kind": "dit", "encoder": "moco-l", "weights": "dit.pt", "autoencoder": "vae",
 }  # fmt: skip
+VAE = {"kind": "autoencoder", "weights": "vae.safetensors"}
 PLAIN = {
     "rdm": "rdm-l", "generator": "dit", "per_class": None, "cycle": False, "shards": 1, "seed": 0,
     "grey": False, "guidance": {"precision": "float32", "scales": [0.1], "start": 300, "grid": 250},
@@ -63,12 +64,17 @@ def names(recipe):
         ),
         (
             {
-                "parts": {"dit": DIT},
+                "parts": {"dit": DIT, "vae": VAE},
                 "outliers": {"plain": PLAIN},
                 "recipes": {"detector": {"outliers": {"set": "plain", "reconstruct_id": True}}},
             },
             "reconstruct_id: dit has no tokenizer",
         ),
+        (
+            {"parts": {"dit": DIT, "vae": {**VAE, "options": {"latents": "vq"}}}},
+            "vae gives vq latents, and a dit is of kl; name a first stage with `latents: kl`",
+        ),
+        ({"parts": {"dit": {**DIT, "autoencoder": "tokenizer"}}}, "tokenizer is no autoencoder"),
         ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),
         ({"outliers": {"mixed": {"guidance": {"scale": 0.1}}}}, "unknown key .*guidance.scale"),
         (
