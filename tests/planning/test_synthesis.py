@@ -23,8 +23,9 @@ MODEL = {"benchmark": "digits", "backbone": "resnet34", "seed": "0"}
 
 # A generator without a tokenizer, and outliers of it.
 DIT = {
-    "kind": "dit", "encoder": "moco-l", "weights": "dit.pt", "options": {"autoencoder": "sd-vae"},
+    "kind": "dit", "encoder": "moco-l", "weights": "dit.pt", "autoencoder": "vae",
 }  # fmt: skip
+VAE = {"kind": "autoencoder", "weights": "vae.safetensors"}
 PLAIN = {
     "kind": "rdm", "rdm": "rdm-l", "generator": "dit", "per_class": None, "cycle": False,
     "shards": 1, "seed": 0,
@@ -69,12 +70,17 @@ def names(recipe):
         ),
         (
             {
-                "parts": {"dit": DIT},
+                "parts": {"dit": DIT, "vae": VAE},
                 "outliers": {"plain": PLAIN},
                 "recipes": {"detector": {"outliers": {"set": "plain", "reconstruct_id": True}}},
             },
             "reconstruct_id: dit has no tokenizer",
         ),
+        (
+            {"parts": {"dit": DIT, "vae": {**VAE, "options": {"latents": "vq"}}}},
+            "vae gives vq latents, and a dit is of kl; name a first stage with `latents: kl`",
+        ),
+        ({"parts": {"dit": {**DIT, "autoencoder": "tokenizer"}}}, "tokenizer is no autoencoder"),
         ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),
         ({"outliers": {"mixed": {"kind": "images"}}}, "unknown key .*mixed.(cycle|guidance|per_c)"),
         ({"outliers": {"mixed": {"kind": "image"}}}, "unknown kind 'image'; did you mean 'images'"),

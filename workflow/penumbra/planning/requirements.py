@@ -17,7 +17,7 @@ from penumbra.planning.cells import NO_SET, Cell
 from penumbra.planning.gathering import gather, tell
 from penumbra.planning.networks import given_files, network
 from penumbra.planning.outlier_training import detector, exposure
-from penumbra.planning.parts import USES, outlier_set, part, parts_of, weights_file
+from penumbra.planning.parts import outlier_set, part, parts_of, roles, weights_file
 from penumbra.planning.report_checks import check_figure
 from penumbra.planning.scorers import method_of, second_model
 from penumbra.planning.tables import Tables
@@ -104,7 +104,7 @@ def _parts(world: World, asked: Asked) -> set[str]:
         name = queue.pop()
         part_names.add(name)
         entry = part(world, name)
-        queue += [entry[role] for role in USES[entry["kind"]]]
+        queue += [entry[role] for role in roles(entry)]
     return part_names
 
 

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
 from penumbra.images.names import quoted
 from penumbra.networks.base import Classifier
 from penumbra.networks.hooked import Hooked
+from penumbra.networks.loading import safe
 from penumbra.networks.loading.pickled import opened
 from penumbra.networks.loading.states import adopt, listed
 
@@ -56,10 +55,7 @@ def take_up(
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """A file's tensors, and of a checkpoint of this project apart its map."""
     if file.suffix == ".safetensors":
-        try:
-            tensors = safetensors.torch.load_file(file)
-        except (SafetensorError, OSError) as error:
-            raise PenumbraError(f"{file}: not a readable safetensors file: {error}") from error
+        tensors = safe.opened(file)
     else:
         tensors = _unwrapped(opened(file, "the state dict of a classifier"), file)
     maps = {name: tensor for name, tensor in tensors.items() if name.startswith("map@")}
