@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.images.classes import class_list
+from penumbra.planning import class_names
 from penumbra.planning.networks import network
 from penumbra.planning.outlier_training import model_of, shard_files
 from penumbra.planning.parts import USES, anchors, outlier_set, part, representations, weights_file
@@ -166,6 +167,7 @@ class Outliers:
             clip = entry["clip"]
             config["folder"] = str(Path(world.config["weights_root"]) / clip["folder"])
             config["prompt"] = clip["prompt"]
+            config["words"] = class_names.words(world, names["benchmark"])
             if "classes_file" in clip:
                 config["classes"] = class_list(world.folder / "classes", clip["classes_file"])
         else:
