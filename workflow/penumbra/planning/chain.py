@@ -7,11 +7,12 @@ from penumbra.errors import PenumbraError
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import tell
 from penumbra.planning.outlier_training import detector
-from penumbra.planning.parts import GENERATORS, USES, outlier_set, part
+from penumbra.planning.parts import LATENTS, options_of, outlier_set, part, parts_of, roles
 from penumbra.planning.world import World
 
 SECTIONS = {"image_sets", "parts", "outliers", "recipes", "calibrations", "filters"}
-OUTLIER_SET = ("per_class", "cycle", "shards", "seed", "grey", "guidance", "decoding")
+OUTLIER_SET = ("shards", "seed", "grey")
+DRAWN = ("vos", "npos", "catex")  # methods that draw outliers from features, from an epoch on
 Problems = Callable[[World, str], Iterator[str]]  # after the entry's place
 
 
@@ -70,11 +71,23 @@ def _part(world: World, name: str) -> Iterator[str]:
         )
     elif entry.get("training") is not None and "images" not in entry:
         yield ": it is trained here, so name the image set: images"
-    for role in USES[entry["kind"]]:
+    for role in roles(entry):
         if role not in entry:
             yield f": a {entry['kind']} names its {role}"
         elif _kind(world, entry[role]) not in (role, None):
             yield f".{role}: {entry[role]} is no {role}"
+        elif role == "autoencoder":
+            yield from _latents(world, entry)
+
+
+def _latents(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the first stage of a generator."""
+    own = part(world, entry["autoencoder"]).get("options", {}).get("latents", "kl")
+    if own != (wanted := LATENTS[entry["kind"]]):
+        yield (
+            f".autoencoder: {entry['autoencoder']} gives {own} latents, and a {entry['kind']} is "
+            f"of {wanted}; name a first stage with `latents: {wanted}`"
+        )
 
 
 def _kind(world: World, name: str) -> str | None:
@@ -87,40 +100,55 @@ def _kind(world: World, name: str) -> str | None:
 
 def _outlier_set(world: World, name: str) -> Iterator[str]:
     entry = outlier_set(world, name)
-    absent = _absent(entry, ("rdm", "generator", *OUTLIER_SET))
+    if "kind" not in entry:
+        return  # told where options are checked
+    known = options_of(entry["kind"])
+    wanted = (*known.PARTS, *OUTLIER_SET, *(("decoding",) if "generator" in known.PARTS else ()))
+    absent = _absent(entry, wanted)
     if absent:
         yield f": it says no {absent}; say them, or extend another set that does"
         return
-    guidance = _absent(entry["guidance"], ("start", "grid"))
-    if guidance:
-        yield f".guidance: it says no {guidance}; say them, or extend another set that does"
-    rdm, generator = (part(world, entry[role]) for role in ("rdm", "generator"))
-    if rdm.get("kind") != "rdm":
-        yield f".rdm: {entry['rdm']} is no rdm, but of the kind {rdm.get('kind')}; name an rdm"
-    elif generator.get("kind") not in GENERATORS:
-        yield f".generator: {entry['generator']} makes no images"
-    elif (made := rdm.get("encoder")) != (read := generator.get("encoder")):
+    chosen = {role: part(world, named) for role, named in parts_of(entry).items()}
+    for role, kinds in known.PARTS.items():
+        kind = chosen[role].get("kind")
+        if kind not in kinds:
+            yield f".{role}: {entry[role]} is of the kind {kind}; name a part of {_either(kinds)}"
+            return
+    read = {role: each["encoder"] for role, each in chosen.items() if "encoder" in each}
+    if len({*read.values()}) > 1:
+        (made, first), (reader, second) = [*read.items()][:2]
         yield (
-            f": {entry['rdm']} makes representations of {made}, and {entry['generator']} reads "
-            f"those of {read}; both are vectors of one length from unrelated spaces, so name parts "
-            "of one encoder"
+            f": {entry[made]} makes representations of {first}, and {entry[reader]} reads "
+            f"those of {second}; both are vectors of one length from unrelated spaces, so name "
+            "parts of one encoder"
         )
 
 
+def _either(kinds: Iterable[str]) -> str:
+    return f"kind {' or '.join(kinds)}"
+
+
 def _recipe(world: World, name: str) -> Iterator[str]:
-    """What is wrong with the outliers of a detector's recipe."""
+    """What is wrong with the outliers of a recipe: those of a set, or drawn in the training."""
     plain = resolve_recipe(world.config["recipes"], name, "")
     if plain["method"] == "energy":
         yield from _detector(world, plain.get("outliers", {}))
+    method = plain["method"]
+    start = plain["options"].get("start", 0) if method in DRAWN else 0
+    if start and start >= plain["epochs"]:
+        yield (
+            f".{method}.start: outliers are drawn after {start} of {plain['epochs']} epochs, so "
+            "that there are none; draw them earlier, or train longer"
+        )
 
 
 def _detector(world: World, outlier_options: Mapping[str, Any]) -> Iterator[str]:
     if outlier_options.get("reconstruct_id"):
-        generator = outlier_set(world, outlier_options["set"])["generator"]
-        if _kind(world, generator) != "mage":
+        generator = outlier_set(world, outlier_options["set"]).get("generator")
+        if generator is None or _kind(world, generator) != "mage":
             yield (
-                f".outliers.reconstruct_id: {generator} has no tokenizer; only outliers of a mage "
-                "come out of one"
+                f".outliers.reconstruct_id: {generator or outlier_options['set']} has no "
+                "tokenizer; only outliers of a mage come out of one"
             )
     if outlier_options.get("filter") is None:
         if outlier_options.get("judges"):
