@@ -1,4 +1,4 @@
-"""Energies: a detector applied to held-out ID, calibration OOD and its outliers."""
+"""Energies: a classifier applied to held-out ID, calibration OOD and outliers it trained on."""
 
 from collections.abc import Iterator
 
@@ -22,16 +22,14 @@ def run(job: Job) -> None:
 
     def tables() -> Iterator[pa.Table]:
         for role, image_set, pixels, names, labels in _read(job):
-            energy, head = energies(reader, phi, pixels)
             columns = {
                 "image_set": column([image_set] * len(pixels)),
                 "role": column([role] * len(pixels)),
                 "outlier": column(names),
                 "label": column(labels),
-                "energy": column(energy),
-                "phi": column(head),
             }
-            yield pa.table(columns)
+            told = energies(reader, phi, pixels)
+            yield pa.table(columns | {name: column(each) for name, each in told.items()})
 
     write_parquet(job.outputs["energies"], tables(), job.provenance())
     job.record(job.outputs["energies"])

@@ -1,4 +1,4 @@
-"""Part: images, or a published file -> the checkpoint of encoder, RDM, tokenizer or MAGE."""
+"""Part: images, or a published file -> the checkpoint of a generative part."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from penumbra.images.image_set import from_table
+from penumbra.networks.generative.autoencoder import Autoencoder, with_weights
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.generative.vqgan import Tokenizer
 from penumbra.plugins import load
@@ -32,6 +33,8 @@ def run(job: Job) -> None:
     encoder = _encoder(job)
     if config["training"] is None:
         state = module.published(job.input("weights"), config["options"], encoder)
+        if "autoencoder" in job.inputs:
+            state = {**state, **module.first_stage(_autoencoder(job))}
         job.report(f"{len(state)} tensors of {job.input('weights')}")
         rows = [{"tensors": len(state), "numbers": sum(t.numel() for t in state.values())}]
         finish(job, state, rows, job.provenance(), earlier=0)
@@ -55,16 +58,23 @@ def _encoder(job: Job) -> MoCo | None:
     return MoCo.from_state(read_checkpoint(job.input("encoder")), options.get("heads"))
 
 
+def _autoencoder(job: Job) -> Autoencoder:
+    options = job.config["uses"]["autoencoder"]["options"]
+    return with_weights(options, read_checkpoint(job.input("autoencoder")))
+
+
 def _data(job: Job, encoder: MoCo | None, device: torch.device) -> Data:
     """The job's images, and what its other parts made of them, on the device."""
     training = job.config["training"]
     images = from_table(read_parquet(job.input("images")))
-    representations = tokenizer = None
+    representations = tokenizer = autoencoder = None
     if "representations" in job.inputs:
         rows = read_parquet(job.input("representations"), ["representation"])
         representations = torch.from_numpy(matrix(rows["representation"])).to(device)
     if "tokenizer" in job.inputs:
         tokenizer = Tokenizer.from_state(read_checkpoint(job.input("tokenizer"))).to(device)
+    if "autoencoder" in job.inputs:
+        autoencoder = _autoencoder(job).to(device)  # type: ignore[arg-type]
     return Data(
         pixels=torch.from_numpy(images.pixels).to(device),
         labels=torch.from_numpy(images.labels).to(device),
@@ -74,6 +84,7 @@ def _data(job: Job, encoder: MoCo | None, device: torch.device) -> Data:
         tokenizer=tokenizer,
         steps=training["epochs"] * max(1, len(images) // training["batch_size"]),
         batch_size=job.config["batch_size"],
+        autoencoder=autoencoder,
     )
 
 
