@@ -99,10 +99,9 @@ def stated(folder: Path) -> dict[str, Published]:
 
 
 def _of_part(world: World, name: str) -> Iterator[str]:
-    """What one part is loaded from."""
-    entry = part(world, name)
-    folder = entry.get("options", {}).get("autoencoder")
-    yield from (each for each in (entry.get("weights"), folder) if isinstance(each, str))
+    """What one part is loaded from; nothing where it is trained here."""
+    weights = part(world, name).get("weights")
+    yield from [] if weights is None else [weights]
 
 
 def _of_report(world: World, report: str) -> Iterator[tuple[str, str]]:
