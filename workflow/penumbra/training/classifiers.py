@@ -13,6 +13,7 @@ from penumbra.images.feeding import Feeding, Source
 from penumbra.images.image_set import ImageSet
 from penumbra.images.originals import Originals
 from penumbra.images.unpacked import Unpacked
+from penumbra.networks.base import Classifier
 from penumbra.networks.inference import build, laid_out
 from penumbra.plugins import load
 from penumbra.seeds import derive
@@ -32,9 +33,21 @@ def trainer(
     Sets of pixels lie on the device, all others stream. `config` has `backbone`, `recipe`,
     `normalisation`, and how to compute (`channels_last`, `compile`, `graphs`, `threads`).
     """
-    recipe = config["recipe"]
     torch.manual_seed(derive(seed, "init"))
     network = build(config["backbone"], len(images.classes))
+    return trainer_of(network, config, images, outliers, seed, device)
+
+
+def trainer_of(
+    network: Classifier,
+    config: Mapping[str, Any],
+    images: ImageSet | Originals | Unpacked,
+    outliers: np.ndarray | Source | None,
+    seed: int,
+    device: torch.device,
+) -> Trainer:
+    """The same of a network as it is; `config` needs no `backbone`."""
+    recipe = config["recipe"]
     model = laid_out(network, config["channels_last"], device)
     mean, std = (
         torch.tensor(config["normalisation"][key], device=device).reshape(1, -1, 1, 1)
@@ -49,7 +62,7 @@ def trainer(
         model, images.shape, mean, std, seed, device, against,
         lowered=recipe["precision"] == "bfloat16",
         graphs=config["graphs"] and device.type == "cuda",
-        classes=tuple(images.classes), folder=config["backbone"].get("folder", ""),
+        classes=tuple(images.classes), folder=config.get("backbone", {}).get("folder", ""),
         epochs=recipe["epochs"],
     )  # fmt: skip
     method = load("training.methods", recipe["method"]).build(recipe["options"], setting)
