@@ -42,6 +42,9 @@ def test_a_round_depends_on_its_number_alone(own):
     assert not torch.equal(first, other)
 
 
-def test_a_class_of_few_images_is_refused(own):
-    with pytest.raises(PenumbraError, match="class a: 4 embeddings.*lower neighbour and boundary"):
-        edge(own[:4], HOW, "a")
+def test_a_class_of_few_images_has_a_boundary_in_proportion(own):
+    few = edge(own[:8], HOW, "a")
+    assert (few.neighbour, len(few.rows), few.chosen) == (1, 1, 1)
+    assert len(drawn(few, HOW, 7, 0)[0]) == HOW.kept
+    with pytest.raises(PenumbraError, match="class a: 1 training images have no boundary"):
+        edge(own[:1], HOW, "a")

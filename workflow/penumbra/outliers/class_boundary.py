@@ -19,10 +19,15 @@ from penumbra.seeds import derive
 
 @dataclass(frozen=True)
 class Edge:
-    """A class's embeddings `own` (q, D), and which of them (b,) lie at its boundary."""
+    """A class's embeddings `own` (q, D), and which of them (b,) lie at its boundary.
+
+    `neighbour` is the k by which that was told, and `chosen` are drawn of them in a round.
+    """
 
     own: Tensor
     rows: Tensor
+    neighbour: int
+    chosen: int
 
 
 def edge(own: Tensor, how: Sampling, name: str) -> Edge:
@@ -31,16 +36,18 @@ def edge(own: Tensor, how: Sampling, name: str) -> Edge:
     Raises:
         PenumbraError: the class has too few embeddings.
     """
-    least = max(how.neighbour + 1, how.boundary, how.chosen)
-    if len(own) < least:
+    share = len(own) / how.queue
+    neighbour, boundary, chosen = (
+        max(1, round(share * count)) for count in (how.neighbour, how.boundary, how.chosen)
+    )
+    if len(own) <= neighbour:
         raise PenumbraError(
-            f"class {name}: {len(own)} embeddings, of which the neighbour {how.neighbour} and "
-            f"{how.boundary} at the boundary are asked for; lower neighbour and boundary below "
-            f"{len(own)}, or take more training images"
+            f"class {name}: {len(own)} training images have no boundary, for which two at least "
+            "are needed; leave the class out, or take more images"
         )
     # Of unit vectors the nearest has the largest product. An embedding's nearest is itself.
-    nearness = nearest(own, own, how.neighbour + 1)
-    return Edge(own, nearness.topk(how.boundary, largest=False).indices)
+    nearness = nearest(own, own, neighbour + 1)
+    return Edge(own, nearness.topk(boundary, largest=False).indices, neighbour, chosen)
 
 
 def drawn(around: Edge, how: Sampling, seed: int, turn: int) -> tuple[Tensor, Tensor]:
@@ -49,13 +56,13 @@ def drawn(around: Edge, how: Sampling, seed: int, turn: int) -> tuple[Tensor, Te
     The draws are those of the class's `seed` and of the round's number `turn` alone, on the CPU.
     """
     generator = torch.Generator().manual_seed(derive(seed, "boundary", turn))
-    order = torch.randperm(len(around.rows), generator=generator)[: how.chosen]
+    order = torch.randperm(len(around.rows), generator=generator)[: around.chosen]
     rows = around.rows[order.to(around.rows.device)]
     points = []
     for row in rows:
         noise = torch.randn(how.candidates, around.own.shape[1], generator=generator)
         start = around.own[row]
         near = F.normalize(start + how.deviation * noise.to(start.device), dim=1)
-        farthest = nearest(near, around.own, how.neighbour).topk(how.kept, largest=False).indices
-        points.append(near[farthest])
+        nearness = nearest(near, around.own, around.neighbour)
+        points.append(near[nearness.topk(how.kept, largest=False).indices])
     return torch.cat(points), rows.repeat_interleave(how.kept)

@@ -153,7 +153,7 @@ def check_figure(world: World, name: str) -> None:
     """
     figure = world.table(name)
     where = partial(world.reports.where, name)
-    inputs = {k: e for k, e in figure["inputs"].items() if "missing" not in e}
+    inputs = {k: e for k, e in left_out.inputs(world, name).items() if "missing" not in e}
     computed = {**figure, "module": figure.get("module", name), "inputs": inputs}
     answers = (world.answers(), where, world.left_out)
     named = unanswered(computed, world.schema("figure"), *answers)

@@ -15,6 +15,7 @@ from penumbra.images.layout import missing
 from penumbra.networks.loading.clip_files import holds_clip
 from penumbra.planning.cells import NO_SET, Cell
 from penumbra.planning.gathering import gather, tell
+from penumbra.planning.left_out import figure_entries
 from penumbra.planning.networks import given_files, network
 from penumbra.planning.outlier_training import detector, exposure
 from penumbra.planning.parts import USES, outlier_set, part, weights_file
@@ -62,7 +63,7 @@ def require_figure(world: World, name: str) -> None:
         PenumbraError: all that is missing.
     """
     check_figure(world, name)
-    entries = world.figure_entries(name)
+    entries = figure_entries(world, name)
     shown = [entry["table"] for entry in entries if entry["kind"] == "tables"]
     tell(
         f"{world.where('tables')}: {name} shows {table}, which is not among them; add it, or leave "
@@ -146,11 +147,11 @@ def _missing_weights(world: World, asked: Asked) -> Iterator[str]:
     for name in sorted(_parts(world, asked)):
         entry = part(world, name)
         if entry.get("weights") is not None:
-            file = weights_file(world, entry)
-            if not file.is_file():
+            for file in lacking_weights(world, entry):
+                train = ", or train the part here (`training`)" if "training" in entry else ""
                 yield (
-                    f"parts.{name}: {file} is missing; put the published file there, name another "
-                    "folder with weights_root, or train the part here (`training`)"
+                    f"parts.{name}: {file} is missing; put the published file there, or name "
+                    f"another folder with weights_root{train}"
                 )
 
 

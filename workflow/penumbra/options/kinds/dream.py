@@ -16,7 +16,11 @@ WORDS = True  # it asks what classes are called in words
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling(check.Options):
-    """How embeddings are sampled at the boundary of a class; defaults as for ImageNet-100."""
+    """How embeddings are sampled at the boundary of a class; defaults as for ImageNet-100.
+
+    Of a class with fewer images than its queue holds, neighbour, boundary and chosen are as many
+    fewer, and one at least.
+    """
 
     OWNER = "sampling"
 
@@ -65,5 +69,6 @@ class Decoding(stable_diffusion.Sampling):
 
     prompt: Annotated[str, Naming()] = "A high-quality image of the {}"
     """What Stable Diffusion is told; the sampled embedding stands in the place of {}."""
-    hints: Mapping[str, str] | None = None
-    """Words behind a class's place that tell which of its meanings is meant, by class."""
+    hints: Mapping[str, Annotated[str, Naming()]] | None = None
+    """What stands in that place where words must tell which meaning of a class is meant, by class:
+    "{} bird"."""

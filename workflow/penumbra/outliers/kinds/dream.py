@@ -1,7 +1,7 @@
 """Outliers at the boundary of classes in a latent space of words, as images (Dream-OOD)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -34,40 +34,35 @@ def embeddings(sampling: Sampling) -> pa.Table:
     anchors: list[Anchor] = []
     points = []
     for label in dict.fromkeys(label for label, _ in mine):
-        name, numbers_of = classes[label], [i for own, i in mine if own == label]
+        name, wanted = classes[label], [i for own, i in mine if own == label]
         seed = derive("outliers", sampling.seed, name)
-        images = np.flatnonzero(labels == label)
-        images = np.random.default_rng(derive(seed, "queue")).permutation(images)
-        images = images[: how.sampling.queue]
-        own = torch.from_numpy(values[images]).to(sampling.device)
+        rows_of = np.random.default_rng(derive(seed, "queue")).permutation(
+            np.flatnonzero(labels == label)
+        )[: how.sampling.queue]
+        own = torch.from_numpy(values[rows_of]).to(sampling.device)
         around = class_boundary.edge(own, how.sampling, name)
-        drawn, at = _drawn(around, how.sampling, seed, numbers_of)
-        points.append(drawn)
-        anchors += [
-            Anchor(int(images[row]), label, how.sampling.deviation, turn, f"{name}/{turn}/{place}")
-            for row, (turn, place) in zip(at, _places(how.sampling, numbers_of), strict=True)
-        ]
+        for turn, place, point, at in _drawn(around, how.sampling, seed, wanted):
+            key = f"{name}/{turn}/{place}"
+            anchors.append(Anchor(int(rows_of[at]), label, how.sampling.deviation, turn, key))
+            points.append(point)
     seeds = [anchor.seed(sampling.seed, "embedding") for anchor in anchors]
     starts = values[[anchor.row for anchor in anchors]]
-    return embedding_table(anchors, seeds, np.concatenate(points), starts, encoder_of(rows))
-
-
-def _places(how: dream.Sampling, wanted: Sequence[int]) -> list[tuple[int, int]]:
-    """Round, and place among what it gives, of a class's outliers by number."""
-    return [divmod(i, how.chosen * how.kept) for i in wanted]
+    return embedding_table(anchors, seeds, np.stack(points), starts, encoder_of(rows))
 
 
 def _drawn(
     around: class_boundary.Edge, how: dream.Sampling, seed: int, wanted: Sequence[int]
-) -> tuple[np.ndarray, list[int]]:
-    """Unit-norm outliers (n, D) of a class by number, and the embedding each was drawn at."""
-    places = _places(how, wanted)
-    rounds = {
-        turn: class_boundary.drawn(around, how, seed, turn)
-        for turn in dict.fromkeys(turn for turn, _ in places)
-    }
-    points = torch.stack([rounds[turn][0][place] for turn, place in places])
-    return points.cpu().numpy(), [int(rounds[turn][1][place]) for turn, place in places]
+) -> Iterator[tuple[int, int, np.ndarray, int]]:
+    """A class's outliers by number: round, place in it, unit-norm (D,), which embedding it was at.
+
+    Rounds are made one after the other, as `wanted` rises.
+    """
+    made = -1
+    for turn, place in (divmod(i, around.chosen * how.kept) for i in wanted):
+        if turn != made:
+            drawn, at = class_boundary.drawn(around, how, seed, turn)
+            made, drawn, at = turn, drawn.cpu(), at.cpu()
+        yield turn, place, drawn[place].numpy(), int(at[place])
 
 
 def outliers(asked: Asked) -> pa.Table:
@@ -109,8 +104,5 @@ def _images(
 
 def _prompts(how: dream.Decoding, classes: Sequence[str]) -> list[str]:
     """Of every class, with its hint."""
-    hints: Mapping[str, str] = how.hints or {}
-    return [
-        how.prompt.replace(PLACE, f"{PLACE} {hints[name]}" if name in hints else PLACE)
-        for name in classes
-    ]
+    hints = how.hints or {}
+    return [how.prompt.replace(PLACE, hints.get(name, PLACE)) for name in classes]
