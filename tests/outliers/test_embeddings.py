@@ -1,12 +1,15 @@
 """A set's embeddings, shard by shard, and the classes of a conditional RDM."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from penumbra.errors import PenumbraError
+from penumbra.outliers.asked import Sampling
 from penumbra.outliers.embeddings import sampled
 from penumbra.outliers.store import ENCODER
 from penumbra.store.columns import column, matrix, vectors
@@ -14,10 +17,17 @@ from tests.networks.test_rdm import small
 from tests.outliers.test_trajectory import anchors
 
 CLASSES = ["cat", "dog"]
-CONFIG = {
+OPTIONS = {
     "guidance": {"precision": "float32", "scales": [0.02, 0.05], "start": 100, "grid": 50},
-    "anchors": {"per_class": None, "cycle": False}, "seed": 0, "graphs": False,
+    "per_class": None, "cycle": False,
 }  # fmt: skip
+
+
+def asked(images, shard="0of1", trained=None):
+    return Sampling(
+        options=OPTIONS, seed=0, shard=shard, device=torch.device("cpu"), batch_size=4,
+        graphs=False, representations=images, file=Path("rdm"), state={}, part={}, trained=trained,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -32,8 +42,8 @@ def images():
 
 
 def test_shards_are_runs_of_the_whole(images):
-    whole = sampled(small(), images, CONFIG, "0of1", None, "rdm")
-    shards = [sampled(small(), images, CONFIG, f"{i}of2", None, "rdm") for i in range(2)]
+    whole = sampled(small(), asked(images))
+    shards = [sampled(small(), asked(images, f"{i}of2")) for i in range(2)]
     names = [name for shard in shards for name in shard["outlier"].to_pylist()]
     assert names == whole["outlier"].to_pylist()
     assert sorted(whole["anchor"].to_pylist()) == list(range(9))
@@ -46,11 +56,11 @@ def test_shards_are_runs_of_the_whole(images):
 def test_a_conditional_rdm_is_asked_for_the_anchors_classes_by_name(images):
     rdm = small(conditional=True, classes=3)
     found = [
-        matrix(sampled(rdm, images, CONFIG, "0of1", trained, "rdm")["embedding"])
+        matrix(sampled(rdm, asked(images, trained=trained))["embedding"])
         for trained in (["dog", "cat", "owl"], ["cat", "dog", "owl"])
     ]
     assert not np.isclose(*found).all(1).any()
     with pytest.raises(PenumbraError, match="rdm: the RDM was trained without the classes dog"):
-        sampled(rdm, images, CONFIG, "0of1", ["cat", "owl"], "rdm")
+        sampled(rdm, asked(images, trained=["cat", "owl"]))
     with pytest.raises(PenumbraError, match=r"rdm: a published .* does not name its classes"):
-        sampled(rdm, images, CONFIG, "0of1", None, "rdm")
+        sampled(rdm, asked(images))

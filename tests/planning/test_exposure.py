@@ -39,7 +39,7 @@ def test_the_image_set_is_an_input_of_the_training(made):
     "name", ["textures", "digits-test", "six-digits-test", "letters", "odd-train", "digits-heldout"]
 )
 def test_what_is_id_or_tested_is_no_outlier(made, name):
-    message = f"trains on {name} as outliers, which may hold images of .*, an ID or tested set of"
+    message = f"{name} is trained on as outliers, and may hold images of .*, an ID or tested set of"
     with pytest.raises(PenumbraError, match=message):
         scorers.check(made(name), READING)
     with pytest.raises(PenumbraError, match=message):

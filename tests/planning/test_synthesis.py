@@ -26,7 +26,8 @@ DIT = {
     "kind": "dit", "encoder": "moco-l", "weights": "dit.pt", "options": {"autoencoder": "sd-vae"},
 }  # fmt: skip
 PLAIN = {
-    "rdm": "rdm-l", "generator": "dit", "per_class": None, "cycle": False, "shards": 1, "seed": 0,
+    "kind": "rdm", "rdm": "rdm-l", "generator": "dit", "per_class": None, "cycle": False,
+    "shards": 1, "seed": 0,
     "grey": False, "guidance": {"precision": "float32", "scales": [0.1], "start": 300, "grid": 250},
     "decoding": {"steps": 2},
 }  # fmt: skip
@@ -43,7 +44,10 @@ def names(recipe):
             {"outliers": {"config1": {"generator": "mage-l"}}},
             "rdm-b makes representations of moco-b, and mage-l reads those of moco-l",
         ),
-        ({"outliers": {"mixed": {"generator": "rdm-l"}}}, "rdm-l makes no images"),
+        (
+            {"outliers": {"mixed": {"generator": "rdm-l"}}},
+            "rdm-l is of the kind rdm; name a part of",
+        ),
         ({"parts": {"rdm-l": {"weights": "rdm.pth"}}}, "say `weights` .*or `training`, one"),
         ({"parts": {"mage-b": {"tokenizer": "moco-b"}}}, "moco-b is no tokenizer"),
         ({"recipes": {"bad-ood": {"outliers": {"filter": "middle"}}}}, "unknown filter 'middle'"),

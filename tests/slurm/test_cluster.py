@@ -10,7 +10,7 @@ import pytest
 from tests.slurm import cluster as module
 from tests.slurm.cluster import Cluster, ClusterError, descendants, free_ports, missing
 
-# As a stage does in a job: is asked to end, says so in a file, and ends. A shell would miss a signal
+# As a stage in a job: asked to end, it says so in a file, and ends. A shell would miss a signal
 # that comes between its `trap` and its `wait`; one that is blocked first is never missed.
 UNTIL_ASKED = """python3 -c '
 import pathlib, signal

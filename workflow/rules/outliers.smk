@@ -61,10 +61,10 @@ rule representations:
 
 
 rule embeddings:
-    """Sample outlier embeddings around training images by minority guidance."""
+    """Sample outlier embeddings around training images."""
     input:
         representations=outliers.anchors,
-        rdm=outliers.rdm,
+        sampler=outliers.sampler,
     output:
         embeddings=results("embeddings/{benchmark}/{outliers}/{shard}.parquet"),
         run=results("embeddings/{benchmark}/{outliers}/{shard}.parquet.run.json"),
@@ -81,14 +81,16 @@ rule embeddings:
         spec=outliers.embeddings_spec,
     shell:
         "starter python -m penumbra.stages.embeddings"
-        " --in representations={input.representations:q} rdm={input.rdm:q}"
+        " --in representations={input.representations:q} sampler={input.sampler:q}"
         " --out embeddings={output.embeddings:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule outliers:
-    """Turn outlier embeddings into images."""
+    """Make outliers: images of embeddings, images that need none, or images given."""
     input:
-        embeddings=results("embeddings/{benchmark}/{outliers}/{shard}.parquet"),
+        embeddings=outliers.embeddings,
+        train=outliers.train,
+        given=outliers.given,
         generator=outliers.generator,
     output:
         outliers=results("outliers/{benchmark}/{outliers}/{shard}.parquet"),
@@ -106,7 +108,8 @@ rule outliers:
         spec=outliers.outliers_spec,
     shell:
         "starter python -m penumbra.stages.outliers"
-        " --in embeddings={input.embeddings:q} generator={input.generator:q}"
+        " --in embeddings={input.embeddings:q} train={input.train:q} given={input.given:q}"
+        " generator={input.generator:q}"
         " --out outliers={output.outliers:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 

@@ -27,7 +27,7 @@ FUNCTIONS: Mapping[str, Mapping[str, tuple[str, ...] | None]] = {
     "figure module": {"draw": ("files", "config")},
     "published layout": {"listed": ("place", "split")},
 }
-NAMED = {"method": "options.methods", "kind": "options.parts"}
+NAMED = {"method": "options.methods", "kind": "options.parts", "outlier kind": "options.kinds"}
 
 
 def whole(backbone: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from penumbra.errors import PenumbraError
 from penumbra.seeds import derive
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -61,16 +64,16 @@ def plan(
     return anchors
 
 
-def shard(anchors: list[Anchor], name: str) -> list[Anchor]:
-    """The part `name` = "<i>of<k>" of a plan: k runs of nearly equal length.
+def shard(outliers: Sequence[T], name: str) -> Sequence[T]:
+    """The shard `name` = "<i>of<k>" of a set's outliers: k runs of nearly equal length.
 
     Raises:
         PenumbraError: the shard would be empty.
     """
     index, count = map(int, name.split("of"))
-    start, stop = (len(anchors) * i // count for i in (index, index + 1))
+    start, stop = (len(outliers) * i // count for i in (index, index + 1))
     if start == stop:
         raise PenumbraError(
-            f"{count} shards for {len(anchors)} outliers leave shard {index} empty; lower `shards`"
+            f"{count} shards for {len(outliers)} outliers leave shard {index} empty; lower `shards`"
         )
-    return anchors[start:stop]
+    return outliers[start:stop]

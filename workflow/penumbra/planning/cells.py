@@ -163,7 +163,8 @@ def _timed(cell: Mapping[str, Any], world: World) -> tuple[str, ...]:
     outlier_options = detector(world, names["recipe"])
     if outlier_options is None:
         raise PenumbraError(f"row {cell['label']}: recipe {names['recipe']} has no outliers")
-    artifacts = [anchors(world, benchmark, outlier_options["set"])]
-    for kind in ("embeddings", "outliers"):
+    around = anchors(world, benchmark, outlier_options["set"])
+    artifacts = [] if around is None else [around]
+    for kind in ("embeddings", "outliers") if artifacts else ("outliers",):
         artifacts += shard_files(world, kind, benchmark, outlier_options["set"])
     return tuple(str(run_record(artifact)) for artifact in artifacts)

@@ -7,11 +7,11 @@ from penumbra.errors import PenumbraError
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import tell
 from penumbra.planning.outlier_training import detector
-from penumbra.planning.parts import GENERATORS, USES, outlier_set, part
+from penumbra.planning.parts import USES, options_of, outlier_set, part, parts_of
 from penumbra.planning.world import World
 
 SECTIONS = {"image_sets", "parts", "outliers", "recipes", "calibrations", "filters"}
-OUTLIER_SET = ("per_class", "cycle", "shards", "seed", "grey", "guidance", "decoding")
+OUTLIER_SET = ("shards", "seed", "grey")
 Problems = Callable[[World, str], Iterator[str]]  # after the entry's place
 
 
@@ -87,24 +87,32 @@ def _kind(world: World, name: str) -> str | None:
 
 def _outlier_set(world: World, name: str) -> Iterator[str]:
     entry = outlier_set(world, name)
-    absent = _absent(entry, ("rdm", "generator", *OUTLIER_SET))
+    if "kind" not in entry:
+        return  # told where options are checked
+    known = options_of(entry["kind"])
+    wanted = (*known.PARTS, *OUTLIER_SET, *(("decoding",) if "generator" in known.PARTS else ()))
+    absent = _absent(entry, wanted)
     if absent:
         yield f": it says no {absent}; say them, or extend another set that does"
         return
-    guidance = _absent(entry["guidance"], ("start", "grid"))
-    if guidance:
-        yield f".guidance: it says no {guidance}; say them, or extend another set that does"
-    rdm, generator = (part(world, entry[role]) for role in ("rdm", "generator"))
-    if rdm.get("kind") != "rdm":
-        yield f".rdm: {entry['rdm']} is no rdm, but of the kind {rdm.get('kind')}; name an rdm"
-    elif generator.get("kind") not in GENERATORS:
-        yield f".generator: {entry['generator']} makes no images"
-    elif (made := rdm.get("encoder")) != (read := generator.get("encoder")):
+    chosen = {role: part(world, named) for role, named in parts_of(entry).items()}
+    for role, kinds in known.PARTS.items():
+        kind = chosen[role].get("kind")
+        if kind not in kinds:
+            yield f".{role}: {entry[role]} is of the kind {kind}; name a part of {_either(kinds)}"
+            return
+    read = {role: each["encoder"] for role, each in chosen.items() if "encoder" in each}
+    if len({*read.values()}) > 1:
+        (made, first), (reader, second) = [*read.items()][:2]
         yield (
-            f": {entry['rdm']} makes representations of {made}, and {entry['generator']} reads "
-            f"those of {read}; both are vectors of one length from unrelated spaces, so name parts "
-            "of one encoder"
+            f": {entry[made]} makes representations of {first}, and {entry[reader]} reads "
+            f"those of {second}; both are vectors of one length from unrelated spaces, so name "
+            "parts of one encoder"
         )
+
+
+def _either(kinds: Iterable[str]) -> str:
+    return f"kind {' or '.join(kinds)}"
 
 
 def _recipe(world: World, name: str) -> Iterator[str]:
@@ -116,11 +124,11 @@ def _recipe(world: World, name: str) -> Iterator[str]:
 
 def _detector(world: World, outlier_options: Mapping[str, Any]) -> Iterator[str]:
     if outlier_options.get("reconstruct_id"):
-        generator = outlier_set(world, outlier_options["set"])["generator"]
-        if _kind(world, generator) != "mage":
+        generator = outlier_set(world, outlier_options["set"]).get("generator")
+        if generator is None or _kind(world, generator) != "mage":
             yield (
-                f".outliers.reconstruct_id: {generator} has no tokenizer; only outliers of a mage "
-                "come out of one"
+                f".outliers.reconstruct_id: {generator or outlier_options['set']} has no "
+                "tokenizer; only outliers of a mage come out of one"
             )
     if outlier_options.get("filter") is None:
         if outlier_options.get("judges"):

@@ -9,7 +9,7 @@ from penumbra.planning import scorers
 from penumbra.planning.left_out import inputs
 from penumbra.planning.networks import network
 from penumbra.planning.outlier_training import shard_files
-from penumbra.planning.parts import anchors
+from penumbra.planning.parts import sampled_around
 from penumbra.planning.paths import path
 from penumbra.planning.requirements import require_figure
 from penumbra.planning.spec import spec
@@ -100,10 +100,12 @@ class Figures:
         benchmark = world.benchmark_of(entry)
         if kind == "images":
             return world.images([self._image_set(benchmark, entry)])
-        if kind in ("embeddings", "outliers"):
+        if kind == "outliers":
             return shard_files(world, kind, benchmark, entry["outliers"])
-        if kind == "representations":
-            return [anchors(world, benchmark, entry["outliers"])]
+        if kind in ("embeddings", "representations"):
+            around = sampled_around(world, benchmark, entry["outliers"])
+            shards = shard_files(world, "embeddings", benchmark, entry["outliers"])
+            return [around] if kind == "representations" else shards
         names = world.model(entry)
         extra = {key: entry.get(key) for key in ("calibration", "scorer")}
         extra["input"] = world.input_of(entry)

@@ -24,6 +24,7 @@ CHOOSER = {
     "calibration module": "module",
     "kind": "kind",
     "method": "method",
+    "outlier kind": "kind",
 }
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from penumbra.options.check import Problem, Statement, examine, parameters
 from penumbra.options.filter import Filter
-from penumbra.options.guidance import Block
 from penumbra.options.loop import Recipe
 from penumbra.options.offered import function, is_offered
 from penumbra.options.ranges import Prior
@@ -15,6 +14,8 @@ from penumbra.planning.options_of_models import chosen
 from penumbra.plugins import load
 
 CALIBRATION = "calibration module"
+# Keys of an outlier set that are no options of its kind.
+CONFIGS_OWN = ("kind", "extends", "shards", "seed", "grey", "batch_size", "decoding")
 
 
 def parts(config: Any) -> Iterator[Placed]:
@@ -55,12 +56,20 @@ def outliers(config: Any) -> Iterator[Placed]:
         if layers is None:
             continue
         entry = together(layers)
-        yield from placed(layers, examine(Block, entry.get("guidance", {})), "guidance")
-        chain = laid("part", "parts", known, str(entry.get("generator")))
-        kind = together(chain or []).get("kind")
-        decoding = decoding_of(kind)
-        if decoding is not None:
-            yield from placed(layers, examine(decoding, entry.get("decoding", {})), "decoding")
+        wrong = list(chosen("outlier kind", entry, whole=True))
+        yield from placed(layers, wrong)
+        if wrong:
+            continue
+        kind = load("options.kinds", entry["kind"])
+        given = {key: value for key, value in entry.items() if key not in CONFIGS_OWN}
+        own = {key: value for key, value in given.items() if key not in kind.PARTS}
+        yield from placed(layers, examine(kind.Options, own))
+        if "generator" in kind.PARTS:
+            chain = laid("part", "parts", known, str(entry.get("generator")))
+            decoding = decoding_of(together(chain or []).get("kind"))
+            if decoding is not None:
+                problems = examine(decoding, entry.get("decoding", {}))
+                yield from placed(layers, problems, "decoding")
 
 
 def decoding_of(kind: Any) -> type | None:

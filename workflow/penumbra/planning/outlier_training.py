@@ -79,16 +79,26 @@ def check_exposure(world: World, names: Mapping[str, str]) -> None:
         return
     where = world.where("recipes", names["recipe"])
     benchmark = world.config["benchmarks"][names["benchmark"]]
-    own = (benchmark[role] for role in ("train", "heldout", "test") if role in benchmark)
-    for name in (*own, *benchmark.get("shifted", []), *world.all_ood(names["benchmark"])):
-        if common(world, given, name):
-            raise PenumbraError(
-                f"{where}: it trains on {given} as outliers, which may hold images of {name}, "
-                f"an ID or tested set of benchmark {names['benchmark']}; take another image set"
-            )
+    check_apart(world, names["benchmark"], given, where)
     sizes = world.size(given), world.size(benchmark["train"])
     if sizes[0] != sizes[1]:
         raise PenumbraError(
             f"{where}: its outliers {given} measure {sizes[0]} pixels and {benchmark['train']} "
             f"{sizes[1]}; give {given} `size: {sizes[1]}`"
         )
+
+
+def check_apart(world: World, name: str, given: str, where: str) -> None:
+    """Refuse outliers out of an image set that a benchmark tests or has as ID.
+
+    Raises:
+        PenumbraError: it names both image sets, after the place in the config.
+    """
+    benchmark = world.config["benchmarks"][name]
+    own = (benchmark[role] for role in ("train", "heldout", "test") if role in benchmark)
+    for other in (*own, *benchmark.get("shifted", []), *world.all_ood(name)):
+        if common(world, given, other):
+            raise PenumbraError(
+                f"{where}: {given} is trained on as outliers, and may hold images of "
+                f"{other}, an ID or tested set of benchmark {name}; take another image set"
+            )

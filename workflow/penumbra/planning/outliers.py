@@ -5,9 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.images.classes import class_list
+from penumbra.options.check import stated
 from penumbra.planning.networks import network
-from penumbra.planning.outlier_training import model_of, shard_files
-from penumbra.planning.parts import USES, anchors, outlier_set, part, representations, weights_file
+from penumbra.planning.outlier_training import check_apart, model_of, shard_files
+from penumbra.planning.parts import (
+    USES,
+    options_of,
+    outlier_set,
+    part,
+    parts_of,
+    representations,
+    sampled_around,
+    sampler,
+    weights_file,
+)
 from penumbra.planning.paths import check_shard, path
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
@@ -78,50 +89,95 @@ class Outliers:
         """Representations of the training images, around which outliers are sampled.
 
         Raises:
+            PenumbraError: the wildcards name a shard that the set has not, or its kind samples no
+                embeddings.
+        """
+        self._check_shard(names)
+        return sampled_around(self._world, names["benchmark"], names["outliers"])
+
+    def sampler(self, names: Mapping[str, str]) -> list[str]:
+        """The part that samples an outlier set's embeddings."""
+        chosen = sampler(outlier_set(self._world, names["outliers"]))
+        return [] if chosen is None else [path(self._world.name, "parts", part=chosen)]
+
+    def generator(self, names: Mapping[str, str]) -> list[str]:
+        """The generator of an outlier set; none where its images are given."""
+        parts = parts_of(outlier_set(self._world, names["outliers"]))
+        made = "generator" in parts
+        return [path(self._world.name, "parts", part=parts["generator"])] if made else []
+
+    def embeddings(self, names: Mapping[str, str]) -> list[str]:
+        """The embeddings of a shard; none for a kind that makes images without.
+
+        Raises:
             PenumbraError: the wildcards name a shard that the set has not.
         """
+        self._check_shard(names)
+        if sampler(outlier_set(self._world, names["outliers"])) is None:
+            return []
+        keys = ("benchmark", "outliers", "shard")
+        return [path(self._world.name, "embeddings", **{key: names[key] for key in keys})]
+
+    def given(self, names: Mapping[str, str]) -> list[str]:
+        """The image set that outliers are taken from.
+
+        Raises:
+            PenumbraError: it may hold ID images or tested ones.
+        """
+        entry = outlier_set(self._world, names["outliers"])
+        if entry["kind"] != "images":
+            return []
+        where = self._world.where("outliers", names["outliers"], "images")
+        check_apart(self._world, names["benchmark"], entry["images"], where)
+        return self._world.images([entry["images"]])
+
+    def _check_shard(self, names: Mapping[str, str]) -> None:
         entry = outlier_set(self._world, names["outliers"])
         check_shard(names["shard"], entry["shards"], f"outliers.{names['outliers']}.shards")
-        return anchors(self._world, names["benchmark"], names["outliers"])
-
-    def rdm(self, names: Mapping[str, str]) -> str:
-        """The RDM of an outlier set."""
-        return self._part_of_set(names, "rdm")
-
-    def generator(self, names: Mapping[str, str]) -> str:
-        """The generator of an outlier set."""
-        return self._part_of_set(names, "generator")
-
-    def _part_of_set(self, names: Mapping[str, str], role: str) -> str:
-        entry = outlier_set(self._world, names["outliers"])
-        return path(self._world.name, "parts", part=entry[role])
 
     def embeddings_spec(self, names: Mapping[str, str]) -> str:
-        """Reads: how anchors are chosen, the guidance, the RDM's options, compute."""
+        """Reads: the set's own options, those of the part that samples, compute."""
         entry = outlier_set(self._world, names["outliers"])
+        chosen = sampler(entry)
         config = {
-            "anchors": {key: entry[key] for key in ("per_class", "cycle")},
-            "guidance": entry["guidance"],
-            "options": part(self._world, entry["rdm"]).get("options", {}),
+            "kind": entry["kind"],
+            "options": self._of_kind(entry),
+            "part": part(self._world, chosen).get("options", {}) if chosen else {},
             "seed": entry["seed"],
             "graphs": self._world.config["compute"]["graphs"],
-            **self._compute(),
+            **self._compute(entry),
         }
-        return spec("embeddings", config, [], names)
+        return spec("embeddings", config, [f"penumbra.outliers.kinds.{entry['kind']}"], names)
 
     def outliers_spec(self, names: Mapping[str, str]) -> str:
-        """Reads: the generator's kind and options, how it decodes, compute."""
+        """Reads: the set's own options, the generator's, how it decodes, compute."""
         entry = outlier_set(self._world, names["outliers"])
-        generator = part(self._world, entry["generator"])
+        roots, generator = [f"penumbra.outliers.kinds.{entry['kind']}"], None
+        sampled = sampler(entry) is not None
+        if name := parts_of(entry).get("generator"):
+            chosen = part(self._world, name)
+            roots.append(f"penumbra.parts.{chosen['kind']}")
+            generator = {
+                "name": name,
+                "kind": chosen["kind"],
+                "options": self._local(chosen.get("options", {})),
+                "decoding": entry["decoding"],
+            }
         config = {
-            "generator": entry["generator"],
-            "kind": generator["kind"],
-            "options": self._local(generator.get("options", {})),
-            "decoding": entry["decoding"],
+            "kind": entry["kind"],
+            # Of embeddings, what they were sampled by changes them, and is theirs alone.
+            "options": {} if sampled else self._of_kind(entry),
+            "generator": generator,
+            "seed": entry["seed"],
             "grey": entry["grey"],
-            **self._compute(),
+            **self._compute(entry),
         }
-        return spec("outliers", config, [f"penumbra.parts.{generator['kind']}"], names)
+        return spec("outliers", config, roots, names)
+
+    def _of_kind(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """What the kind itself reads of an outlier set."""
+        own = stated(options_of(entry["kind"]).Options)
+        return {key: entry[key] for key in own if key in entry}
 
     def members(self, names: Mapping[str, str]) -> list[str]:
         """All shards of an outlier set."""
@@ -135,7 +191,7 @@ class Outliers:
         """Reads: the generator's options, whether outliers are grey, compute."""
         entry = outlier_set(self._world, names["outliers"])
         options = part(self._world, entry["generator"]).get("options", {})
-        config = {"options": options, "grey": entry["grey"], **self._compute()}
+        config = {"options": options, "grey": entry["grey"], **self._compute(entry)}
         return spec("reconstructions", config, [], names)
 
     def shortcuts_spec(self, names: Mapping[str, str]) -> str:
@@ -177,10 +233,11 @@ class Outliers:
             roots += root
         return spec("categories", config, roots, names)
 
-    def _compute(self) -> dict[str, Any]:
+    def _compute(self, entry: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """How a job runs; of an outlier set, with a batch size of its own where it has one."""
         compute = self._world.config["compute"]
         return {
-            "batch_size": compute["batch_size"],
+            "batch_size": (entry or {}).get("batch_size") or compute["batch_size"],
             "device": compute["device"],
             "threads": compute["threads"]["features"],
         }

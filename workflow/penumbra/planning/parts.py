@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from penumbra.errors import PenumbraError
 from penumbra.planning.config import extended
 from penumbra.planning.paths import path
 from penumbra.planning.world import World
+from penumbra.plugins import load
 
 # What each kind of part is made of, besides images.
 USES = {
@@ -17,7 +20,6 @@ USES = {
     "dit": ("encoder",),
     "ldm": ("encoder",),
 }
-GENERATORS = ("mage", "dit", "ldm")
 
 
 def part(world: World, name: str) -> dict[str, Any]:
@@ -43,12 +45,50 @@ def outlier_set(world: World, name: str) -> dict[str, Any]:
     return extended("outliers", world.config["outliers"], name)
 
 
+def options_of(kind: str) -> ModuleType:
+    """What is stated of a kind of outlier set: PARTS, SAMPLER and Options."""
+    return load("options.kinds", kind)
+
+
+def parts_of(entry: Mapping[str, Any]) -> dict[str, str]:
+    """The parts that an outlier set names, by role."""
+    return {role: entry[role] for role in options_of(entry["kind"]).PARTS}
+
+
+def sampler(entry: Mapping[str, Any]) -> str | None:
+    """The part that samples an outlier set's embeddings; None for a kind that has none."""
+    role = options_of(entry["kind"]).SAMPLER
+    return None if role is None else entry[role]
+
+
 def representations(world: World, encoder: str, image_set: str) -> str:
     """The representations of an image set by an encoder."""
     return path(world.name, "representations", part=encoder, image_set=image_set)
 
 
-def anchors(world: World, benchmark: str, name: str) -> str:
-    """The representations that an outlier set is sampled around: of the training images."""
-    encoder = part(world, outlier_set(world, name)["rdm"])["encoder"]
+def anchors(world: World, benchmark: str, name: str) -> str | None:
+    """The representations that an outlier set is sampled around: of the training images.
+
+    None for a kind that samples no embeddings.
+    """
+    chosen = sampler(outlier_set(world, name))
+    if chosen is None:
+        return None
+    encoder = part(world, chosen).get("encoder", chosen)
     return representations(world, encoder, world.config["benchmarks"][benchmark]["train"])
+
+
+def sampled_around(world: World, benchmark: str, name: str) -> str:
+    """The same, of a set whose embeddings are read.
+
+    Raises:
+        PenumbraError: its kind has none.
+    """
+    around = anchors(world, benchmark, name)
+    if around is None:
+        kind = outlier_set(world, name)["kind"]
+        raise PenumbraError(
+            f"{world.where('outliers', name)}: outliers of kind {kind} have no embeddings; name a "
+            "set that samples them"
+        )
+    return around

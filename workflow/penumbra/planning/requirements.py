@@ -18,7 +18,7 @@ from penumbra.planning.gathering import gather, tell
 from penumbra.planning.left_out import figure_entries
 from penumbra.planning.networks import given_files, network
 from penumbra.planning.outlier_training import detector, exposure
-from penumbra.planning.parts import USES, outlier_set, part, weights_file
+from penumbra.planning.parts import USES, outlier_set, part, parts_of, weights_file
 from penumbra.planning.report_checks import check_figure
 from penumbra.planning.scorers import method_of, second_model
 from penumbra.planning.tables import Tables
@@ -100,7 +100,7 @@ def _parts(world: World, asked: Asked) -> set[str]:
     """The parts of the synthesis chain behind what is asked for."""
     part_names: set[str] = set()
     sets = _outlier_sets(world, asked)
-    queue = [outlier_set(world, name)[role] for name in sets for role in ("rdm", "generator")]
+    queue = [named for name in sets for named in parts_of(outlier_set(world, name)).values()]
     while queue:
         name = queue.pop()
         part_names.add(name)
@@ -139,6 +139,8 @@ def _image_sets(world: World, asked: Asked) -> set[str]:
         if entry["missing"] == "error":
             needed.update(name for group in entry["ood"].values() for name in group)
     needed |= {given for r in _recipes(world, asked) if (given := exposure(world, r))}
+    sets = (outlier_set(world, name) for name in _outlier_sets(world, asked))
+    needed |= {entry["images"] for entry in sets if entry["kind"] == "images"}
     entries = (part(world, name) for name in _parts(world, asked))
     return needed | {entry["images"] for entry in entries if entry.get("training") is not None}
 

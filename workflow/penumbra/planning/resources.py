@@ -84,9 +84,12 @@ def images(world: World, image_set: str) -> int:
 
 
 def outliers(world: World, benchmark: str, name: str) -> int:
-    """How many outliers a set has: one a training image, or as many of each class."""
+    """How many outliers a set has: those given, one a training image, or as many of each class."""
     train = world.config["benchmarks"][benchmark]["train"]
-    per_class = outlier_set(world, name)["per_class"]
+    entry = outlier_set(world, name)
+    if entry["kind"] == "images":
+        return images(world, entry["images"])
+    per_class = entry.get("per_class")
     return images(world, train) if per_class is None else per_class * _classes(world, train)
 
 

@@ -5,7 +5,7 @@ for the keys of a class, or the values of a type, in `penumbra.options`; `x-take
 of a kind take, one of which an entry names.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from penumbra.planning.options_of_synthesis import calibration, decoding_of
 from penumbra.planning.yaml_files import load_yaml
 
 FOLDER = HOME / "config"
+BESIDE = ("method", "outlier kind")  # whose options stand among an entry's own keys
 
 
 def for_editors() -> Schema:
@@ -47,8 +48,8 @@ def structure(folder: Path, name: str) -> Schema:
 
 
 def with_options(schema: Schema) -> Schema:
-    """A schema with the keys of options; of modules that are named, with those of methods alone."""
-    return _filled(schema, lambda kind: _taken(kind) if kind == "method" else {})
+    """A schema with the keys of options; of modules, with those that stand among an entry's own."""
+    return _filled(schema, lambda kind: _taken(kind) if kind in BESIDE else {})
 
 
 def _filled(node: Any, taken: Callable[[str], Schema]) -> Any:
@@ -93,6 +94,8 @@ def _taken(kind: str) -> Schema:
     if kind == "method":  # whose options stand under the method's own name
         options = {module: plugins.load("options.methods", module).Options for module in modules}
         return {"properties": {m: of_hint(c) for m, c in options.items() if stated(c)} | named}
+    if kind == "outlier kind":
+        return {"properties": _of_kinds(modules) | named, "additionalProperties": False}
     conditions = [
         {
             "if": {"properties": {key: {"pattern": f"^{module}(:|$)"}}, "required": [key]},
@@ -126,6 +129,21 @@ def _of_part(kind: str) -> Schema:
     objective = getattr(module, "Objective", None)
     training = {"properties": {"objective": of_hint(objective)}} if objective else {"type": "null"}
     return {"options": of_hint(module.Options), "training": training}
+
+
+def _of_kinds(modules: Iterable[str]) -> Schema:
+    """The options of all kinds of outlier set, each as the kinds state it that have it."""
+    schemas: dict[str, list[Schema]] = {}
+    for module in modules:
+        for key, schema in of_hint(plugins.load("options.kinds", module).Options)[
+            "properties"
+        ].items():
+            if schema not in schemas.setdefault(key, []):
+                schemas[key].append(schema)
+    return {
+        key: each[0] if len(each) == 1 else {"anyOf": each, "description": f"{key} of its kind."}
+        for key, each in schemas.items()
+    }
 
 
 TAKEN: Mapping[str, Callable[[str], Schema]] = {

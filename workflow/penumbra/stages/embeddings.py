@@ -1,9 +1,7 @@
 """Embeddings: representations of training images -> outlier embeddings of one shard."""
 
-from penumbra.networks.generative.rdm import Rdm
-from penumbra.networks.loading.official import check_encoder
-from penumbra.outliers.embeddings import sampled
-from penumbra.outliers.store import encoder_of
+from penumbra.outliers.asked import Sampling
+from penumbra.plugins import load
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import provenance_of, read_checkpoint, read_parquet, write_parquet
 from penumbra.store.columns import numbers
@@ -11,16 +9,24 @@ from penumbra.training.determinism import determinism, pick_device
 
 
 def run(job: Job) -> None:
-    """Sample this shard of the set; the table names the encoder of its representations."""
+    """One call of the kind; the table names the encoder of its representations."""
     config = job.config
     determinism(config["threads"])
-    rows = read_parquet(job.input("representations"))
-    file = job.input("rdm")
-    state = read_checkpoint(file)
-    check_encoder(str(file), state, encoder_of(rows))
-    rdm = Rdm.from_state(state).to(pick_device(config["device"]))
-    trained = provenance_of(file).get("classes")
-    table = sampled(rdm, rows, config, job.wildcards["shard"], trained, str(file))
+    file = job.input("sampler")
+    sampling = Sampling(
+        options=config["options"],
+        seed=config["seed"],
+        shard=job.wildcards["shard"],
+        device=pick_device(config["device"]),
+        batch_size=config["batch_size"],
+        graphs=config["graphs"],
+        representations=read_parquet(job.input("representations")),
+        file=file,
+        state=read_checkpoint(file),
+        part=config["part"],
+        trained=provenance_of(file).get("classes"),
+    )
+    table = load("outliers.kinds", config["kind"]).embeddings(sampling)
     cosine, norm = (numbers(table[name]).mean() for name in ("cosine", "norm"))
     job.report(f"{len(table)} outliers; cosine to the anchor {cosine:.3f}, norm {norm:.2f}")
     write_parquet(job.outputs["embeddings"], table, job.provenance())

@@ -1,39 +1,50 @@
-"""Outliers: the embeddings of one shard -> their images."""
+"""Outliers: one shard of an outlier set, as its kind makes it."""
 
-import torch
+from pathlib import Path
 
-from penumbra.networks.loading.official import check_encoder
-from penumbra.outliers.grey import to_grey
-from penumbra.outliers.store import embeddings_of, encoder_of, with_images
+from penumbra.images.image_set import classes_of
+from penumbra.outliers.asked import Asked, Generator
 from penumbra.plugins import load
-from penumbra.seeds import derive
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import read_checkpoint, read_parquet, write_parquet
 from penumbra.training.determinism import determinism, pick_device
 
 
 def run(job: Job) -> None:
-    """Decode every embedding by the generator of the encoder that the embeddings are of."""
+    """One call of the kind."""
     config = job.config
     determinism(config["threads"])
-    device = pick_device(config["device"])
-    rows = read_parquet(job.input("embeddings"))
-    state = read_checkpoint(job.input("generator"))
-    check_encoder(str(job.input("generator")), state, encoder_of(rows))
-    embeddings, seeds = embeddings_of(rows)
-    drawn = [derive(int(seed), "image") for seed in seeds]
-    pixels = load("parts", config["kind"]).images(
-        state,
-        config["options"],
-        config["decoding"],
-        torch.from_numpy(embeddings).to(device),
-        drawn,
-        config["batch_size"],
+    embeddings = _only(job, "embeddings")
+    asked = Asked(
+        options=config["options"],
+        seed=config["seed"],
+        shard=job.wildcards["shard"],
+        grey=config["grey"],
+        device=pick_device(config["device"]),
+        batch_size=config["batch_size"],
+        embeddings=embeddings and read_parquet(embeddings),
+        train=job.input("train"),
+        given=_only(job, "given"),
+        generator=_generator(job),
+        classes=classes_of(job.input("train")),
     )
-    pixels = to_grey(pixels) if config["grey"] else pixels
-    job.report(f"{len(pixels)} images of {tuple(pixels.shape[1:])}")
-    write_parquet(job.outputs["outliers"], with_images(rows, drawn, pixels), job.provenance())
-    job.record(job.outputs["outliers"], images=len(pixels))
+    table = load("outliers.kinds", config["kind"]).outliers(asked)
+    job.report(f"{len(table)} outliers")
+    write_parquet(job.outputs["outliers"], table, job.provenance())
+    job.record(job.outputs["outliers"], images=len(table))
+
+
+def _only(job: Job, name: str) -> Path | None:
+    """A file that not every kind reads."""
+    return job.input(name) if job.inputs[name] else None
+
+
+def _generator(job: Job) -> Generator | None:
+    file, part = _only(job, "generator"), job.config["generator"]
+    if file is None:
+        return None
+    module = load("parts", part["kind"])
+    return Generator(file, module, read_checkpoint(file), part["options"], part["decoding"])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,123 @@
+"""Outliers that were made elsewhere: any images, with what their files say of them."""
+
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from penumbra.errors import PenumbraError
+from penumbra.images.entries import NO_LABEL, WHOLE
+from penumbra.images.image_set import classes_of, pixels_at
+from penumbra.images.originals import Originals, data_root, is_listed
+from penumbra.outliers.anchors import shard
+from penumbra.outliers.asked import Asked
+from penumbra.outliers.grey import to_grey
+from penumbra.outliers.store import to_png
+from penumbra.store.artifacts import read_parquet
+from penumbra.store.columns import column, numbers, vectors
+
+NO_ANCHOR = -1
+EMBEDDING = "embedding"
+
+
+def outliers(asked: Asked) -> pa.Table:
+    """The images of the shard: as PNG, the very bytes where they are one already and listed.
+
+    Raises:
+        PenumbraError: two have one name, an image is not as it was listed, or some of the files
+            have embeddings and others have not.
+    """
+    path = asked.given
+    assert path is not None
+    listed = is_listed(pq.read_schema(path))
+    table = read_parquet(path, None if listed else ["label", "origin"])
+    names = table["origin"].to_pylist()
+    _check_names(names, path)
+    rows = shard(range(len(names)), asked.shard)
+    known = {name: label for label, name in enumerate(asked.classes)}
+    labels = [known.get(name, NO_LABEL) for name in classes_of(path)]
+    of_rows = numbers(table["label"])[rows]
+    columns = {
+        "outlier": column([names[i] for i in rows]),
+        "anchor": column(np.full(len(rows), NO_ANCHOR, np.int64)),
+        "label": column(np.array([labels[i] if i >= 0 else NO_LABEL for i in of_rows], np.int64)),
+    }
+    embeddings = _embeddings(table, rows) if listed else None
+    if embeddings is not None:
+        columns[EMBEDDING] = vectors(embeddings)
+    images = _encoded(Originals(table), rows, asked.grey) if listed else _stored(asked, path, rows)
+    return pa.table(columns).append_column("image", pa.array(images, pa.binary()))
+
+
+def _check_names(names: Sequence[str], path: Path) -> None:
+    seen: set[str] = set()
+    twice = next((name for name in names if name in seen or seen.add(name)), None)  # type: ignore[func-returns-value]
+    if twice is not None:
+        raise PenumbraError(
+            f"{path}: two of its images are called {twice}; filters choose outliers by name, so "
+            "give each its own"
+        )
+
+
+def _stored(asked: Asked, path: Path, rows: Sequence[int]) -> Iterator[bytes]:
+    """Of a set that is decoded."""
+    pixels = pixels_at(path, rows)
+    yield from map(to_png, to_grey(pixels) if asked.grey else pixels)
+
+
+def _encoded(originals: Originals, rows: Sequence[int], grey: bool) -> Iterator[bytes]:
+    """Of a listed set, as large as they are; those that are not square as the set has them."""
+    for i in rows:
+        image = originals.image(i)
+        if image.width != image.height:
+            image = originals.square(image)
+        elif not grey and _is_plain(data := originals.encoded(i)):
+            yield data
+            continue
+        pixels = np.asarray(image).transpose(2, 0, 1)
+        yield to_png(to_grey(pixels[None])[0] if grey else pixels)
+
+
+def _is_plain(data: bytes) -> bool:
+    """Whether an encoded image is a PNG in RGB."""
+    image = Image.open(io.BytesIO(data))
+    return image.format == "PNG" and image.mode == "RGB"
+
+
+def _embeddings(table: pa.Table, rows: Sequence[int]) -> np.ndarray | None:
+    """The column `embedding` (n, R) of the files that the rows lie in; None where none has one."""
+    files, groups, places = (table[name].to_pylist() for name in ("file", "group", "row"))
+    root, read, made = data_root() or Path(), ("", WHOLE), list[np.ndarray]()
+    without, held = [], None
+    for i in rows:
+        if read != (read := (files[i], groups[i])):
+            held = _column(root / files[i], groups[i])
+        if held is None:
+            without.append(files[i])
+        else:
+            made.append(held[places[i]])
+    if not made:
+        return None
+    if without:
+        raise PenumbraError(
+            f"{without[0]}: it has no column `{EMBEDDING}`, and other files of the set have one; "
+            "give it to all, or to none"
+        )
+    return np.stack(made)
+
+
+def _column(file: Path, group: int) -> np.ndarray | None:
+    if group == WHOLE:
+        return None
+    with pq.ParquetFile(file) as opened:
+        if EMBEDDING not in opened.schema_arrow.names:
+            return None
+        lists = opened.read_row_group(group, columns=[EMBEDDING])[EMBEDDING]
+    widths = {len(each) for each in lists}
+    if len(widths) != 1 or lists.null_count:
+        raise PenumbraError(f"{file}: its column `{EMBEDDING}` has lists of {len(widths)} lengths")
+    return np.array(lists.to_pylist(), np.float32)
