@@ -1,12 +1,14 @@
 """The synthesis chain in a config: parts, outlier sets, detectors and judges that fit together."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
 
 from penumbra.errors import PenumbraError
 from penumbra.planning.calibration import Calibration
+from penumbra.planning.figures import Figures
 from penumbra.planning.models import Models
 from penumbra.planning.outlier_training import shard_files
 from penumbra.planning.outliers import Outliers
@@ -160,3 +162,35 @@ def test_a_clip_that_recognises_is_told_how_images_are_normalised(world):
     )
     config = json.loads(Outliers(made).categories_spec(names("detector")))["config"]
     assert config["network"]["normalisation"] == config["normalisation"]
+
+
+def test_classes_that_clip_cannot_read_end_the_call(world_of, tmp_path):
+    """Before any job: WordNet ids want words, and both sides one way of naming."""
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip/config.json").write_text("{}")
+    clip = {"folder": "clip", "prompt": "a {}", "classes_file": "imagenet"}
+    over = {"weights_root": str(tmp_path), "tables": ["badood_table03"], "figures": []}
+    over["categories"] = {"recogniser": "clip", "clip": clip}
+
+    def told(**changes):
+        with pytest.raises(PenumbraError) as caught:
+            required(world_of("tiny-imagenet", over | changes))
+        return str(caught.value)
+
+    required(world_of("tiny-imagenet", over))
+    told_of = told(datasets={"tiny-imagenet50": {"words_file": None}})
+    assert re.search(r"datasets.tiny-imagenet50: .*clip asks CLIP .*n01440764 … \(1000\)", told_of)
+    assert "config/words" in told_of
+    own = {"image_sets": {"tiny-train": {"classes": ["n07583066", "cat"]}}}
+    unlike = {**clip, "classes_file": "table7_random"}
+    told_of = told(**own, categories={"recogniser": "clip", "clip": unlike})
+    assert "none of the classes of tiny-imagenet, n07583066 …, is among the 10" in told_of
+
+
+def test_figures_of_classes_are_labelled_in_words(world_of):
+    def words(figure):
+        spec = Figures(world_of("imagenet")).spec({"figure": figure})
+        return json.loads(spec)["config"]["words"]
+
+    assert words("badood_figure09")["n03594945"] == "jeep"
+    assert words("badood_figure05") == {}

@@ -12,6 +12,7 @@ rule parts:
         images=outliers.images,
         encoder=outliers.encoder,
         tokenizer=outliers.tokenizer,
+        stable_diffusion=outliers.stable_diffusion,
         representations=outliers.representations,
     output:
         model=results("parts/{part}/model.safetensors"),
@@ -31,7 +32,8 @@ rule parts:
     shell:
         "starter python -m penumbra.stages.parts"
         " --in weights={input.weights:q} images={input.images:q} encoder={input.encoder:q}"
-        " tokenizer={input.tokenizer:q} representations={input.representations:q}"
+        " tokenizer={input.tokenizer:q} stable_diffusion={input.stable_diffusion:q}"
+        " representations={input.representations:q}"
         " --out model={output.model:q} history={output.history:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 

@@ -69,7 +69,7 @@ class Images:
 
 
 def _without_prose(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in dataset.items() if k not in ("licence", "source")}
+    return {k: v for k, v in dataset.items() if k not in ("licence", "source", "words_file")}
 
 
 def _of_split(dataset: dict[str, Any], split: str) -> dict[str, Any]:
