@@ -7,6 +7,7 @@ from typing import Any
 
 from penumbra.errors import unknown
 from penumbra.evaluation.metrics import METRICS
+from penumbra.planning import left_out
 from penumbra.planning.cells import OF_ALL
 from penumbra.planning.gathering import tell
 from penumbra.planning.references import unanswered

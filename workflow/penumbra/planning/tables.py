@@ -10,8 +10,8 @@ from typing import Any
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.resampling import draws_of
 from penumbra.planning.cells import Cell, expand
-from penumbra.planning.outlier_training import detector, trained
 from penumbra.planning.left_out import figure_entries
+from penumbra.planning.outlier_training import detector, trained
 from penumbra.planning.paths import path
 from penumbra.planning.report_checks import check_table
 from penumbra.planning.reported import contradictions

@@ -29,7 +29,7 @@ def outliers(asked: Asked) -> pa.Table:
     assert generator is not None
     how = Decoding.of(generator.decoding)
     table = read_parquet(asked.train, ["label", "origin"])
-    rows = shard(range(len(table)), asked.shard)
+    rows = [*shard(range(len(table)), asked.shard)]
     labels = numbers(table["label"])[rows]
     origins = table["origin"].take(rows).to_pylist()
     names = [f"{asked.classes[k]}/{origin}" for k, origin in zip(labels, origins, strict=True)]
