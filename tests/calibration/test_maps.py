@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
 from penumbra.calibration import inputs, logistic, prior
-from penumbra.calibration.maps import beta, isotonic, platt, temperature
+from penumbra.calibration.maps import beta, betacal, isotonic, platt, temperature
 from penumbra.errors import PenumbraError
 
 MAPS = {"beta": beta, "platt": platt, "temperature": temperature, "isotonic": isotonic}
@@ -88,6 +88,25 @@ def test_beta_is_betacal_where_the_score_is_not_saturated(mode):
     theirs = BetaCalibration(parameters=mode).fit(score[:, None], is_id.astype(int)).predict(score)
     ours = beta.probability(energy, beta.fit(energy, is_id, parameters=mode))
     assert ours == pytest.approx(theirs, abs=1e-3)
+
+
+@pytest.mark.parametrize("mode", beta.PARAMETERS)
+@pytest.mark.parametrize("means", [(-1.5, 1.0), (-25, -18)])
+def test_betacal_is_what_the_package_predicts(mode, means):
+    """Of energies on both sides of 0, and of saturated ones."""
+    energy, is_id = normals(*means, 1.5)
+    score = inputs.sigmoid(-energy)
+    wanted = BetaCalibration(parameters=mode).fit(score, is_id.astype(int)).predict(score)
+    found = betacal.probability(energy, betacal.fit(energy, is_id, parameters=mode))
+    np.testing.assert_allclose(found, wanted, atol=1e-9)
+
+
+def test_betacal_tells_nothing_apart_below_double_precision():
+    """Where the fit to the energies still does."""
+    energy, is_id = normals(-54, -48, 3)
+    package, own = (m.probability(energy, m.fit(energy, is_id)) for m in (betacal, beta))
+    assert np.ptp(package[energy < -37]) == 0
+    assert np.ptp(own[energy < -37]) > 0.9
 
 
 @given(

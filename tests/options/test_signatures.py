@@ -104,14 +104,15 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
         "vit",
         "wrn",
     ]
-    assert offered("calibration module") == ["beta", "isotonic", "platt", "temperature"]
+    assert offered("calibration module") == ["beta", "betacal", "isotonic", "platt", "temperature"]
     assert offered("method") == [
-        *("catex", "centre", "dhm", "energy", "focal", "oe", "pgd", "pretrained", "rotloss"),
-        "simclr",
-        *("standard", "uat"),
-        "zero_shot",
+        *("catex", "centre", "dhm", "energy", "focal", "gan", "npos", "oe", "pgd", "pretrained"),
+        *("rotloss", "simclr", "standard", "uat", "vos", "zero_shot"),
     ]
-    assert offered("kind") == ["dit", "encoder", "ldm", "mage", "rdm", "tokenizer"]
+    assert offered("kind") == [
+        *("autoencoder", "ddpm", "dit", "encoder", "ldm", "mage", "rdm"),
+        "tokenizer",
+    ]
     for name in ("../backbones/wrn", "", "__init__", 3, None):
         assert not is_offered("network", name)
 

@@ -1,6 +1,7 @@
 """Images by DiT and LDM: draws that belong to samples, steps as published, bad input."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,9 +10,10 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.vq_model import VQModel
 
 from penumbra.errors import PenumbraError
-from penumbra.networks.generative import dit
+from penumbra.networks.generative import ddpm, dit
 from penumbra.networks.generative.ldm import Unet
-from penumbra.outliers.generators import images, load_autoencoder, of_dit, of_ldm, to_uint8
+from penumbra.options.parts.ddpm import Options
+from penumbra.outliers.generators import images, of_ddpm, of_dit, of_ldm, to_uint8
 
 R = 6
 BLOCKS = {
@@ -47,6 +49,12 @@ def unet():
     return randomised(Unet(**sizes, context=R))
 
 
+def pixels_network():
+    torch.manual_seed(0)
+    sizes = {"image_size": 16, "width": 8, "multipliers": (1, 2), "attention": (False, True)}
+    return randomised(ddpm.build(Options(**sizes, blocks=1)))
+
+
 @pytest.fixture(scope="module")
 def diffusions():
     torch.manual_seed(0)
@@ -55,6 +63,7 @@ def diffusions():
         "DiT": of_dit(dit_network(), autoencoder(), steps=4),
         "guided DiT": of_dit(dit_network(), autoencoder(), steps=4, guidance=3.0),
         "LDM": of_ldm(unet(), vq, side=8, steps=4),
+        "DDPM": of_ddpm(pixels_network(), steps=4),
     }
 
 
@@ -78,6 +87,30 @@ def test_an_image_depends_on_its_own_seed_and_representation(diffusions, name):
     assert not torch.equal(other_seeds[0], whole[0])
     assert torch.equal(other_seeds[1:], whole[1:])
     assert not torch.equal(other_z[1], other_z[2])
+
+
+def test_pixels_depend_on_the_seed_alone(diffusions):
+    one = diffusions["DDPM"]
+    whole = images(one, torch.empty(4, 0), [1, 2, 3, 4], batch_size=4)
+    assert whole.shape == (4, 3, 16, 16)
+    assert whole.float().std() > 1
+    parts = images(one, torch.empty(3, 0), [4, 2, 9], batch_size=2)
+    assert (parts[:2].int() - whole[[3, 1]].int()).abs().max() <= 1
+    assert not torch.equal(parts[2], whole[2])
+
+
+def test_lowered_networks_differ_a_little(diffusions):
+    one, z = diffusions["DiT"], representations(2)
+    full, low = (images(replace(one, lowered=low), z, [1, 2], 2) for low in (False, True))
+    assert 0 < (full.float() - low.float()).abs().mean() < 8
+
+
+def test_latents_of_another_size(diffusions):
+    """The factor between the network's latents and the first stage's."""
+    latent = torch.randn(2, 4, 8, 8)
+    own, other = of_dit(dit_network(), autoencoder(), steps=4, scale=2.0), diffusions["DiT"]
+    with torch.no_grad():
+        torch.testing.assert_close(own.decode(2 * latent), other.decode(latent * 0.18215))
 
 
 def test_guidance_moves_images(diffusions):
@@ -140,18 +173,3 @@ def test_bad_input(diffusions):
         of_ldm(unet(), None, steps=300)
     with pytest.raises(PenumbraError, match="DiT: 1001 steps"):
         of_dit(dit_network(), None, steps=1001)
-
-
-def test_autoencoder_comes_from_a_local_folder(tmp_path):
-    with pytest.raises(PenumbraError, match=r"no config.json.*sd-vae-ft-ema"):
-        load_autoencoder(tmp_path)
-    wanted = autoencoder()
-    wanted.save_pretrained(tmp_path)
-    found = load_autoencoder(tmp_path).state_dict()
-    assert all(torch.equal(found[k], v) for k, v in wanted.state_dict().items())
-    (tmp_path / "diffusion_pytorch_model.safetensors").write_bytes(b"half of it")
-    with pytest.raises(PenumbraError, match="incomplete or damaged"):
-        load_autoencoder(tmp_path)
-    (tmp_path / "diffusion_pytorch_model.safetensors").unlink()
-    with pytest.raises(PenumbraError, match="incomplete or damaged"):
-        load_autoencoder(tmp_path)

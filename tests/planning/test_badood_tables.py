@@ -63,6 +63,7 @@ def test_notes_on_filters_name_the_benchmark_where_there_are_several(world_of):
         f"{name}"
         for name in (
             "Beta calibration",
+            "Beta calibration, by betacal",
             "Temperature scaling",
             "Isotonic regression",
             "Platt scaling",

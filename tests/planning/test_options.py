@@ -52,6 +52,7 @@ def test_every_shipped_world_passes(root, config, world):
 BACKBONE, HEAD = "backbones/resnet18/options/", "recipes/godin/head/similarity"
 STANDARD, UAT = "recipes/standard/", "recipes/uat/uat/"
 MOCO, RDM, MAGE = "parts/moco-b/", "parts/rdm-b/", "parts/mage-b/"
+SHORT = {"epochs": 1, "batch_size": 4, "lr": 0.1}
 GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
 
 
@@ -153,7 +154,7 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (
             MOCO + "kind",
             "data",
-            "unknown kind 'data'.*valid: dit, encoder, ldm, mage, rdm, tokeniz",
+            "unknown kind 'data'.*valid: autoencoder, ddpm, dit, encoder, ldm, mage, rdm, to",
         ),
         (RDM + "options/bottleneck", 0, "0 is not at least 1"),
         (RDM + "options/width", 33, "33 is not a multiple of 2"),
@@ -164,8 +165,28 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (MAGE + "training/lrr", 1, "unknown key 'parts.mage-b.training.lrr'; did you mean"),
         (
             "parts/dit",
-            {"kind": "dit", "encoder": "moco-b", "training": {}},
-            "no autoencoder; there",
+            {
+                "kind": "dit",
+                "training": SHORT,
+                "encoder": "moco-b",
+                "options": {"width": 64, "heads": 5},
+            },
+            "width 64 is no multiple of 5 heads",
+        ),
+        (
+            "parts/ddpm",
+            {"kind": "ddpm", "training": SHORT, "options": {"multipliers": [1, 2]}},
+            "4 levels in atten",
+        ),
+        (
+            "parts/ddpm",
+            {"kind": "ddpm", "training": SHORT, "options": {"image_size": 12}},
+            "cannot be halved 3",
+        ),
+        (
+            "parts/ldm",
+            {"kind": "ldm", "training": SHORT, "options": {"attention": [True]}},
+            "1 levels in attention",
         ),
         (GUIDANCE + "grid", 300, "no DDIM grid of 300 steps"),
         (GUIDANCE + "start", 1000, "beyond the RDM's schedule"),
@@ -173,8 +194,12 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (GUIDANCE + "scale", 1, "unknown key 'outliers.mixed.guidance.scale'; did you mean"),
         (DECODING + "temperature", INF, "inf is no finite number"),
         (DECODING + "eta", 1, "unknown key 'outliers.mixed.decoding.eta'"),
-        ("calibrations/beta/module", "nope", "unknown module 'nope'; valid: beta, iso"),
-        ("calibrations/beta/module", "logistic", "valid: beta, isotonic, platt, temperature$"),
+        ("calibrations/beta/module", "nope", "unknown module 'nope'; valid: beta, bet"),
+        (
+            "calibrations/beta/module",
+            "logistic",
+            "valid: beta, betacal, isotonic, platt, temp",
+        ),
         ("calibrations/beta/options", {"parameters": "abc"}, "unknown parameters 'abc'"),
         ("calibrations/beta/input", "energy", "unknown input 'energy'"),
         ("calibrations/beta/prior", "flat", "unknown prior 'flat'"),

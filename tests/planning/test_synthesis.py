@@ -25,14 +25,17 @@ MODEL = {"benchmark": "digits", "backbone": "resnet34", "seed": "0"}
 
 # A generator without a tokenizer, and outliers of it.
 DIT = {
-    "kind": "dit", "encoder": "moco-l", "weights": "dit.pt", "options": {"autoencoder": "sd-vae"},
+    "kind": "dit", "encoder": "moco-l", "weights": "dit.pt", "autoencoder": "vae",
 }  # fmt: skip
+VAE = {"kind": "autoencoder", "weights": "vae.safetensors"}
 PLAIN = {
     "kind": "rdm", "rdm": "rdm-l", "generator": "dit", "per_class": None, "cycle": False,
     "shards": 1, "seed": 0,
     "grey": False, "guidance": {"precision": "float32", "scales": [0.1], "start": 300, "grid": 250},
     "decoding": {"steps": 2},
 }  # fmt: skip
+# Real images in the place of synthesised ones.
+GIVEN = {"kind": "images", "images": "things", "shards": 2, "seed": 0, "grey": False}
 
 
 def names(recipe):
@@ -69,13 +72,22 @@ def names(recipe):
         ),
         (
             {
-                "parts": {"dit": DIT},
+                "parts": {"dit": DIT, "vae": VAE},
                 "outliers": {"plain": PLAIN},
                 "recipes": {"detector": {"outliers": {"set": "plain", "reconstruct_id": True}}},
             },
             "reconstruct_id: dit has no tokenizer",
         ),
+        (
+            {"parts": {"dit": DIT, "vae": {**VAE, "options": {"latents": "vq"}}}},
+            "vae gives vq latents, and a dit is of kl; name a first stage with `latents: kl`",
+        ),
+        ({"parts": {"dit": {**DIT, "autoencoder": "tokenizer"}}}, "tokenizer is no autoencoder"),
         ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),
+        ({"outliers": {"mixed": {"kind": "images"}}}, "unknown key .*mixed.(cycle|guidance|per_c)"),
+        ({"outliers": {"mixed": {"kind": "image"}}}, "unknown kind 'image'; did you mean 'images'"),
+        ({"outliers": {"mine": GIVEN | {"images": "pictures"}}}, "unknown image set 'pictures'"),
+        ({"outliers": {"mine": GIVEN | {"batch_size": 0}}}, "batch_size"),
         ({"outliers": {"mixed": {"guidance": {"scale": 0.1}}}}, "unknown key .*guidance.scale"),
         (
             {"benchmarks": {"all-digits": {"train": "digits-train"}}},
@@ -120,6 +132,18 @@ def test_more_shards_are_more_jobs(world):
     made = world({"outliers": {"mixed": {"shards": 3}}})
     files = shard_files(made, "embeddings", "digits", "mixed")
     assert [file.rsplit("/", 1)[1] for file in files] == [f"{i}of3.parquet" for i in range(3)]
+
+
+def test_given_images_are_outliers_and_no_id_or_tested_ones(world):
+    shard = {"benchmark": "digits", "outliers": "mine", "shard": "1of2"}
+    made = Outliers(world({"outliers": {"mine": GIVEN}}))
+    assert made.given(shard) == ["results/embedded/images/things.parquet"]
+    assert (made.embeddings(shard), made.generator(shard)) == ([], [])
+    with pytest.raises(PenumbraError, match="of kind images have no embeddings"):
+        made.anchors(shard)
+    made = Outliers(world({"outliers": {"mine": GIVEN | {"images": "textures"}}}))
+    with pytest.raises(PenumbraError, match=r"mine.images: textures is trained on as outliers"):
+        made.given(shard)
 
 
 def test_the_filter_decides_a_detectors_inputs_and_not_its_own_param(world):

@@ -9,7 +9,8 @@ from penumbra.errors import PenumbraError
 from penumbra.images.contrast import render
 from penumbra.networks.generative import vqgan
 from penumbra.networks.generative.vqgan import Tokenizer
-from penumbra.training.objectives.vqgan import PATIENCE, TokenizerObjective
+from penumbra.training.objectives.codebook import PATIENCE
+from penumbra.training.objectives.vqgan import TokenizerObjective
 from penumbra.training.parts import fit
 
 SMALL = {"width": 16, "multipliers": (1, 2), "blocks": 1, "codes": 48, "code_width": 8}
@@ -70,7 +71,7 @@ def test_the_first_batch_lends_its_vectors_to_all_codes():
         codes = tokenizer.quantize.embedding.weight
         apart = torch.cdist(codes, vectors.permute(0, 2, 3, 1).flatten(0, 2)).amin(1)
     assert apart.max() < 1e-3
-    assert (learner.module.idle <= 1).all()
+    assert (learner.module.idle.steps <= 1).all()
 
 
 def test_only_codes_unused_for_long_start_anew():
@@ -81,10 +82,10 @@ def test_only_codes_unused_for_long_start_anew():
         learner.loss(rows, generator)
         codes[:2] = 1e3  # far from every vector
         for _ in range(PATIENCE):
-            learner.module.idle[2:] = 0
+            learner.module.idle.steps[2:] = 0
             learner.loss(rows, generator)
         far, others = codes[:2].clone(), codes[2:].clone()
-        learner.module.idle[2:] = 0
+        learner.module.idle.steps[2:] = 0
         learner.loss(rows, generator)
     assert (far == 1e3).all()
     assert codes[:2].abs().max() < 100

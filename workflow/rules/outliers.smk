@@ -12,6 +12,7 @@ rule parts:
         images=outliers.images,
         encoder=outliers.encoder,
         tokenizer=outliers.tokenizer,
+        autoencoder=outliers.autoencoder,
         stable_diffusion=outliers.stable_diffusion,
         representations=outliers.representations,
     output:
@@ -32,7 +33,8 @@ rule parts:
     shell:
         "starter python -m penumbra.stages.parts"
         " --in weights={input.weights:q} images={input.images:q} encoder={input.encoder:q}"
-        " tokenizer={input.tokenizer:q} stable_diffusion={input.stable_diffusion:q}"
+        " tokenizer={input.tokenizer:q} autoencoder={input.autoencoder:q}"
+        " stable_diffusion={input.stable_diffusion:q}"
         " representations={input.representations:q}"
         " --out model={output.model:q} history={output.history:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 

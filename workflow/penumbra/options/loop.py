@@ -23,6 +23,8 @@ class Recipe(check.Options):
     """Images a step."""
     lr: Positive
     """Learning rate."""
+    stop_after: Count | None = None
+    """Steps after which the training stops, with the epoch that is under way; null trains all."""
     weight_decay: NotNegative = 0.01
     """Decoupled weight decay."""
     betas: tuple[Beta, Beta] = (0.9, 0.999)

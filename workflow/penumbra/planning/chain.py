@@ -7,11 +7,12 @@ from penumbra.errors import PenumbraError
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import tell
 from penumbra.planning.outlier_training import detector
-from penumbra.planning.parts import USES, options_of, outlier_set, part, parts_of
+from penumbra.planning.parts import LATENTS, options_of, outlier_set, part, parts_of, roles
 from penumbra.planning.world import World
 
 SECTIONS = {"image_sets", "parts", "outliers", "recipes", "calibrations", "filters"}
 OUTLIER_SET = ("shards", "seed", "grey")
+DRAWN = ("vos", "npos", "catex")  # methods that draw outliers from features, from an epoch on
 Problems = Callable[[World, str], Iterator[str]]  # after the entry's place
 
 
@@ -70,11 +71,23 @@ def _part(world: World, name: str) -> Iterator[str]:
         )
     elif entry.get("training") is not None and "images" not in entry:
         yield ": it is trained here, so name the image set: images"
-    for role in USES[entry["kind"]]:
+    for role in roles(entry):
         if role not in entry:
             yield f": a {entry['kind']} names its {role}"
         elif _kind(world, entry[role]) not in (role, None):
             yield f".{role}: {entry[role]} is no {role}"
+        elif role == "autoencoder":
+            yield from _latents(world, entry)
+
+
+def _latents(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the first stage of a generator."""
+    own = part(world, entry["autoencoder"]).get("options", {}).get("latents", "kl")
+    if own != (wanted := LATENTS[entry["kind"]]):
+        yield (
+            f".autoencoder: {entry['autoencoder']} gives {own} latents, and a {entry['kind']} is "
+            f"of {wanted}; name a first stage with `latents: {wanted}`"
+        )
 
 
 def _kind(world: World, name: str) -> str | None:
@@ -116,10 +129,17 @@ def _either(kinds: Iterable[str]) -> str:
 
 
 def _recipe(world: World, name: str) -> Iterator[str]:
-    """What is wrong with the outliers of a detector's recipe."""
+    """What is wrong with the outliers of a recipe: those of a set, or drawn in the training."""
     plain = resolve_recipe(world.config["recipes"], name, "")
     if plain["method"] == "energy":
         yield from _detector(world, plain.get("outliers", {}))
+    method = plain["method"]
+    start = plain["options"].get("start", 0) if method in DRAWN else 0
+    if start and start >= plain["epochs"]:
+        yield (
+            f".{method}.start: outliers are drawn after {start} of {plain['epochs']} epochs, so "
+            "that there are none; draw them earlier, or train longer"
+        )
 
 
 def _detector(world: World, outlier_options: Mapping[str, Any]) -> Iterator[str]:

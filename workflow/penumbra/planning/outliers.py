@@ -11,12 +11,12 @@ from penumbra.planning import class_names
 from penumbra.planning.networks import network
 from penumbra.planning.outlier_training import check_apart, model_of, shard_files
 from penumbra.planning.parts import (
-    USES,
     options_of,
     outlier_set,
     part,
     parts_of,
     representations,
+    roles,
     sampled_around,
     sampler,
     weights_files,
@@ -53,19 +53,23 @@ class Outliers:
         """The tokenizer that a part is used with."""
         return self._used(names, "tokenizer")
 
+    def autoencoder(self, names: Mapping[str, str]) -> list[str]:
+        """The first stage that a part is used with."""
+        return self._used(names, "autoencoder")
+
     def stable_diffusion(self, names: Mapping[str, str]) -> list[str]:
         """The Stable Diffusion in whose table of tokens a part finds words."""
         return self._used(names, "stable_diffusion")
 
     def _used(self, names: Mapping[str, str], role: str) -> list[str]:
         entry = part(self._world, names["part"])
-        used = role in USES[entry["kind"]]
+        used = role in roles(entry)
         return [path(self._world.name, "parts", part=entry[role])] if used else []
 
     def representations(self, names: Mapping[str, str]) -> list[str]:
         """Its encoder's representations of the images that a part is trained on."""
         entry = part(self._world, names["part"])
-        if not _is_trained(entry) or "encoder" not in USES[entry["kind"]]:
+        if not _is_trained(entry) or "encoder" not in roles(entry):
             return []
         return [representations(self._world, entry["encoder"], entry["images"])]
 
@@ -77,7 +81,7 @@ class Outliers:
             "kind": entry["kind"],
             "options": entry.get("options", {}),
             "training": entry.get("training"),
-            "uses": {role: self._named(entry[role]) for role in USES[entry["kind"]]},
+            "uses": {role: self._named(entry[role]) for role in roles(entry)},
             "device": compute["device"],
             "batch_size": compute["batch_size"],
             "threads": compute["threads"]["models"],
@@ -184,7 +188,7 @@ class Outliers:
             generator = {
                 "name": name,
                 "kind": chosen["kind"],
-                "options": self._local(chosen.get("options", {})),
+                "options": chosen.get("options", {}),
                 "decoding": entry["decoding"],
             }
         config = {
@@ -227,12 +231,6 @@ class Outliers:
     def shortcuts_spec(self, names: Mapping[str, str]) -> str:
         """Reads: nothing of the config; an edit of how they are measured reruns it."""
         return spec("shortcuts", {}, [], names)
-
-    def _local(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Options of a generator, its folder of further weights below weights_root."""
-        root = Path(self._world.config["weights_root"])
-        folders = {key: str(root / options[key]) for key in ("autoencoder",) if key in options}
-        return {**options, **folders}
 
     def recogniser(self, names: Mapping[str, str]) -> list[str]:
         """The model that sorts outliers into categories, where it is one of this workflow."""

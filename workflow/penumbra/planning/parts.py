@@ -18,11 +18,17 @@ USES = {
     "rdm": ("encoder",),
     "tokenizer": (),
     "mage": ("encoder", "tokenizer"),
-    "dit": ("encoder",),
+    "autoencoder": (),
+    "dit": ("encoder", "autoencoder"),
     "ldm": ("encoder",),
+    "ddpm": (),
     "stable_diffusion": (),
     "text_latent": ("stable_diffusion",),
 }
+# What else it is made of where it is trained here; the LDM's published file holds its first stage.
+TRAINED_WITH = {"ldm": ("autoencoder",)}
+# The latents that a generator's first stage has.
+LATENTS = {"dit": "kl", "ldm": "vq"}
 
 
 def part(world: World, name: str) -> dict[str, Any]:
@@ -32,6 +38,12 @@ def part(world: World, name: str) -> dict[str, Any]:
         PenumbraError: no such part, or what it extends is none, or it itself.
     """
     return extended("part", world.config["parts"], name)
+
+
+def roles(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """The parts that one is made of, by the keys that name them."""
+    trained = entry.get("training") is not None
+    return USES[entry["kind"]] + (TRAINED_WITH.get(entry["kind"], ()) if trained else ())
 
 
 def weights_file(world: World, entry: Mapping[str, Any]) -> Path:
@@ -64,7 +76,7 @@ def used(world: World, names: Iterable[str]) -> list[str]:
         if name not in every:
             every[name] = None
             entry = part(world, name)
-            queue += [entry[role] for role in USES[entry["kind"]]]
+            queue += [entry[role] for role in roles(entry)]
     return [*every]
 
 

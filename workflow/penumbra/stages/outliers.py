@@ -39,7 +39,7 @@ def run(job: Job) -> None:
 
 def _only(job: Job, name: str) -> Path | None:
     """A file that not every kind reads."""
-    return job.input(name) if job.inputs[name] else None
+    return job.input(name) if job.inputs.get(name) else None
 
 
 def _generator(job: Job) -> Generator | None:

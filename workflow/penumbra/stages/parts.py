@@ -1,4 +1,4 @@
-"""Part: images, or a published file -> the checkpoint of encoder, RDM, tokenizer or MAGE."""
+"""Part: images, or a published file -> the checkpoint of a generative part."""
 
 import os
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ import torch
 
 from penumbra.images.classes import in_words
 from penumbra.images.image_set import from_table, opened
+from penumbra.networks.generative.autoencoder import Autoencoder, with_weights
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.generative.vqgan import Tokenizer
 from penumbra.plugins import load
@@ -37,6 +38,8 @@ def run(job: Job) -> None:
     if config["training"] is None:
         weights = Path(os.path.commonpath(job.inputs["weights"]))  # a file, or a folder of files
         state = module.published(weights, config["options"], encoder)
+        if "autoencoder" in job.inputs:
+            state = {**state, **module.first_stage(_autoencoder(job))}
         job.report(f"{len(state)} tensors of {weights}")
         rows = [{"tensors": len(state), "numbers": sum(t.numel() for t in state.values())}]
         finish(job, state, rows, job.provenance(), earlier=0)
@@ -76,16 +79,23 @@ def _encoder(job: Job) -> MoCo | None:
     return MoCo.from_state(read_checkpoint(job.input("encoder")), options.get("heads"))
 
 
+def _autoencoder(job: Job) -> Autoencoder:
+    options = job.config["uses"]["autoencoder"]["options"]
+    return with_weights(options, read_checkpoint(job.input("autoencoder")))
+
+
 def _data(job: Job, encoder: MoCo | None, device: torch.device) -> Data:
     """The job's images, and what its other parts made of them, on the device."""
     training = job.config["training"]
     images = from_table(read_parquet(job.input("images")))
-    representations = tokenizer = None
+    representations = tokenizer = autoencoder = None
     if "representations" in job.inputs:
         rows = read_parquet(job.input("representations"), ["representation"])
         representations = torch.from_numpy(matrix(rows["representation"])).to(device)
     if "tokenizer" in job.inputs:
         tokenizer = Tokenizer.from_state(read_checkpoint(job.input("tokenizer"))).to(device)
+    if "autoencoder" in job.inputs:
+        autoencoder = _autoencoder(job).to(device)  # type: ignore[arg-type]
     return Data(
         pixels=torch.from_numpy(images.pixels).to(device),
         labels=torch.from_numpy(images.labels).to(device),
@@ -95,6 +105,7 @@ def _data(job: Job, encoder: MoCo | None, device: torch.device) -> Data:
         tokenizer=tokenizer,
         steps=training["epochs"] * max(1, len(images) // training["batch_size"]),
         batch_size=job.config["batch_size"],
+        autoencoder=autoencoder,
     )
 
 

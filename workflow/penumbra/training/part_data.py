@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from penumbra.networks.generative.autoencoder import Autoencoder
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.generative.vqgan import Tokenizer
 
@@ -14,7 +15,7 @@ class Data:
     """Training images and what earlier parts made of them, on the device.
 
     `pixels` uint8 (N, 3, H, W), `labels` (N,) places in `classes`, `representations` (N, R),
-    encoder and tokenizer where the part uses them; `steps` of the whole run.
+    encoder, tokenizer and autoencoder where the part uses them; `steps` of the whole run.
     """
 
     pixels: Tensor
@@ -25,6 +26,7 @@ class Data:
     tokenizer: Tokenizer | None
     steps: int
     batch_size: int
+    autoencoder: Autoencoder | None = None
 
     @property
     def device(self) -> torch.device:

@@ -1,5 +1,6 @@
 """The training loop of the generative parts: any Objective, AdamW, a rate that moves every step."""
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import fields
 from types import ModuleType
@@ -69,7 +70,7 @@ class _Run(Loop[Tensor]):
         parameters = [p for p in objective.module.parameters() if p.requires_grad]
         # A last batch that is not full is left out, as published; another epoch has its samples.
         batches = max(1, len(objective) // recipe.batch_size)
-        extent = Extent(len(objective), recipe.batch_size, batches, recipe.epochs)
+        extent = Extent(len(objective), recipe.batch_size, batches, _epochs(recipe, batches))
         super().__init__(objective.module, extent, seed, parameters[0].device)
         self.objective, self.recipe = objective, recipe
         self.optimiser = AdamW(parameters, recipe.weight_decay, recipe.betas)
@@ -119,3 +120,15 @@ class _Run(Loop[Tensor]):
     def _passed(self, epoch: int, step: int) -> float:
         """Epochs that have passed before a step."""
         return epoch + step / self.extent.batches
+
+
+def _epochs(recipe: Recipe, batches: int) -> int:
+    """The epochs that are trained: all, or those up to where it stops early."""
+    if recipe.stop_after is None:
+        return recipe.epochs
+    if recipe.stop_after > recipe.epochs * batches:
+        raise PenumbraError(
+            f"stop_after {recipe.stop_after}: its {recipe.epochs} epochs of {batches} batches are "
+            f"{recipe.epochs * batches} steps; train more epochs, or stop earlier"
+        )
+    return math.ceil(recipe.stop_after / batches)

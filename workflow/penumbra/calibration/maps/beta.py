@@ -5,17 +5,16 @@ is the same map read from the other side: μ(1 - s; a, b, c) = 1 - μ(s; b, a, -
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from penumbra.calibration import logistic
 from penumbra.calibration.inputs import log_scores, sigmoid, standardisation, standardised
 from penumbra.errors import unknown
-from penumbra.options.ranges import Energy
+from penumbra.options.ranges import Beta, Energy
 
-Parameters = Literal["abm", "am", "ab", "a"]
-PARAMETERS = get_args(Parameters)
+PARAMETERS = get_args(Beta)
 
 # With all energies beyond this on one side, log s (or log(1 - s)) is less than 0.0025 throughout,
 # and the likeliest third parameter, in the thousands, describes the noise of a few images.
@@ -26,7 +25,7 @@ def fit(
     energy: np.ndarray,
     is_id: np.ndarray,
     input: Energy = "sigmoid_energy",
-    parameters: Parameters = "abm",
+    parameters: Beta = "abm",
 ) -> dict[str, list[float]]:
     """a, b and c of the likeliest map of energies (N,) with labels (N,) bool.
 

@@ -167,6 +167,23 @@ class DiT(nn.Module):
         return patches.permute(0, 5, 1, 3, 2, 4).reshape(len(tokens), -1, self.side, self.side)
 
 
+def initialised(network: DiT) -> DiT:
+    """The network as its training begins: all blocks the identity, all outputs zero."""
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.zeros_(module.bias)
+        if name.endswith("adaLN_modulation.1") or name == "final_layer.linear":
+            nn.init.zeros_(module.weight)  # type: ignore[arg-type]
+    projection = network.x_embedder.proj
+    nn.init.xavier_uniform_(projection.weight.data.flatten(1))
+    nn.init.zeros_(projection.bias)  # type: ignore[arg-type]
+    time = network.t_embedder.mlp
+    for weight in (time[0].weight, time[2].weight, network.fake_latent):
+        nn.init.normal_(weight, std=0.02)  # type: ignore[arg-type]
+    return network
+
+
 def build(
     *,
     width: int,

@@ -19,6 +19,7 @@ from penumbra.networks.loading.states import State, adopt, depth, listed, shape,
 
 GROUPS = 32
 OWNER = "LDM"
+RAW = "model.diffusion_model."
 
 
 class ResBlock(nn.Module):
@@ -212,18 +213,32 @@ class Unet(nn.Module):
         return self.out(x)
 
 
+def zeroed(network: Unet) -> Unet:
+    """The network with the last layers of its branches at zero, as its training begins."""
+    for name, module in network.named_modules():
+        if name.endswith((".out_layers.3", ".proj_out")) or name == "out.2":
+            for parameter in module.parameters():
+                nn.init.zeros_(parameter)
+    return network
+
+
+def averaged_name(name: str) -> str:
+    """Where the average of one of the UNet's weights lies."""
+    return "model_ema.diffusion_model" + name.replace(".", "")
+
+
 def averaged(state: State) -> dict[str, Tensor]:
     """The averaged weights of the UNet in a whole LDM's state, under the UNet's own names.
 
     Raises:
         PenumbraError: there are none for some of the UNet's weights.
     """
-    raw = under(state, "model.diffusion_model.")
-    places = {name: "model_ema.diffusion_model" + name.replace(".", "") for name in raw}
+    raw = under(state, RAW)
+    places = {name: averaged_name(name) for name in raw}
     lacking = [place for place in places.values() if place not in state]
     if lacking or not raw:
         raise PenumbraError(
             f"{OWNER}: no averaged weights, and the raw ones are not to be sampled with; missing: "
-            f"{listed(lacking or ['model.diffusion_model.*'])}"
+            f"{listed(lacking or [RAW + '*'])}"
         )
     return {name: state[place] for name, place in places.items()}

@@ -1,6 +1,7 @@
 """The LDM's first stage, CompVis' vq-f8: diffusers' VQModel under the published names."""
 
 import re
+from collections.abc import Iterable
 
 import torch
 from diffusers.models.autoencoders.vq_model import VQModel
@@ -10,36 +11,67 @@ from penumbra.networks.loading.states import State, adopt, depth, shape
 
 OWNER = "first stage of the LDM"
 
-# Published names -> diffusers'; `decoder.up` counts from the finest level, diffusers from the
-# coarsest, hence the one rule that is not here.
+# Published names and diffusers'; # is a number. `decoder.up` counts from the finest level,
+# diffusers from the coarsest, hence the one rule that is not here.
 RULES = (
-    (r"encoder\.down\.(\d+)\.block\.(\d+)\.", r"encoder.down_blocks.\1.resnets.\2."),
-    (r"encoder\.down\.(\d+)\.attn\.(\d+)\.", r"encoder.down_blocks.\1.attentions.\2."),
-    (r"encoder\.down\.(\d+)\.downsample\.", r"encoder.down_blocks.\1.downsamplers.0."),
-    (r"decoder\.up\.(\d+)\.block\.(\d+)\.", r"decoder.up_blocks.\1.resnets.\2."),
-    (r"decoder\.up\.(\d+)\.attn\.(\d+)\.", r"decoder.up_blocks.\1.attentions.\2."),
-    (r"decoder\.up\.(\d+)\.upsample\.", r"decoder.up_blocks.\1.upsamplers.0."),
-    (r"\.mid\.block_1\.", r".mid_block.resnets.0."),
-    (r"\.mid\.block_2\.", r".mid_block.resnets.1."),
-    (r"\.mid\.attn_1\.", r".mid_block.attentions.0."),
-    (r"\.nin_shortcut\.", r".conv_shortcut."),
-    (r"\.norm_out\.", r".conv_norm_out."),
-    (r"(attentions\.\d+)\.norm\.", r"\1.group_norm."),
-    (r"(attentions\.\d+)\.([qkv])\.", r"\1.to_\2."),
-    (r"(attentions\.\d+)\.proj_out\.", r"\1.to_out.0."),
+    ("encoder.down.#.block.#.", "encoder.down_blocks.#.resnets.#."),
+    ("encoder.down.#.attn.#.", "encoder.down_blocks.#.attentions.#."),
+    ("encoder.down.#.downsample.", "encoder.down_blocks.#.downsamplers.0."),
+    ("decoder.up.#.block.#.", "decoder.up_blocks.#.resnets.#."),
+    ("decoder.up.#.attn.#.", "decoder.up_blocks.#.attentions.#."),
+    ("decoder.up.#.upsample.", "decoder.up_blocks.#.upsamplers.0."),
+    (".mid.block_1.", ".mid_block.resnets.0."),
+    (".mid.block_2.", ".mid_block.resnets.1."),
+    (".mid.attn_1.", ".mid_block.attentions.0."),
+    (".nin_shortcut.", ".conv_shortcut."),
+    (".norm_out.", ".conv_norm_out."),
+    ("attentions.#.norm.", "attentions.#.group_norm."),
+    ("attentions.#.q.", "attentions.#.to_q."),
+    ("attentions.#.k.", "attentions.#.to_k."),
+    ("attentions.#.v.", "attentions.#.to_v."),
+    ("attentions.#.proj_out.", "attentions.#.to_out.0."),
 )
+
+
+def _renamed(name: str, rules: Iterable[tuple[str, str]]) -> str:
+    for old, new in rules:
+        pattern = re.escape(old).replace(r"\#", r"(\d+)")
+        name = re.sub(pattern, _with_groups(new), name)
+    return name
+
+
+def _with_groups(new: str) -> str:
+    """The numbers of a new name are those of the old one, in order."""
+    first, *rest = new.split("#")
+    return first + "".join(rf"\g<{i}>{text}" for i, text in enumerate(rest, 1))
+
+
+def _turned(name: str, levels: int) -> str:
+    """The decoder's levels counted from the other end."""
+    return re.sub(r"up_blocks\.(\d+)", lambda m: f"up_blocks.{levels - 1 - int(m[1])}", name)
 
 
 def converted(state: State) -> dict[str, Tensor]:
     """Published names and shapes -> diffusers': attention's 1×1 convolutions become linear."""
     levels = depth(state, "decoder.up.")
     tensors = {}
-    for name, tensor in state.items():
-        for pattern, replacement in RULES:
-            name = re.sub(pattern, replacement, name)
-        name = re.sub(r"up_blocks\.(\d+)", lambda m: f"up_blocks.{levels - 1 - int(m[1])}", name)
+    for published, tensor in state.items():
+        name = _turned(_renamed(published, RULES), levels)
         linear = ".attentions." in name and tensor.ndim == 4
         tensors[name] = tensor[:, :, 0, 0] if linear else tensor
+    return tensors
+
+
+def published(state: State) -> dict[str, Tensor]:
+    """The inverse: diffusers' names and shapes -> the published ones."""
+    levels = depth(state, "decoder.up_blocks.")
+    tensors = {}
+    for name, tensor in state.items():
+        linear = ".attentions." in name and tensor.ndim == 2
+        rules = ((own, theirs) for theirs, own in reversed(RULES))
+        tensors[_renamed(_turned(name, levels), rules)] = (
+            tensor[:, :, None, None] if linear else tensor
+        )
     return tensors
 
 

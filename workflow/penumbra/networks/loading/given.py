@@ -6,14 +6,13 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
 from penumbra.images.names import quoted
 from penumbra.networks.base import Classifier
+from penumbra.networks.loading import safe
 from penumbra.networks.loading.pickled import opened
 from penumbra.networks.loading.states import adopt, listed
 
@@ -60,10 +59,7 @@ def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     if file.suffix == ".npz":
         tensors = _of_numpy(file)
     elif file.suffix == ".safetensors":
-        try:
-            tensors = safetensors.torch.load_file(file)
-        except (SafetensorError, OSError) as error:
-            raise PenumbraError(f"{file}: not a readable safetensors file: {error}") from error
+        tensors = safe.opened(file)
     else:
         tensors = _unwrapped(opened(file, "the state dict of a classifier"), file)
     maps = {name: tensor for name, tensor in tensors.items() if name.startswith("map@")}

@@ -1,7 +1,6 @@
 """The published checkpoint files: where they belong, how they are laid out, what they hold."""
 
 import hashlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,24 +9,13 @@ import torch
 from torch import Tensor
 
 from penumbra.errors import PenumbraError, unknown
+from penumbra.networks.loading import safe
+from penumbra.networks.loading.layouts import LAYOUTS
 from penumbra.networks.loading.pickled import opened
 from penumbra.networks.loading.states import State, listed, shape, under
 
 WEIGHTS = Path("weights")
 ENCODER = "pretrained_encoder."
-AVERAGED = "model_ema."
-
-# The published ViT-L has two numbers in these names that its blocks' numbers overwrote.
-RENAMED = {
-    "blocks.13.norm13.": "blocks.13.norm1.",
-    "blocks.13.mlp.fc13.": "blocks.13.mlp.fc1.",
-    "blocks.14.norm14.": "blocks.14.norm2.",
-    "blocks.14.mlp.fc14.": "blocks.14.mlp.fc2.",
-}
-
-
-# Of one or several processes; then of a linear probe, or of the encoder alone.
-MOCO_PREFIXES = ("module.base_encoder.", "base_encoder.", "module.", "")
 
 
 @dataclass(frozen=True)
@@ -78,6 +66,11 @@ CATALOGUE = {
     "dit-xl": Published(
         "rcg/dit-xl.pth", "dit", "RCG's DiT-XL/2 for MoCo-v3 ViT-B (400 epochs)", "moco-b"
     ),
+    "sd-vae": Published(
+        "sd-vae-ft-ema/diffusion_pytorch_model.safetensors",
+        "autoencoder",
+        "Stable Diffusion's first stage as diffusers stores it (stabilityai/sd-vae-ft-ema)",
+    ),
     "ldm-8": Published(
         "rcg/ldm-8.pth", "ldm", "RCG's LDM-8 for MoCo-v3 ViT-B (40 epochs)", "moco-b"
     ),
@@ -87,8 +80,8 @@ CATALOGUE = {
 def read(path: Path, kind: str) -> dict[str, Tensor]:
     """The state dict in a file laid out as the published ones of `kind` are.
 
-    Kinds are moco, rdm, tokenizer, mage, dit and ldm. An RDM's and an LDM's state holds both the
-    raw and the averaged weights; a DiT's is the averaged ones.
+    Kinds are moco, rdm, tokenizer, mage, dit, autoencoder, ldm and ddpm. An RDM's and an LDM's
+    state holds both the raw and the averaged weights; a DiT's is the averaged ones.
 
     Raises:
         PenumbraError: the file is missing, damaged, holds code, or is not of this kind.
@@ -156,7 +149,8 @@ def _expected(path: Path, kind: str) -> str:
     """What should lie at the path: the published file of that name, or all those of the kind."""
     entry = known(path)
     entries = [entry] if entry else [e for e in CATALOGUE.values() if e.kind == kind]
-    return " or ".join(f"{e.what}, by default {WEIGHTS / e.file}" for e in entries)
+    named = (f"{e.what}, by default {WEIGHTS / e.file}" for e in entries)
+    return " or ".join(named) or LAYOUTS[kind].what
 
 
 def _content(path: Path, kind: str) -> Any:
@@ -166,77 +160,4 @@ def _content(path: Path, kind: str) -> Any:
             f"{path}: missing; expected is {what}. Put the published file there, or let the "
             f"workflow train this part"
         )
-    return opened(path, what)
-
-
-def _entry(content: Any, key: str, path: Path) -> dict[str, Tensor]:
-    state = content.get(key) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping):
-        has = listed(map(str, content)) if isinstance(content, Mapping) else type(content).__name__
-        raise PenumbraError(f"{path}: holds no state dict {key!r}; it has {has}")
-    return _tensors(state, path)
-
-
-def _tensors(state: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
-    others = [str(name) for name, value in state.items() if not isinstance(value, Tensor)]
-    if others:
-        raise PenumbraError(f"{path}: not a state dict; not tensors: {listed(others)}")
-    return dict(state)
-
-
-def _moco(content: Any, path: Path) -> dict[str, Tensor]:
-    whole = _bare(content, path)
-    candidates = (under(whole, prefix) for prefix in MOCO_PREFIXES)
-    state = next(filter(None, candidates), {})
-    if "head.weight" in state:
-        raise PenumbraError(
-            f"{path}: a linear probe of MoCo-v3; its head.weight is a classifier, and the "
-            "projector that gives representations is not in it. Take the checkpoint that the "
-            "probe was trained from"
-        )
-    for wrong, right in RENAMED.items():
-        state = {name.replace(wrong, right): value for name, value in state.items()}
-    return state
-
-
-def _bare(content: Any, path: Path) -> dict[str, Tensor]:
-    if isinstance(content, Mapping) and "state_dict" not in content:
-        return _tensors(content, path)
-    return _entry(content, "state_dict", path)
-
-
-def _inside(key: str) -> Callable[[Any, Path], dict[str, Tensor]]:
-    return lambda content, path: _entry(content, key, path)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How files of one kind are laid out; beginnings of names that each of them has."""
-
-    what: str
-    find: Callable[[Any, Path], dict[str, Tensor]]
-    required: tuple[str, ...]
-
-
-LAYOUTS = {
-    "moco": Layout("a MoCo-v3 encoder", _moco, ("cls_token", "blocks.0.", "head.6.")),
-    "rdm": Layout(
-        "an RDM with averaged weights",
-        _inside("model"),
-        ("model.diffusion_model.input_proj.", f"{AVERAGED}diffusion_model"),
-    ),
-    "tokenizer": Layout(
-        "MAGE's tokenizer", _bare, ("encoder.conv_in.", "decoder.conv_in.", "quantize.embedding.")
-    ),
-    "mage": Layout("a MAGE", _inside("model"), ("token_emb.", "latent_prior_proj.", "mlm_layer.")),
-    "dit": Layout("a DiT of RCG", _inside("model_ema"), ("x_embedder.", "rep_embedder.")),
-    "ldm": Layout(
-        "an LDM of RCG with averaged weights",
-        _inside("model"),
-        (
-            "model.diffusion_model.input_blocks.",
-            f"{AVERAGED}diffusion_model",
-            "first_stage_model.decoder.",
-        ),
-    ),
-}
+    return safe.opened(path) if path.suffix == ".safetensors" else opened(path, what)

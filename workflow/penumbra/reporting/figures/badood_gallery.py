@@ -11,7 +11,7 @@ from penumbra.errors import PenumbraError
 from penumbra.images.classes import in_words
 from penumbra.images.image_set import classes_of, evenly
 from penumbra.reporting.drawing import bare, panels
-from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of
+from penumbra.reporting.outlier_images import OutlierSet, beside, places_of
 from penumbra.store.artifacts import provenance_of, read_parquet
 from penumbra.store.columns import numbers
 
@@ -23,7 +23,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     """Per class an ID image, then outliers from the largest q to the smallest.
 
     The outliers are spread evenly over their class in the order of q; the ID image is the anchor of
-    the first. More `samples` than `columns` fill further rows.
+    the first, where outliers have anchors. More `samples` than `columns` fill further rows.
     """
     options = config["options"]
     outliers = OutlierSet(files["outliers"])
@@ -38,7 +38,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
         lines = [rows[i : i + columns] for i in range(0, len(rows), columns)]
         named = in_words([classes[label]], config["words"])[0]
         shown += [(named if not i else "", line) for i, line in enumerate(lines)]
-    anchors = anchor_pixels(files["train"][0], [outliers.anchors[line[0]] for _, line in shown])
+    anchors = beside(files["train"][0], outliers, [line[0] for _, line in shown])
     size = ((columns + 1) * SIDE + 0.6, len(shown) * SIDE + 0.7)
     figure, axes = panels(len(shown), columns + 1, *size)
     for axis in axes:

@@ -10,7 +10,7 @@ from penumbra.images.classes import in_words
 from penumbra.images.image_set import classes_of
 from penumbra.outliers.categories import COVARIATE, SEMANTIC, SEVERE
 from penumbra.reporting.drawing import bare, panels
-from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of
+from penumbra.reporting.outlier_images import OutlierSet, beside, places_of
 from penumbra.store.artifacts import provenance_of, read_parquet
 
 KINDS = {
@@ -40,8 +40,8 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
         if first is None:
             _absent(line[0])
         else:
-            anchor = outliers.anchors[rows[first["outlier"]]]
-            line[0].imshow(anchor_pixels(files["train"][0], [anchor])[0].transpose(1, 2, 0))
+            shown = beside(files["train"][0], outliers, [rows[first["outlier"]]])
+            line[0].imshow(shown[0].transpose(1, 2, 0))
         named = in_words([classes[label]], config["words"])[0]
         line[0].set_ylabel(textwrap.fill(named, LONGEST), fontsize=10)
         for axis, kind in zip(line[1:], KINDS, strict=True):
