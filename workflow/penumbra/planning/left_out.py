@@ -49,7 +49,7 @@ def _weights(world: World, row: Mapping[str, Any]) -> str | None:
     name = row.get("outliers")
     if row.get("recipe") in world.config["recipes"]:
         name = (detector(world, row["recipe"]) or {}).get("set")
-    if name not in world.config["outliers"]:
+    if name is None or name not in world.config["outliers"]:
         return None
     for each in used(world, parts_of(outlier_set(world, name)).values()):
         entry = part(world, each)

@@ -120,7 +120,7 @@ class StableDiffusion(nn.Module):
         Raises:
             PenumbraError: a name has no token.
         """
-        table = self.text_encoder.get_input_embeddings().weight
+        table = self.text_encoder.get_input_embeddings().get_parameter("weight")
         rows = []
         for name in names:
             ids = self._ids(name)
