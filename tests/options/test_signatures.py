@@ -97,6 +97,7 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
         "clip",
         "python",
         "resnet",
+        "resnetv2",
         "t2t_vit",
         "timm",
         "torchvision",

@@ -9,12 +9,15 @@ import contextlib
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from penumbra.networks.generative import dit, mage, moco, vqgan
+from penumbra.networks.generative import autoencoder, dit, mage, moco, vqgan
 from penumbra.networks.generative.diffusion import Schedule
 from penumbra.networks.generative.ldm import Unet
 from penumbra.networks.generative.rdm import Rdm
-from penumbra.networks.loading.official import CATALOGUE, RENAMED
+from penumbra.networks.loading.layouts import RENAMED
+from penumbra.networks.loading.official import CATALOGUE
+from penumbra.options.parts.autoencoder import Options
 from penumbra.plugins import load
 from tests.networks.helpers import first_stage_shapes
 
@@ -24,6 +27,13 @@ ENCODERS = {
     "moco-l": {"width": 1024, "depth": 24, "heads": 16},
 }
 MAGES = {"mage-b": {}, "mage-l": {**ENCODERS["moco-l"], "decoder_width": 1024}}
+# diffusers' names of an attention's layers, and those of its first versions.
+ATTENTION = {
+    ".to_q.": ".query.",
+    ".to_k.": ".key.",
+    ".to_v.": ".value.",
+    ".to_out.0.": ".proj_attn.",
+}
 KINDS = {"moco": "encoder"}  # of layouts that are called otherwise than the part
 
 
@@ -69,12 +79,21 @@ def ldm(name):
     return {"model": state | named("pretrained_encoder.", own)}
 
 
+def first_stage(name):
+    """Safetensors have numbers; attention has the names that diffusers gave it first."""
+    state = autoencoder.build(Options()).state_dict()
+    for new, old in ATTENTION.items():
+        state = {key.replace(new, old): value for key, value in state.items()}
+    return {key: torch.zeros(value.shape, device="cpu") for key, value in state.items()}
+
+
 def tokenizer(name):
     return vqgan.build().state_dict()
 
 
 MADE = {
     "moco": encoder, "rdm": rdm, "tokenizer": tokenizer, "mage": mages, "dit": dits, "ldm": ldm,
+    "autoencoder": first_stage,
 }  # fmt: skip
 
 
@@ -87,12 +106,16 @@ def test_a_published_file_becomes_a_part(tmp_path, name):
     file.parent.mkdir()
     held = [content[key] for key in ("model_ema", "model", "state_dict") if key in content]
     names = {key.removeprefix("module.base_encoder.") for key in [*held, content][0]}
-    extra = {} if entry.kind == "tokenizer" else {"args": argparse.Namespace(lr=1.0)}
-    torch.save({**content, **extra}, file)
+    if file.suffix == ".safetensors":
+        save_file(content, file)
+    else:
+        extra = {} if entry.kind == "tokenizer" else {"args": argparse.Namespace(lr=1.0)}
+        torch.save({**content, **extra}, file)
     # So that networks are made without numbers, too, which takes seconds.
     bare = contextlib.nullcontext() if entry.kind == "rdm" else torch.device("meta")
     with bare:
         state = load("parts", KINDS.get(entry.kind, entry.kind)).published(file, {}, None)
-    for wrong, right in RENAMED.items() if name == "moco-l" else ():
+    renamed = {"moco-l": RENAMED, "sd-vae": {old: new for new, old in ATTENTION.items()}}
+    for wrong, right in renamed.get(name, {}).items():
         names = {key.replace(wrong, right) for key in names}
     assert state.keys() == names

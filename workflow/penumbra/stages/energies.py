@@ -46,7 +46,7 @@ def _read(job: Job) -> Iterator[tuple[str, str, np.ndarray, list[str], np.ndarra
             labels = images.labels if role == "heldout" else np.full(len(images), NO_LABEL)
             size = size or images.pixels.shape[-1]
             yield role, name, images.pixels, [""] * len(images), labels
-    for path in job.inputs["outliers"]:
+    for path in job.inputs.get("outliers", []):
         shard = read_parquet(path, ["outlier", "label", "image"])
         names, labels = shard["outlier"].to_pylist(), numbers(shard["label"])
         yield "outlier", job.config["outliers"], pixels_of([shard], size), names, labels
