@@ -12,6 +12,7 @@ from penumbra.outliers.anchors import Anchor
 from penumbra.store.columns import column, matrix, numbers, vectors
 
 ENCODER = b"encoder"
+NO_ANCHOR = -1  # of outliers that lie around no training image
 
 
 def embedding_table(
