@@ -13,10 +13,10 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "workflow")]
 
-from benchmarks import decoding, guidance, planning, score, scoring, starting, training  # noqa: E402
+from benchmarks import decoding, files, guidance, planning, score, scoring, starting, training  # noqa: E402
 from benchmarks.gpu_units import Row  # noqa: E402
 
-PARTS = (training, scoring, score, starting, planning, guidance, decoding)
+PARTS = (training, scoring, score, starting, planning, files, guidance, decoding)
 
 
 def device_name() -> str:

@@ -30,8 +30,9 @@ def spec(**changes):
     """The config of an images job: the pets' training split, unless changed."""
     base = {
         "name": "pets-train", "dataset_name": "pets", "dataset": PETS, "split": "train",
-        "size": 32, "classes": None, "classes_file": None, "count": 6, "limit": None,
-        "share": None, "thin": None, "semantic": None, "covariate": None, "download": False,
+        "size": 32, "classes": None, "classes_file": None, "folders": None, "count": 6,
+        "limit": None, "share": None, "thin": None, "semantic": None, "covariate": None,
+        "download": False,
     }  # fmt: skip
     return base | changes
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from penumbra.images.classes import class_list, resolved
+from penumbra.images.classes import class_list, resolved, word_list
 from penumbra.images.layout import candidates
 from penumbra.planning.config import Files, load_yaml
 from penumbra.planning.validation import validate
@@ -73,6 +73,13 @@ def test_imagenet100_lies_in_imagenets_folders_or_its_own(catalogue, tmp_path):
     places = candidates("imagenet100", catalogue["imagenet100"], "val", tmp_path)
     assert places[0] == ("official", tmp_path / "imagenet" / "val")
     assert ("folder", tmp_path / "imagenet100" / "val") in places
+
+
+def test_every_class_of_imagenet_is_called_something(lists, root):
+    words = word_list(root / "config/words", "imagenet")
+    assert [*words] == lists["imagenet"]
+    assert words["n02317335"] == "starfish"
+    assert words["n03594945"] == "jeep"
 
 
 def test_class_lists_are_those_of_the_papers(lists):

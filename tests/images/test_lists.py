@@ -91,6 +91,14 @@ def test_classes_by_number(listed, labels, stated, classes, wanted):
     assert found.labels.tolist() == wanted
 
 
+def test_numbers_of_a_list_get_the_names_that_they_stand_for(listed):
+    """As OpenOOD's lists of ImageNet-200 number WordNet ids."""
+    text = TEXT.replace("png cat", "png 1").replace("png dog", "png 0")
+    found = listed(text, class_names=["n01", "n02"])
+    assert found.classes == ["n01", "n02"]
+    assert found.labels.tolist() == [1, 1, 1, 0, 0, 0]
+
+
 def test_paths_and_class_names_may_have_blanks(pets, listed):
     (pets / "my cats").mkdir()
     for i in range(2):

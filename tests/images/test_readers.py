@@ -15,7 +15,8 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from penumbra.errors import PenumbraError
 from penumbra.images.contrast import render
 from penumbra.images.layout import listing, locate
-from penumbra.images.readers import windows
+from penumbra.images.readers import stored, windows
+from penumbra.images.subset import select
 from tests.images.helpers import (
     PETS,
     SPLITS,
@@ -207,6 +208,21 @@ def test_data_set_of_some_of_the_folders(tmp_path):
     message = r"data set pets in .*config/classes/furry\.txt: unknown class 'birdy'; .*'bird'"
     with pytest.raises(PenumbraError, match=message):
         read(spec(dataset=wrong), tmp_path)
+
+
+def test_class_folders_that_are_not_asked_for_are_passed_by(tmp_path):
+    """Labels are those of the whole set; one whose count is stated is looked through."""
+    folder = tmp_path / "pets" / "train"
+    write_folder(folder, ("bird", "cat", "dog"))
+    (folder / "bird" / "broken.png").symlink_to(folder / "bird")  # would be told, were it seen
+    asked = {"classes": ["dog"], "folders": ["dog"], "dataset": PETS | {"classes": 3}}
+    found = stored.entries(spec(**asked), tmp_path)
+    assert found.classes == ["bird", "cat", "dog"]
+    assert found.labels().tolist() == [2, 2, 2]
+    assert select(found, spec(**asked)).labels().tolist() == [0, 0, 0]
+    (folder / "bird" / "broken.png").unlink()
+    with pytest.raises(PenumbraError, match=r"9 images .* expected 6; .*pets-train\.count"):
+        read(spec(**asked | {"folders": None}), tmp_path)
 
 
 def test_split_without_count_is_not_counted(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from penumbra.errors import PenumbraError
-from penumbra.images.classes import choose, class_list, resolved
+from penumbra.images.classes import choose, class_list, in_words, resolved, word_list
 from penumbra.images.entries import NO_LABEL, Entries, Entry
 from penumbra.images.subset import select
 from tests.images.helpers import PETS, digits_of, read, spec, write_folder
@@ -161,6 +161,24 @@ def test_error_names_the_list_that_a_class_came_from():
     message = r"image set pets-train, config/classes/mine\.txt: unknown class 'n99'"
     with pytest.raises(PenumbraError, match=message):
         origins(sorted_set(), classes=["n99"], classes_file="mine")
+
+
+def test_word_lists_tell_classes_apart(tmp_path):
+    file = tmp_path / "own.txt"
+    file.write_text("# animals\nn01 snow owl\n\nn02  dog\n")
+    assert word_list(tmp_path, "own") == (words := {"n01": "snow owl", "n02": "dog"})
+    assert in_words(["n02", "n03", "n01"], words) == ["dog", "n03", "snow owl"]
+    assert word_list(tmp_path, None) == {}
+    for lines, message in (
+        ("n01", r"own.txt: 'n01' has no words"),
+        ("n01 dog\nn01 cat", "'n01' has two lines"),
+        ("n01 Cardigan\nn02 cardigan", "n02 and n01 are both called 'cardigan'"),
+    ):
+        file.write_text(lines)
+        with pytest.raises(PenumbraError, match=message):
+            word_list(tmp_path, "own")
+    with pytest.raises(PenumbraError, match=r"word list 'onw'.*own"):
+        word_list(tmp_path, "onw")
 
 
 def test_class_lists_are_read_without_comments(tmp_path):

@@ -39,6 +39,7 @@ def test_a_pickle_without_its_checksum_is_refused_unopened(root, tmp_path, name)
     config = {
         "name": name, "dataset_name": name, "dataset": dataset, "sources": {}, "split": "test",
         "size": 32, "count": 10000, "download": False, "classes": None, "limit": None,
+        "folders": None,
     }  # fmt: skip
     with pytest.raises(PenumbraError, match=dataset["title"].split()[0]):
         load("images.readers", "stored").entries(config, tmp_path)

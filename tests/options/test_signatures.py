@@ -97,6 +97,7 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
         "clip",
         "python",
         "resnet",
+        "resnetv2",
         "t2t_vit",
         "timm",
         "torchvision",
@@ -106,10 +107,8 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
     ]
     assert offered("calibration module") == ["beta", "betacal", "isotonic", "platt", "temperature"]
     assert offered("method") == [
-        *("catex", "centre", "dhm", "energy", "focal", "oe", "pgd", "pretrained", "rotloss"),
-        "simclr",
-        *("standard", "uat"),
-        "zero_shot",
+        *("catex", "centre", "dhm", "energy", "focal", "gan", "npos", "oe", "pgd", "pretrained"),
+        *("rotloss", "simclr", "standard", "uat", "vos", "zero_shot"),
     ]
     assert offered("kind") == [
         *("autoencoder", "ddpm", "dit", "encoder", "ldm", "mage", "rdm"),

@@ -40,7 +40,7 @@ def folder(tmp_path_factory):
 
 def asked(folder, **changes):
     given = {"folder": str(folder), "prompt": "a photo of a {}", "device": "cpu", "batch_size": 2}
-    return given | changes
+    return given | {"words": {}} | changes
 
 
 def images(count=3):
@@ -56,6 +56,14 @@ def test_clip_gives_zero_shot_probabilities(folder):
     np.testing.assert_allclose(found[:1], alone, rtol=1e-4)
     other, _ = clip.probabilities(images(), CLASSES, None, asked(folder, prompt="{} zz"))
     assert not np.allclose(found, other)
+
+
+def test_clip_reads_words_and_tells_names(folder):
+    words = {"n01": "cat", "n02": "dog", "n03": "snow owl"}
+    found, names = clip.probabilities(images(), list(words), None, asked(folder, words=words))
+    assert names == ["n01", "n02", "n03"]
+    wanted, _ = clip.probabilities(images(), CLASSES, None, asked(folder))
+    assert (found == wanted).all()
 
 
 def test_clip_that_is_not_there_is_named(tmp_path):

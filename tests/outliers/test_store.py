@@ -83,3 +83,22 @@ def test_a_full_disk_leaves_no_shard(shards, tmp_path):
         write_parquet(target, tables(), {})
     assert target.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["0of1.parquet"]
+
+
+def test_a_sample_is_spread_over_the_shards(shards, tmp_path):
+    *_, pixels, tables = shards
+    files = [tmp_path / f"{i}.parquet" for i in range(2)]
+    for file, table in zip(files, tables, strict=True):
+        write_parquet(file, table, {})
+    rows = store.sampled(files, ["outlier", "image"], 3)
+    assert rows.column_names == ["outlier", "image"]
+    assert np.array_equal(store.decoded(rows["image"].to_pylist()), pixels[[0, 2, 4]])
+    assert len(store.sampled(files, ["outlier"], 9)) == 5
+
+
+def test_images_are_packed_and_unpacked_alike_by_any_number_of_threads(shards, monkeypatch):
+    *_, pixels, tables = shards
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert np.array_equal(store.pixels_of(tables, 8), pixels)
+    again = store.with_images(tables[0].drop(["image_seed", "image"]), [0, 1], pixels[:2])
+    assert again["image"].equals(tables[0]["image"])

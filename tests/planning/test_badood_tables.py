@@ -49,6 +49,18 @@ def test_an_imbalanced_pool_has_as_many_outliers_as_images(world_of):
     assert outlier_set(world, "mixed")["per_class"] == 1300
 
 
+def test_the_time_of_synthesis_is_that_of_its_rules(world_of):
+    world = world_of("embedded-full")
+    cells = [c for c in Tables(world).of("badood_table09") if c.row_label == "Bad-OOD"]
+    files = {c.metric: c.files for c in cells if c.metric.endswith("seconds")}
+    rules = {"features": "representations", "guidance": "embeddings", "images": "outliers"}
+    for metric, rule in rules.items():
+        assert files[f"{metric}_seconds"]
+        assert all(f"/{rule}/" in file for file in files[f"{metric}_seconds"])
+    parts = [file for metric in rules for file in files[f"{metric}_seconds"]]
+    assert list(files["synthesis_seconds"]) == parts
+
+
 def test_shifted_images_are_of_the_classes_of_their_benchmark(world_of):
     world = world_of("imagenet")
     entry = world.image_set("imagenet-v2")

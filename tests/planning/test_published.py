@@ -95,6 +95,28 @@ def test_an_image_set_is_made_anew_where_its_own_reading_changes(world):
     assert spec(official={"options": {"patch": 64}}) != before
 
 
+def test_of_named_classes_only_their_folders_are_listed(world, tmp_path):
+    """Unless all images are to be counted; classes by number name no folder."""
+    base = {"dataset": "imagenet", "split": "val"}
+    named = {**base, "classes": ["n01440764", "n01443537"]}
+    over = {"data_root": str(tmp_path), "image_sets": {
+        "s0": named, "s1": {**named, "count": 3}, "s2": {**base, "classes": [0, 1]},
+    }}  # fmt: skip
+    for name in ("n01440764", "n01443537", "n01484850"):
+        (tmp_path / "imagenet/val" / name).mkdir(parents=True)
+        (tmp_path / "imagenet/val" / name / "0.png").write_bytes(b"0")
+
+    def specs():
+        images = Images(world(over))
+        return [json.loads(images.spec({"image_set": f"s{i}"}))["config"] for i in range(3)]
+
+    before = specs()
+    assert [spec["folders"] for spec in before] == [named["classes"], None, None]
+    (tmp_path / "imagenet/val/n01484850/0.png").write_bytes(b"other")
+    changed = [a != b for a, b in zip(before, specs(), strict=True)]
+    assert changed == [False, True, True]
+
+
 def halves(one, other, dataset="digits"):
     base = {"dataset": dataset, "split": "test"}
     return {"image_sets": {"s0": {**base, **one}, "s1": {**base, **other}}}

@@ -120,3 +120,18 @@ def test_a_contradiction_marks_the_cells_that_it_names(world_of):
     }
     assert ("EN+ReAct", "Average") in marked
     assert ("FN", "SVHN") not in marked
+
+
+def test_parts_and_readings_of_a_table_show_its_numbers(world_of):
+    """Table 1's lower half, and Table 1 on as many images as the paper tested."""
+    lower = beside(world_of("cifar100"), "badood_table01_second")
+    assert lower["Bad-OOD", "SVHN (1,000 a digit)", "fpr95"] == "54.90"
+    assert not any(column == "Average" for _, column, _ in lower)  # it prints none there
+    world = world_of("imagenet")
+    fewer, whole = (beside(world, f"badood_table01{name}") for name in ("_960", ""))
+    assert fewer["MSP", "SUN (960)", "auroc"] == whole["MSP", "SUN", "auroc"] == "90.86"
+    assert fewer["MSP", "Average", "fpr95"] == whole["MSP", "Average", "fpr95"] == "48.08"
+    assert whole["Bad-OOD (ResNetv2-101)", "Average", "fpr95"]
+    assert ("Bad-OOD (ResNet-101)", "Average", "fpr95") not in whole
+    table = json.loads(Tables(world).spec({"table": "badood_table01_960"}))["config"]
+    assert any("GODIN" in each["note"] for each in table["contradictions"])

@@ -300,14 +300,22 @@ def wildcards(**more):
     return Wildcards({**model, "input": "clean", **more})
 
 
+TARGETS_OF = {
+    "recipes": {"turned": {"extends": "standard", "method": "rotloss"}},
+    "calibrations": {"of-phi": {"module": "beta", "input": "sigmoid_phi", "prior": "empirical"}},
+}
 TARGETS = {
-    "energies of standard": (
-        lambda w: Calibration(w).outliers(wildcards()),
-        "recipe standard trains without outliers",
+    "energies of rotloss": (
+        lambda w: Calibration(w).images(wildcards(recipe="turned")),
+        "recipe turned trains without labels, for features alone",
+    ),
+    "phi of standard": (
+        lambda w: Calibration(w).calibrations_spec(wildcards(calibration="of-phi")),
+        "calibrations.of-phi: its input is phi, which recipe standard does not train",
     ),
     "selections of standard": (
         lambda w: Calibration(w).scored(wildcards()),
-        "recipe standard trains without outliers",
+        "recipe standard trains on no outlier set",
     ),
     "selections of detector": (
         lambda w: Calibration(w).scored(wildcards(recipe="detector")),
@@ -337,7 +345,7 @@ TARGETS = {
 def test_a_target_that_cannot_be_says_why(world, target):
     ask, message = TARGETS[target]
     with pytest.raises(PenumbraError, match=message):
-        ask(world())
+        ask(world(TARGETS_OF))
 
 
 def test_shards_of_a_reading_have_the_names_that_their_jobs_make(world):

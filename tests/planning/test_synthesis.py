@@ -1,12 +1,14 @@
 """The synthesis chain in a config: parts, outlier sets, detectors and judges that fit together."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
 
 from penumbra.errors import PenumbraError
 from penumbra.planning.calibration import Calibration
+from penumbra.planning.figures import Figures
 from penumbra.planning.models import Models
 from penumbra.planning.outlier_training import shard_files
 from penumbra.planning.outliers import Outliers
@@ -32,6 +34,8 @@ PLAIN = {
     "grey": False, "guidance": {"precision": "float32", "scales": [0.1], "start": 300, "grid": 250},
     "decoding": {"steps": 2},
 }  # fmt: skip
+# Real images in the place of synthesised ones.
+GIVEN = {"kind": "images", "images": "things", "shards": 2, "seed": 0, "grey": False}
 
 
 def names(recipe):
@@ -84,6 +88,10 @@ def names(recipe):
         ),
         ({"parts": {"dit": {**DIT, "autoencoder": "tokenizer"}}}, "tokenizer is no autoencoder"),
         ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),
+        ({"outliers": {"mixed": {"kind": "images"}}}, "unknown key .*mixed.(cycle|guidance|per_c)"),
+        ({"outliers": {"mixed": {"kind": "image"}}}, "unknown kind 'image'; did you mean 'images'"),
+        ({"outliers": {"mine": GIVEN | {"images": "pictures"}}}, "unknown image set 'pictures'"),
+        ({"outliers": {"mine": GIVEN | {"batch_size": 0}}}, "batch_size"),
         ({"outliers": {"mixed": {"guidance": {"scale": 0.1}}}}, "unknown key .*guidance.scale"),
         (
             {"benchmarks": {"all-digits": {"train": "digits-train"}}},
@@ -130,6 +138,18 @@ def test_more_shards_are_more_jobs(world):
     assert [file.rsplit("/", 1)[1] for file in files] == [f"{i}of3.parquet" for i in range(3)]
 
 
+def test_given_images_are_outliers_and_no_id_or_tested_ones(world):
+    shard = {"benchmark": "digits", "outliers": "mine", "shard": "1of2"}
+    made = Outliers(world({"outliers": {"mine": GIVEN}}))
+    assert made.given(shard) == ["results/embedded/images/things.parquet"]
+    assert (made.embeddings(shard), made.generator(shard)) == ([], [])
+    with pytest.raises(PenumbraError, match="of kind images have no embeddings"):
+        made.anchors(shard)
+    made = Outliers(world({"outliers": {"mine": GIVEN | {"images": "textures"}}}))
+    with pytest.raises(PenumbraError, match=r"mine.images: textures is trained on as outliers"):
+        made.given(shard)
+
+
 def test_the_filter_decides_a_detectors_inputs_and_not_its_own_param(world):
     """A changed band gives another selection, whose content retrains the detector."""
     made, other = world(), world({"filters": {"mid": {"low": 0.25}}})
@@ -170,3 +190,35 @@ def test_a_clip_that_recognises_is_told_how_images_are_normalised(world):
     )
     config = json.loads(Outliers(made).categories_spec(names("detector")))["config"]
     assert config["network"]["normalisation"] == config["normalisation"]
+
+
+def test_classes_that_clip_cannot_read_end_the_call(world_of, tmp_path):
+    """Before any job: WordNet ids want words, and both sides one way of naming."""
+    (tmp_path / "clip").mkdir()
+    (tmp_path / "clip/config.json").write_text("{}")
+    clip = {"folder": "clip", "prompt": "a {}", "classes_file": "imagenet"}
+    over = {"weights_root": str(tmp_path), "tables": ["badood_table03"], "figures": []}
+    over["categories"] = {"recogniser": "clip", "clip": clip}
+
+    def told(**changes):
+        with pytest.raises(PenumbraError) as caught:
+            required(world_of("tiny-imagenet", over | changes))
+        return str(caught.value)
+
+    required(world_of("tiny-imagenet", over))
+    told_of = told(datasets={"tiny-imagenet50": {"words_file": None}})
+    assert re.search(r"datasets.tiny-imagenet50: .*clip asks CLIP .*n01440764 … \(1000\)", told_of)
+    assert "config/words" in told_of
+    own = {"image_sets": {"tiny-train": {"classes": ["n07583066", "cat"]}}}
+    unlike = {**clip, "classes_file": "table7_random"}
+    told_of = told(**own, categories={"recogniser": "clip", "clip": unlike})
+    assert "none of the classes of tiny-imagenet, n07583066 …, is among the 10" in told_of
+
+
+def test_figures_of_classes_are_labelled_in_words(world_of):
+    def words(figure):
+        spec = Figures(world_of("imagenet")).spec({"figure": figure})
+        return json.loads(spec)["config"]["words"]
+
+    assert words("badood_figure09")["n03594945"] == "jeep"
+    assert words("badood_figure05") == {}

@@ -8,7 +8,19 @@ from penumbra.images.augment import Feeder
 from penumbra.networks.backbones import resnet
 from penumbra.training.loop import Trainer
 from penumbra.training.method import Setting
-from penumbra.training.methods import centre, dhm, focal, pgd, rotloss, simclr, standard, uat
+from penumbra.training.methods import (
+    centre,
+    dhm,
+    focal,
+    gan,
+    npos,
+    pgd,
+    rotloss,
+    simclr,
+    standard,
+    uat,
+    vos,
+)
 
 CPU = torch.device("cpu")
 HALF = {"mean": [0.5] * 3, "std": [0.5] * 3}
@@ -32,11 +44,17 @@ OPTIONS = {
     "simclr": {"temperature": 0.3, "projection": 12, "views": VIEWS}, "rotloss": {},
     "focal": {"gamma": 2.0}, "centre": {"weights": [0.0, 0.1], "milestones": [0.5]},
     "dhm": {"couplings": 3, "hidden": 8, "bound": 1.2},
+    "gan": {"size": 8, "width": 4, "latent": 5},
+    "vos": {"start": 1, "queue": 5, "candidates": 100},
+    "npos": {
+        "start": 1, "queue": 5, "neighbour": 2, "boundary": 4, "points": 2, "candidates": 20,
+        "outliers": 4, "hidden": 12, "projection": 8,
+    },
 }  # fmt: skip
 BUILD = {
     "standard": standard.build, "uat": uat.build, "pgd": pgd.build, "simclr": simclr.build,
     "rotloss": rotloss.build, "focal": focal.build, "centre": centre.build,
-    "dhm": dhm.build,
+    "dhm": dhm.build, "gan": gan.build, "vos": vos.build, "npos": npos.build,
 }  # fmt: skip
 
 

@@ -140,6 +140,24 @@ def test_sgd_is_torchs(nesterov):
     assert equal(weights(ours), weights(theirs))
 
 
+def test_layers_may_take_a_share_of_the_rate():
+    """As a group of torch.optim.SGD with a rate of its own."""
+    recipe = {"lr": 0.1, "momentum": 0.9, "weight_decay": 1e-2, "nesterov": True}
+    ours, theirs = (nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 3)) for _ in range(2))
+    theirs.load_state_dict(ours.state_dict())
+    ours[1].share_of_rate = 0.1
+    groups = [{"params": theirs[0].parameters()}, {"params": theirs[1].parameters(), "lr": 0.01}]
+    mine, reference = Sgd(ours, recipe), torch.optim.SGD(groups, **recipe, fused=True)
+    x, y = torch.rand(5, 4), torch.tensor([0, 1, 2, 0, 1])
+    for _ in range(3):
+        for model, optimiser in ((ours, mine), (theirs, reference)):
+            optimiser.zero_grad()
+            torch.nn.functional.cross_entropy(model(x), y).backward()
+            optimiser.step()
+    for name, tensor in weights(ours).items():
+        torch.testing.assert_close(tensor, theirs.state_dict()[name])
+
+
 def test_a_heads_undecayed_weights_do_not_decay():
     """Generalized ODIN's h; its divisor and the trunk decay as under torch.optim.SGD."""
     recipe = {"lr": 0.1, "momentum": 0.9, "weight_decay": 1e-1, "nesterov": False}

@@ -9,7 +9,7 @@ from penumbra.plugins import load
 
 # In the order of a first acquaintance.
 COMMANDS = (
-    *("init", "run", "list", "score", "detector", "arrays", "show"),
+    *("init", "run", "list", "score", "detector", "outliers", "weights", "arrays", "show"),
     *("explain", "verify", "clean", "schema", "completion"),
 )
 EXAMPLES = """

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from penumbra.commands.shared import world
 from penumbra.errors import PenumbraError
+from penumbra.store.checked import remove
 from penumbra.store.seals import CARRIERS, RECORD
 
 HELP = "artifacts that no table or figure of a world needs; --remove removes them"
@@ -118,7 +119,7 @@ def _seen_from(home: Path, file: Path) -> str:
 def _remove(files: Iterable[Path], tops: Iterable[Path]) -> None:
     """Remove files, and folders that hold nothing any more."""
     for file in files:
-        file.unlink()
+        remove(file)
     for top in tops:
         for folder, _, _ in os.walk(top, topdown=False):
             if folder != str(top) and not os.listdir(folder):

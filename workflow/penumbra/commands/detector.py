@@ -2,11 +2,12 @@
 
 import argparse
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from penumbra.commands.shared import output, world
-from penumbra.commands.shared.world import PROFILE, Choice
+from penumbra.commands.shared.world import PROFILE
 from penumbra.errors import PenumbraError, unknown
 from penumbra.planning import paths
 
@@ -39,15 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="clean|map|map-RECIPE",
         help="images as they are, or with the universal map of the model or of a recipe (clean)",
     )
-    export.add_argument(
-        "--world",
-        nargs="+",
-        default=[],
-        metavar="WORLD",
-        help="the model's world, as penumbra run takes it; by default the folder that holds its "
-        "results, where that is a world, else the embedded one",
-    )
-    world.add_config(export)
+    world.add_of_results(export)
     export.add_argument("--cores", default="all", help="cores that Snakemake uses (all)")
     export.set_defaults(do=_export)
     show = does.add_parser("show", help="what a detector is")
@@ -80,8 +73,8 @@ def _export(arguments: argparse.Namespace) -> None:
     model = model_at(arguments.model)
     check_tpr(arguments.tpr)
     check_name(arguments.file)
-    choice = _world_of(model, arguments)
-    _check_world(model, choice, arguments)
+    choice, config = world.of_results(arguments, model.folder, model.world, arguments.model)
+    _check_scorer(model, config, arguments)
     given = {"map": f"map-{model.names['recipe']}"}.get(arguments.input, arguments.input)
     if given != "clean" and not given.startswith("map-"):
         raise PenumbraError(f"--input {given}: is none of clean, map and map-RECIPE")
@@ -121,22 +114,8 @@ def model_at(path: Path) -> Model:
     return Model(Path(outer), names.pop("world"), names)
 
 
-def _world_of(model: Model, arguments: argparse.Namespace) -> Choice:
-    """The world that is named, or the model's folder where that is one; results lie there."""
-    named = arguments.world
-    if not named and (model.folder / world.FILE).is_file():
-        named = [str(model.folder)]
-    return world.choose(named, arguments.config)._replace(folder=model.folder)
-
-
-def _check_world(model: Model, choice: Choice, arguments: argparse.Namespace) -> None:
-    """Refuse config files of another world, and scorers that theirs has not."""
-    _, config = choice.config()
-    if config["world"] != model.world:
-        raise PenumbraError(
-            f"{arguments.model}: is of the world {model.world}, and the config is that of the "
-            f"world {config['world']}; name the config files of {model.world} with --world"
-        )
+def _check_scorer(model: Model, config: Mapping[str, Any], arguments: argparse.Namespace) -> None:
+    """Refuse scorers that the model's world has not."""
     if arguments.scorer not in config["scorers"]:
         raise unknown("scorer", arguments.scorer, config["scorers"], f"world {model.world}")
 

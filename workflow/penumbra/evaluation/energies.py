@@ -1,4 +1,4 @@
-"""What a detector says of images: their energy, and the energy regulariser's own answer."""
+"""What a classifier says of images: their energy, and the energy regulariser's own answer."""
 
 from collections.abc import Mapping
 
@@ -12,14 +12,14 @@ from penumbra.scores.energy import score as lse
 
 
 def energies(
-    reader: Reader, checkpoint: Mapping[str, Tensor], pixels: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """E and phi's logit of "outlier", each (N,) float64, of uint8 images (N, 3, H, W).
+    reader: Reader, phi: Mapping[str, Tensor], pixels: np.ndarray
+) -> dict[str, np.ndarray]:
+    """`energy` and `phi`, its logit of "outlier", each (N,) float64, of uint8 (N, 3, H, W).
 
-    Energies stay raw, as their sigmoid saturates; phi is that of the detector's `checkpoint`.
-
-    Raises:
-        PenumbraError: the checkpoint has no phi.
+    Energies stay raw, as their sigmoid saturates. The tensors of phi are those of a detector's
+    checkpoint; where there are none, there is the energy alone.
     """
     energy = -np.asarray(lse(reader.outputs(pixels)), np.float64)
-    return energy, phi_logit(checkpoint, torch.from_numpy(energy)).numpy()
+    if not phi:
+        return {"energy": energy}
+    return {"energy": energy, "phi": phi_logit(phi, torch.from_numpy(energy)).numpy()}

@@ -203,6 +203,9 @@ METRICS: dict[str, Metric] = {
     "latency": Metric("Latency [s/image]", "latency", "low", ".6f", ("seconds",)),
     "kept_count": Metric("Outliers kept", "selections", form=".1f"),
     "kept_share": Metric("Kept [%]", "selections"),
+    "features_seconds": Metric("Features [s/100 images]", "outliers", "low", ".2f"),
+    "guidance_seconds": Metric("Guidance [s/100 images]", "outliers", "low", ".2f"),
+    "images_seconds": Metric("Images [s/100 images]", "outliers", "low", ".2f"),
     "synthesis_seconds": Metric("Synthesis [s/100 images]", "outliers", "low", ".2f", ("seconds",)),
     **{
         f"ood{i}_count": Metric(f"OOD-{'I' * i}", "categories", "", ".1f", ("count",))

@@ -1,7 +1,7 @@
 """Classes chosen by number, name or WordNet id, one by one or by a list in a file."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,44 @@ def lines_of(file: Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise PenumbraError(f"{file}: not UTF-8 ({error}); save it as UTF-8") from error
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def word_list(folder: Path, name: str | None) -> dict[str, str]:
+    """What classes are called in words, by their names: the lines `name words` of `folder`/`name`.
+
+    Lines that begin with # are comments; no name gives no words.
+
+    Raises:
+        PenumbraError: there is no such file, or it is not UTF-8, a line has no words, or two name
+            one class or read alike but for their case, which CLIP does not see.
+    """
+    if name is None:
+        return {}
+    file = folder / f"{name}.txt"
+    if not file.is_file():
+        raise unknown("word list", name, (p.stem for p in folder.glob("*.txt")), str(folder))
+    words: dict[str, str] = {}
+    named: dict[str, str] = {}
+    for line in lines_of(file):
+        if line.startswith("#"):
+            continue
+        cls, _, text = line.partition(" ")
+        if not text:
+            raise PenumbraError(f"{file}: {cls!r} has no words; write them behind it")
+        if cls in words:
+            raise PenumbraError(f"{file}: {cls!r} has two lines; leave one out")
+        earlier = named.setdefault(text.strip().lower(), cls)
+        if earlier != cls:
+            raise PenumbraError(
+                f"{file}: {cls} and {earlier} are both called {text.strip()!r}; tell them apart"
+            )
+        words[cls] = text.strip()
+    return words
+
+
+def in_words(classes: Iterable[str], words: Mapping[str, str]) -> list[str]:
+    """What classes are called: their words, or where there are none their names."""
+    return [words.get(name, name) for name in classes]
 
 
 def resolved(dataset: Mapping[str, Any], folder: Path) -> dict[str, Any]:

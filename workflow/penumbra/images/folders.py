@@ -21,7 +21,8 @@ class Folder:
     `troubles` says what is wrong: a folder that can't be entered, a link that leads back to a
     folder that it lies in, a pipe. Hidden files and folders are left out.
 
-    Where folders named as some of `classes` lie side by side with others, the others are left out.
+    Where folders named as some of `classes` lie side by side with others, the others are left out
+    without a look: their names are in `passed`.
     """
 
     def __init__(self, path: Path, classes: Collection[str] | None = None, measure: bool = False):
@@ -30,6 +31,7 @@ class Folder:
         self.sizes: list[int] = []
         self.others: Counter[str] = Counter()
         self.troubles: list[str] = []
+        self.passed: set[str] = set()
         self._look("", ())
 
     def _look(self, inside: str, linked: tuple[str, ...]) -> None:
@@ -48,6 +50,7 @@ class Folder:
             return
         folders = {entry.name for entry in entries if self._is_folder(entry, inside)}
         left_out = folders - self.kept if folders & self.kept else set()
+        self.passed |= left_out
         for entry in entries:
             if entry.name not in folders:
                 self._file(entry, inside)

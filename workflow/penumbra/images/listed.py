@@ -15,8 +15,12 @@ Rows = Sequence[tuple[str, Stored, int]]  # origin, image, label
 
 
 class Listed(NamedTuple):
-    """Images as they lie, the names of their classes by label, and in words what was left out."""
+    """Images as they lie, the names of their classes by label, and in words what was left out.
+
+    `is_whole` is false where folders of classes that were not asked for were not looked into.
+    """
 
     rows: Rows
     classes: list[str]
     more: str = ""
+    is_whole: bool = True

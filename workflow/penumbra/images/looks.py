@@ -45,7 +45,7 @@ class Look:
         if location is None:
             raise PenumbraError(f"there is no {', '.join(map(readable, map(str, paths)))}")
         self.layout = location.layout
-        rows, self.classes, self.left_out = entries_at(location, dataset, "all")
+        rows, self.classes, self.left_out = entries_at(location, dataset, "all")[:3]
         if not rows:
             raise PenumbraError(f"{readable(str(location.path))}: there are no images in it")
         if labelled and not self.classes:

@@ -1,18 +1,28 @@
 """Outlier sets in Parquet: one row an outlier, with all that made it."""
 
+import functools
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image
 
 from penumbra.errors import PenumbraError
+from penumbra.images.image_set import evenly, row_group_sizes
+from penumbra.images.originals import threads
 from penumbra.outliers.anchors import Anchor
+from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import column, matrix, numbers, vectors
 
 ENCODER = b"encoder"
 NO_ANCHOR = -1  # of outliers that lie around no training image
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 def embedding_table(
@@ -44,7 +54,7 @@ def embedding_table(
 
 def with_images(embeddings: pa.Table, seeds: Sequence[int], pixels: np.ndarray) -> pa.Table:
     """Embedding rows with their images uint8 (N, 3, H, W) as PNG and the images' own seeds."""
-    images = pa.array([to_png(image) for image in pixels], pa.binary())
+    images = pa.array(threaded(to_png, pixels), pa.binary())
     seeded = embeddings.append_column("image_seed", column(np.array(seeds, np.int64)))
     return seeded.append_column("image", images)
 
@@ -69,21 +79,44 @@ def resized(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.BICUBIC)
 
 
+def decoded(images: Iterable[bytes], size: int | None = None) -> np.ndarray:
+    """Images (N, 3, H, W) of the bytes of N ≥ 1 PNG files, decoded in threads; as `from_png`."""
+    return np.stack(threaded(functools.partial(from_png, size=size), images))
+
+
 def pixels_of(shards: Iterable[pa.Table], size: int, kept: set[str] | None = None) -> np.ndarray:
     """Images (N, 3, size, size) of all outliers, or of the kept ones, in the order of the shards.
 
     Raises:
         PenumbraError: none is kept.
     """
-    pixels = []
+    encoded = []
     for shard in shards:
-        for name, data in zip(
-            shard["outlier"].to_pylist(), shard["image"].to_pylist(), strict=True
-        ):
-            if kept is None or name in kept:
-                pixels.append(from_png(data, size))
-    check_any(len(pixels))
-    return np.stack(pixels)
+        names = shard["outlier"].to_pylist()
+        rows = [i for i, name in enumerate(names) if kept is None or name in kept]
+        encoded += shard["image"].take(pa.array(rows, pa.int64())).to_pylist()
+    check_any(len(encoded))
+    return decoded(encoded, size)
+
+
+def threaded(work: Callable[[Given], Made], items: Iterable[Given]) -> list[Made]:
+    """What `work` makes of each item, in order; PIL packs and unpacks outside of Python's lock."""
+    with ThreadPoolExecutor(threads()) as pool:
+        return list(pool.map(work, items))
+
+
+def sampled(files: Sequence[Path], columns: list[str], count: int) -> pa.Table:
+    """Some columns of `count` outliers spread over a set's shards, of all where it has no more.
+
+    Memory is that of one shard and of the sample.
+    """
+    sizes = [sum(row_group_sizes(file)) for file in files]
+    places, start, parts = evenly(sum(sizes), count), 0, []
+    for file, size in zip(files, sizes, strict=True):
+        mine = places[(places >= start) & (places < start + size)] - start
+        parts.append(read_parquet(file, columns).take(pa.array(mine)))
+        start += size
+    return pa.concat_tables([part.replace_schema_metadata(None) for part in parts])
 
 
 def check_any(count: int) -> None:

@@ -32,6 +32,7 @@ def answers(
         "rules": rules(),
         "datasets": datasets,
         "class_lists": [file.stem for file in (folder / "classes").glob("*.txt")],
+        "word_lists": [file.stem for file in (folder / "words").glob("*.txt")],
         "metrics": METRICS,
         "tables": [name for name in reports if not is_figure(name)],
         "figures": [name for name in reports if is_figure(name)],

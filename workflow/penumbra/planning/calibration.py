@@ -1,11 +1,13 @@
-"""Calibration: what the rules from a detector's energies to kept outliers ask of a world."""
+"""Calibration: what the rules from a classifier's energies to kept outliers ask of a world."""
 
 from collections.abc import Mapping
 
 from penumbra.errors import PenumbraError
 from penumbra.planning.networks import reader
+from penumbra.planning.options_of_models import UNLABELLED
 from penumbra.planning.outlier_training import detector, model_of, outliers
 from penumbra.planning.paths import path
+from penumbra.planning.scorers import method_of
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
@@ -20,27 +22,25 @@ class Calibration:
         """Held-out ID and calibration OOD images of a benchmark.
 
         Raises:
-            PenumbraError: the benchmark names none.
+            PenumbraError: the benchmark names none, or the recipe trains no classifier.
         """
+        if method_of(self._world, names) in UNLABELLED:
+            raise PenumbraError(
+                f"recipe {names['recipe']} trains without labels, for features alone, of which "
+                "there is no energy to calibrate; ask for a recipe that trains a classifier"
+            )
         benchmark = self._world.config["benchmarks"][names["benchmark"]]
         for key in ("heldout", "calibration_ood"):
             if key not in benchmark:
                 raise PenumbraError(
-                    f"benchmarks.{names['benchmark']}: a calibrated detector needs `{key}`"
+                    f"benchmarks.{names['benchmark']}: a calibrated model needs `{key}`"
                 )
         return self._world.images(benchmark[key] for key in ("heldout", "calibration_ood"))
 
     def outliers(self, names: Mapping[str, str]) -> list[str]:
-        """The outliers that a detector is trained on.
-
-        Raises:
-            PenumbraError: the recipe is no detector's.
-        """
+        """The outlier set that a detector is trained on; none for another model."""
         if detector(self._world, names["recipe"], names["backbone"]) is None:
-            raise PenumbraError(
-                f"recipe {names['recipe']} trains without outliers, so that there is nothing to "
-                "calibrate or to filter; ask for a recipe of the method energy"
-            )
+            return []
         return outliers(self._world, names)
 
     def energies_spec(self, names: Mapping[str, str]) -> str:
@@ -50,13 +50,23 @@ class Calibration:
         config |= {
             "heldout": benchmark["heldout"],
             "calibration_ood": benchmark["calibration_ood"],
-            "outliers": (detector(self._world, names["recipe"]) or {})["set"],
+            "outliers": (detector(self._world, names["recipe"]) or {}).get("set"),
         }
         return spec("energies", config, roots, names)
 
     def calibrations_spec(self, names: Mapping[str, str]) -> str:
-        """Reads: the calibration."""
+        """Reads: the calibration.
+
+        Raises:
+            PenumbraError: it maps what the model has not.
+        """
         entry = self._world.config["calibrations"][names["calibration"]]
+        if entry["input"] == "sigmoid_phi" and method_of(self._world, names) != "energy":
+            raise PenumbraError(
+                f"calibrations.{names['calibration']}: its input is phi, which recipe "
+                f"{names['recipe']} does not train; name a calibration of the energy, or a recipe "
+                "of the method energy"
+            )
         return spec("calibrations", entry, [f"penumbra.calibration.maps.{entry['module']}"], names)
 
     def scored(self, names: Mapping[str, str]) -> list[str]:
@@ -65,8 +75,12 @@ class Calibration:
         Raises:
             PenumbraError: the recipe is no detector's, or has no filter.
         """
-        own = self.outliers(names)
-        outlier_options = detector(self._world, names["recipe"], names["backbone"]) or {}
+        outlier_options = detector(self._world, names["recipe"], names["backbone"])
+        if outlier_options is None:
+            raise PenumbraError(
+                f"recipe {names['recipe']} trains on no outlier set, so that there is nothing to "
+                "filter; ask for a recipe of the method energy"
+            )
         if outlier_options.get("filter") is None:
             raise PenumbraError(
                 f"recipe {names['recipe']} keeps all outliers: it has no filter, and so no "
@@ -81,7 +95,7 @@ class Calibration:
             )
             for judge in (outlier_options.get("judges") or [])
         ]
-        return judged or own
+        return judged or self.outliers(names)
 
     def selections_spec(self, names: Mapping[str, str]) -> str:
         """Reads: the filter, and the fold that each judge did not train on."""

@@ -19,6 +19,13 @@ from penumbra.store.artifacts import run_record
 
 OF_ALL = ("benchmark", "backbone", "recipe")  # what a table may say for all its rows
 UNFILTERED = "it has no filter"
+UNSAMPLED = "its outliers are made without it"
+# The rule whose time a metric is; that of synthesis is all of them.
+TIMED = {
+    "features_seconds": "representations",
+    "guidance_seconds": "embeddings",
+    "images_seconds": "outliers",
+}
 NO_SET = "this world has no such OOD image set"
 
 
@@ -128,7 +135,7 @@ def _files(
         raise unknown("metric", metric, METRICS, f"row {cell['label']}")
     kind = METRICS[metric].artifact
     if kind == "outliers":
-        return _timed(cell, world), None
+        return _timed(cell, metric, world)
     if kind == "metrics" and not sets:
         return (), NO_SET
     if kind == "categories" and "outliers" not in cell:
@@ -156,15 +163,24 @@ def is_given(world: World, names: Mapping[str, Any]) -> bool:
     return method_of(world, names) in UNTRAINED
 
 
-def _timed(cell: Mapping[str, Any], world: World) -> tuple[str, ...]:
-    """Run records of all that made a detector's outliers from its training images."""
+def _timed(
+    cell: Mapping[str, Any], metric: str, world: World
+) -> tuple[tuple[str, ...], str | None]:
+    """Run records of all that made a detector's outliers, or of one of the rules that did.
+
+    With them, or in their place, why there are none.
+    """
     names = world.model(cell)
     benchmark = world.trained_on(names["benchmark"])
     outlier_options = detector(world, names["recipe"])
     if outlier_options is None:
         raise PenumbraError(f"row {cell['label']}: recipe {names['recipe']} has no outliers")
     around = anchors(world, benchmark, outlier_options["set"])
-    artifacts = [] if around is None else [around]
-    for kind in ("embeddings", "outliers") if artifacts else ("outliers",):
-        artifacts += shard_files(world, kind, benchmark, outlier_options["set"])
-    return tuple(str(run_record(artifact)) for artifact in artifacts)
+    artifacts = {"representations": [around] if around else []}
+    for kind in ("embeddings", "outliers"):
+        made = around is not None or kind == "outliers"
+        of_set = benchmark, outlier_options["set"]
+        artifacts[kind] = shard_files(world, kind, *of_set) if made else []
+    rules = (TIMED[metric],) if metric in TIMED else tuple(artifacts)
+    records = tuple(str(run_record(file)) for rule in rules for file in artifacts[rule])
+    return records, None if records else UNSAMPLED

@@ -13,6 +13,7 @@ from penumbra.planning.world import World
 
 SECTIONS = {"image_sets", "parts", "outliers", "recipes", "calibrations", "filters"}
 OUTLIER_SET = ("shards", "seed", "grey")
+DRAWN = ("vos", "npos", "catex")  # methods that draw outliers from features, from an epoch on
 Problems = Callable[[World, str], Iterator[str]]  # after the entry's place
 
 
@@ -141,10 +142,17 @@ def _either(kinds: Iterable[str]) -> str:
 
 
 def _recipe(world: World, name: str) -> Iterator[str]:
-    """What is wrong with the outliers of a detector's recipe."""
+    """What is wrong with the outliers of a recipe: those of a set, or drawn in the training."""
     plain = resolve_recipe(world.config["recipes"], name, "")
     if plain["method"] == "energy":
         yield from _detector(world, plain.get("outliers", {}))
+    method = plain["method"]
+    start = plain["options"].get("start", 0) if method in DRAWN else 0
+    if start and start >= plain["epochs"]:
+        yield (
+            f".{method}.start: outliers are drawn after {start} of {plain['epochs']} epochs, so "
+            "that there are none; draw them earlier, or train longer"
+        )
 
 
 def _detector(world: World, outlier_options: Mapping[str, Any]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 from penumbra.errors import PenumbraError, unknown
 from penumbra.options.offered import is_offered, offered
 from penumbra.planning import scorers
+from penumbra.planning.class_names import words
 from penumbra.planning.networks import network
 from penumbra.planning.outlier_training import shard_files
 from penumbra.planning.parts import sampled_around
@@ -65,11 +66,18 @@ class Figures:
             "labels": {k: e["label"] for k, e in entries if "label" in e},
             "inputs": self.inputs(name),
             "networks": networks,
+            "words": self._words(figure),
             "scorers": {k: e["scorer"] for k, e in entries if "scorer" in e},
         }
         return spec(
             "figures", config, [f"penumbra.reporting.figures.{module}", *roots], {"figure": name}
         )
+
+    def _words(self, figure: Mapping[str, Any]) -> dict[str, str]:
+        """What the classes are called, of a figure that chooses some of its training images'."""
+        if "classes" not in figure.get("options", {}):
+            return {}
+        return words(self._world, self._world.benchmark_of(figure["inputs"]["train"]))
 
     def _modules(self, figure: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """Networks that a figure runs, by role, and the modules that its inputs name."""

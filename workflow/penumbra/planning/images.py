@@ -1,7 +1,7 @@
 """Image sets: what their rule asks of a world."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penumbra.errors import unknown
@@ -44,8 +44,9 @@ class Images:
         if split not in dataset["splits"]:
             raise unknown("split", split, dataset["splits"], f"image_sets.{name}")
         location = world.location(name) if dataset["reader"] == "stored" else None
-        own = dataset.get("class_list")
         listed = class_list(world.folder / "classes", entry.get("classes_file"))
+        classes = entry.get("classes") or listed
+        folders = dataset.get("class_list") or _folders(classes, entry)
         config = {
             "name": name,
             "dataset_name": entry["dataset"],
@@ -54,12 +55,13 @@ class Images:
             "split": split,
             "size": world.size(name),
             "stored": entry.get("stored", DECODED),
-            "classes": entry.get("classes") or listed,
+            "classes": classes,
+            "folders": folders,
             "classes_file": entry.get("classes_file"),
             "count": entry.get("count", dataset["splits"][split].get("count")),
             **{key: entry.get(key) for key in SUBSETS},
             "download": world.config["download"],
-            "listing": self._listing(location, own and tuple(own)) if location else None,
+            "listing": self._listing(location, folders and tuple(folders)) if location else None,
         }
         every = [dataset, *(world.datasets[s] for s in _sources(dataset))]
         read = (each.get("official", {}).get("reads") for each in every)
@@ -68,8 +70,16 @@ class Images:
         return spec("images", config, roots, {"image_set": name})
 
 
+def _folders(
+    classes: Sequence[int | str] | None, entry: Mapping[str, Any]
+) -> Sequence[int | str] | None:
+    """The class folders that are looked into; None for all, as of sets that count all images."""
+    named = classes is not None and all(isinstance(name, str) for name in classes)
+    return classes if named and "count" not in entry else None
+
+
 def _without_prose(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in dataset.items() if k not in ("licence", "source")}
+    return {k: v for k, v in dataset.items() if k not in ("licence", "source", "words_file")}
 
 
 def _of_split(dataset: dict[str, Any], split: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from penumbra.errors import PenumbraError
 from penumbra.networks.loading.clip_files import holds_clip, normalised
 from penumbra.planning import outlier_training
+from penumbra.planning.class_names import words
 from penumbra.planning.config import extended, resolve_recipe
 from penumbra.planning.networks import given_files, network
 from penumbra.planning.options_of_models import UNTRAINED
@@ -79,6 +80,8 @@ class Models:
             "threads": compute["threads"]["models"],
             "streams": outlier_training.streams(world, names),
         }
+        if recipe["method"] in OF_CLIP:
+            config["words"] = words(world, names["benchmark"])
         roots += [f"penumbra.training.methods.{recipe['method']}"]
         roots += ["penumbra.training.pool"] if outliers else []
         roots += ["penumbra.training.streaming"] if config["streams"] else []
@@ -93,6 +96,7 @@ class Models:
         config = {
             "backbone": backbone,
             "recipe": {"options": recipe["options"]},
+            "words": words(world, names["benchmark"]),
             "device": compute["device"],
             "threads": compute["threads"]["models"],
         }

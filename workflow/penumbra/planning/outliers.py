@@ -6,6 +6,7 @@ from typing import Any
 
 from penumbra.images.classes import class_list
 from penumbra.options.check import stated
+from penumbra.planning import class_names
 from penumbra.planning.networks import network
 from penumbra.planning.outlier_training import check_apart, model_of, shard_files
 from penumbra.planning.parts import (
@@ -220,6 +221,7 @@ class Outliers:
             clip = entry["clip"]
             config["folder"] = str(Path(world.config["weights_root"]) / clip["folder"])
             config["prompt"] = clip["prompt"]
+            config["words"] = class_names.words(world, names["benchmark"])
             if "classes_file" in clip:
                 config["classes"] = class_list(world.folder / "classes", clip["classes_file"])
         else:

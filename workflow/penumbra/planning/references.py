@@ -14,6 +14,7 @@ WORDS = {
     "datasets": "data set",
     "outliers": "outliers",
     "class_lists": "class list",
+    "word_lists": "word list",
     "tested": "role or benchmark",
     "figure_modules": "figure module",
 }

@@ -129,8 +129,9 @@ def _reported(world: World, table: Mapping[str, Any]) -> Problems:
     The numbers are those of the table whose file says it: what another takes over need not fit it.
     """
     for kind in ("rows", "columns"):
-        said = (name for name, data in world.reports.lineage(table["name"]) if kind in data)
-        origin = next(said, table["name"])
+        said = world.reports.lineage(table["name"])
+        names = (data.get("reported_in", name) for name, data in said if kind in data)
+        origin = next(names, table["name"])
         file = world.folder / "reported" / f"{origin}.csv"
         if not file.is_file():
             continue

@@ -31,7 +31,7 @@ def printed_cell(
     own = world.config["benchmarks"].get(benchmark, {}).get("reported")
     if own is None or "reported" not in row:
         return None
-    wanted = {"table": table["name"], "id_dataset": own}
+    wanted = {"table": table.get("reported_in", table["name"]), "id_dataset": own}
     wanted |= {**row["reported"], **column.get("reported", {})}
     if wanted["id_dataset"] != own:
         return None

@@ -13,6 +13,7 @@ from penumbra.errors import PenumbraError
 from penumbra.evaluation.metrics import METRICS
 from penumbra.images.layout import missing
 from penumbra.networks.loading.clip_files import holds_clip
+from penumbra.planning import class_names
 from penumbra.planning.cells import NO_SET, Cell
 from penumbra.planning.gathering import gather, tell
 from penumbra.planning.networks import given_files, network
@@ -22,7 +23,7 @@ from penumbra.planning.report_checks import check_figure
 from penumbra.planning.scorers import method_of, second_model
 from penumbra.planning.tables import Tables
 from penumbra.planning.targets import unfit
-from penumbra.planning.world import World
+from penumbra.planning.world import OF_CLIP, World
 
 
 class Asked(NamedTuple):
@@ -80,7 +81,7 @@ def _require(world: World, asked: Asked) -> None:
         for source in world.lacking(image_set)
     }
     problems = [*absent.values(), *_missing_weights(world, asked), *_missing_clip(world, asked)]
-    problems += _missing_models(world, asked)
+    problems += [*_missing_models(world, asked), *_unread(world, asked)]
     if problems:
         raise PenumbraError("\n\n".join(map(str, problems)))
 
@@ -172,17 +173,41 @@ def _missing_models(world: World, asked: Asked) -> Iterator[str]:
                     yield f"{where}: {file} is missing; name the file, or put it there"
 
 
+def _categorised(world: World, asked: Asked) -> set[str]:
+    """The benchmarks whose outliers CLIP sorts into categories."""
+    if world.config["categories"]["recogniser"] != "clip":
+        return set()
+    cells = (c for c in asked.cells if METRICS[c.metric].artifact == "categories" and c.files)
+    entries = (entry for entry in asked.entries if entry["kind"] == "categories")
+    return {c.benchmark for c in cells} | {world.benchmark_of(entry) for entry in entries}
+
+
 def _missing_clip(world: World, asked: Asked) -> Iterator[str]:
     """Tables and figures of categories want CLIP where the world names it as their recogniser."""
-    entry = world.config["categories"]
-    in_tables = any(METRICS[c.metric].artifact == "categories" and c.files for c in asked.cells)
-    in_figures = any(e["kind"] == "categories" for e in asked.entries)
-    if entry["recogniser"] != "clip" or not (in_tables or in_figures):
+    if not _categorised(world, asked):
         return
-    folder = Path(world.config["weights_root"]) / entry["clip"]["folder"]
+    folder = Path(world.config["weights_root"]) / world.config["categories"]["clip"]["folder"]
     if not holds_clip(folder):
         yield (
             f"categories.clip.folder: {folder} holds no CLIP; save one there with transformers' "
             "save_pretrained(), set categories.recogniser: classifier, or leave the tables and "
             "figures of categories out of `tables` and `figures`"
         )
+
+
+def _unread(world: World, asked: Asked) -> Iterator[str]:
+    """Classes that CLIP is to tell apart and cannot read."""
+    for benchmark in sorted(_categorised(world, asked)):
+        yield from class_names.unrecognised(world, benchmark)
+    for benchmark, recipe, backbone in sorted(_of_clip(world, asked)):
+        known = class_names.known(world, benchmark)
+        yield from class_names.unread(world, benchmark, known, f"{backbone} by recipe {recipe}")
+
+
+def _of_clip(world: World, asked: Asked) -> set[tuple[str, str, str]]:
+    """Benchmark, recipe and backbone of the classifiers out of CLIP."""
+    cells = ({"benchmark": c.benchmark, **c.model} for c in asked.cells if c.model and c.files)
+    entries = (entry for entry in asked.entries if "recipe" in entry)
+    told = [*cells, *({**e, "benchmark": world.benchmark_of(e)} for e in entries)]
+    models = ((m["benchmark"], m["recipe"], m["backbone"]) for m in told)
+    return {m for m in models if method_of(world, {"recipe": m[1], "backbone": m[2]}) in OF_CLIP}

@@ -110,7 +110,8 @@ class Tables:
         """Where the paper contradicts its own numbers that stand beside the table's."""
         if not any(cell.reported for cell in self.of(name)):
             return []
-        return contradictions(self._world.folder / "reported", name)
+        printed = self._world.table(name).get("reported_in", name)
+        return contradictions(self._world.folder / "reported", printed)
 
     def _described(self, name: str) -> dict[str, dict[str, Any]]:
         """By benchmark of a table: the image sets that its cells are of, with labels and files."""

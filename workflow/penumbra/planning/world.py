@@ -178,8 +178,9 @@ class World:
         return roles[role]["x-stands-for"] if role in roles else None
 
     def reported(self, table: str) -> Path | None:
-        """The paper's printed numbers for a table, if the paper has that table."""
-        file = self.folder / "reported" / f"{table}.csv"
+        """The paper's printed numbers for a table, if the paper has it or one `reported_in`."""
+        name = self.reports.laid(table).get("reported_in", table)
+        file = self.folder / "reported" / f"{name}.csv"
         return file if file.is_file() else None
 
     def trained_on(self, benchmark: str) -> str:

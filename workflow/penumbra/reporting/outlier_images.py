@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from penumbra.errors import PenumbraError, unknown
-from penumbra.images.image_set import pixels_at
+from penumbra.images.image_set import labels_of, pixels_at
 from penumbra.outliers.store import from_png
 from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import numbers
@@ -17,7 +17,7 @@ from penumbra.store.columns import numbers
 class OutlierSet:
     """All shards of an outlier set: `names`, `labels` (N,), `anchors` (N,); images when asked for.
 
-    An anchor is a row of the training image set, a label an index into its classes.
+    An anchor is a row of the training image set, a label an index into its classes; -1 is none.
     """
 
     def __init__(self, files: Sequence[Path]):
@@ -39,8 +39,24 @@ def _images(file: Path) -> pa.ChunkedArray:
     return read_parquet(file, ["image"])["image"]
 
 
-def anchor_pixels(images: Path, rows: Sequence[int]) -> np.ndarray:
-    """The anchors of some outliers in their training set: uint8 (n, 3, H, W).
+def beside(images: Path, outliers: OutlierSet, rows: Sequence[int]) -> np.ndarray:
+    """A training image of the class of some outliers: uint8 (n, 3, H, W).
+
+    It is the outlier's anchor, or the class's first image where its kind has no anchors.
+
+    Raises:
+        PenumbraError: the outliers were made from another training set.
+    """
+    anchors = outliers.anchors[[*rows]]
+    if (anchors < 0).any():
+        labels = labels_of(images)
+        first = [int(np.argmax(labels == outliers.labels[row])) for row in rows]
+        anchors = np.where(anchors < 0, first, anchors)
+    return anchor_pixels(images, anchors)
+
+
+def anchor_pixels(images: Path, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Some rows of a training set, as anchors name them: uint8 (n, 3, H, W).
 
     Raises:
         PenumbraError: the outliers were made from another training set.

@@ -3,9 +3,9 @@
 import numpy as np
 import pyarrow as pa
 
-from penumbra.images.image_set import classes_of, evenly
+from penumbra.images.image_set import classes_of
 from penumbra.outliers.categories import categorised
-from penumbra.outliers.store import from_png, kept_names
+from penumbra.outliers.store import decoded, kept_names, sampled
 from penumbra.plugins import load
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import read_parquet, write_parquet
@@ -17,13 +17,11 @@ def run(job: Job) -> None:
     """Recognise classes in outliers spread over the set."""
     config = {**job.config, "device": str(pick_device(job.config["device"]))}
     determinism(config["threads"])
-    shards = [read_parquet(path, ["outlier", "label", "image"]) for path in job.inputs["outliers"]]
-    rows = pa.concat_tables([shard.replace_schema_metadata(None) for shard in shards])
-    rows = rows.take(pa.array(evenly(len(rows), config["sample"])))
+    rows = sampled(job.inputs["outliers"], ["outlier", "label", "image"], config["sample"])
     names, labels = rows["outlier"].to_pylist(), numbers(rows["label"])
     recognised = categorised(
         load("outliers.recognisers", config["recogniser"]),
-        np.stack([from_png(data, config["size"]) for data in rows["image"].to_pylist()]),
+        decoded(rows["image"].to_pylist(), config["size"]),
         labels,
         classes_of(job.input("train")),
         job.inputs.get("recogniser", [None])[0],

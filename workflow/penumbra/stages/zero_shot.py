@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from penumbra.images.classes import in_words
 from penumbra.images.image_set import classes_of
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import write_checkpoint
@@ -14,7 +15,7 @@ def run(job: Job) -> None:
     config = job.config
     determinism(config["threads"])
     device = pick_device(config["device"])
-    classes = classes_of(job.input("train"))
+    classes = in_words(classes_of(job.input("train")), config["words"])
     prompt = config["recipe"]["options"]["prompt"]
     model = classifier(Path(config["backbone"]["folder"]), classes, prompt, device)
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}

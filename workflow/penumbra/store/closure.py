@@ -23,8 +23,8 @@ FORMAT = 1
 # frame of a stage, saved states. An edit there reruns nothing.
 PLUMBING = (
     *("errors", "plugins", "options.check", "options.ranges"),
-    *("store.artifacts", "store.closure", "store.code_facts", "store.files", "store.notes"),
-    *("store.origins", "store.seals", "store.user_code"),
+    *("store.artifacts", "store.checked", "store.closure", "store.code_facts", "store.files"),
+    *("store.notes", "store.origins", "store.seals", "store.user_code"),
     *("stages.shared.job", "stages.shared.resuming", "training.resume"),
 )
 

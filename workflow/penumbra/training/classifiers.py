@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from penumbra.images.augment import Feeder
+from penumbra.images.classes import in_words
 from penumbra.images.feeding import Feeding, Source
 from penumbra.images.image_set import ImageSet
 from penumbra.images.originals import Originals
@@ -30,7 +31,8 @@ def trainer(
     """What trains a network on `images`, and holds `outliers` uint8 (M, 3, H, W) against them.
 
     Sets of pixels lie on the device, all others stream. `config` has `backbone`, `recipe`,
-    `normalisation`, and how to compute (`channels_last`, `compile`, `graphs`, `threads`).
+    `normalisation`, how to compute (`channels_last`, `compile`, `graphs`, `threads`), and where a
+    method reads the names of classes, their `words`.
     """
     recipe = config["recipe"]
     torch.manual_seed(derive(seed, "init"))
@@ -49,8 +51,8 @@ def trainer(
         model, images.shape, mean, std, seed, device, against,
         lowered=recipe["precision"] == "bfloat16",
         graphs=config["graphs"] and device.type == "cuda",
-        classes=tuple(images.classes), folder=config["backbone"].get("folder", ""),
-        epochs=recipe["epochs"],
+        classes=tuple(in_words(images.classes, config.get("words", {}))),
+        folder=config["backbone"].get("folder", ""), epochs=recipe["epochs"],
     )  # fmt: skip
     method = load("training.methods", recipe["method"]).build(recipe["options"], setting)
     return Trainer(model, feeder(images), method, recipe, seed, config["compile"])

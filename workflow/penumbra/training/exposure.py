@@ -28,6 +28,12 @@ class Exposed(Method):
         return torch.cat([x, self.outliers.batch(batch.step)]), None
 
 
+def to_uniform(logits: Tensor) -> Tensor:
+    """The mean cross-entropy () of predictions to the uniform distribution: logits (n, K)."""
+    logits = logits.float()
+    return (logits.logsumexp(1) - logits.mean(1)).mean()
+
+
 def _outliers(setting: Setting, name: str) -> Feeding:
     """The setting's outliers, if they can stand in one batch with the ID images."""
     feeder = setting.outliers

@@ -85,6 +85,40 @@ def add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_of_results(parser: argparse.ArgumentParser) -> None:
+    """The arguments by which the world of given results is named."""
+    parser.add_argument(
+        "--world",
+        nargs="+",
+        default=[],
+        metavar="WORLD",
+        help="the world of the results, as penumbra run takes it; by default the folder that holds "
+        "them, where that is a world, else the embedded one",
+    )
+    add_config(parser)
+
+
+def of_results(
+    arguments: argparse.Namespace, folder: Path, name: str, given: Path
+) -> tuple[Choice, dict[str, Any]]:
+    """The world `name` whose results lie in `folder`, and its config; `given` is what was named.
+
+    Raises:
+        PenumbraError: the config files are those of another world.
+    """
+    named = arguments.world
+    if not named and (folder / FILE).is_file():
+        named = [str(folder)]
+    choice = choose(named, arguments.config)._replace(folder=folder)
+    _, config = choice.config()
+    if config["world"] != name:
+        raise PenumbraError(
+            f"{given}: is of the world {name}, and the config is that of the world "
+            f"{config['world']}; name the config files of {name} with --world"
+        )
+    return choice, config
+
+
 def choose(words: Sequence[str], given: Iterable[str] = ()) -> Choice:
     """The world that all of the words name.
 

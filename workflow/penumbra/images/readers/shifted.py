@@ -79,6 +79,7 @@ def _source(spec: dict[str, Any], name: str, split: str, root: Path | None) -> E
         "dataset": dataset,
         "split": split,
         "size": spec["size"],
+        "folders": None,
         "count": dataset["splits"][split].get("count"),
         "download": spec["download"],
     }

@@ -4,6 +4,7 @@ import functools
 import io
 import os
 import random
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from penumbra.images.names import (
     check_classes,
     check_text,
     in_order,
-    is_left_out,
     quoted,
     readable,
 )
@@ -46,28 +46,29 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
         location = _download(name, dataset, split, root)
     if location is None:
         raise missing(name, dataset, split, root)
-    images, more = _list(location, dataset, split, spec["size"])
+    found = entries_at(location, dataset, split, spec["folders"])
     where = readable(str(location.path))
-    if more:
-        print(f"data set {name} in {where}: {more}", flush=True)
-    images = _classes(images, dataset, f"data set {name} in {where}")
+    if found.more:
+        print(f"data set {name} in {where}: {found.more}", flush=True)
+    images = _classes(
+        _entries(found, dataset, spec["size"]), dataset, f"data set {name} in {where}"
+    )
     if dataset["labelled"]:
         images.check(spec["name"])
     images = _sample(images, dataset, split)
-    if spec["count"] not in (None, len(images)):
+    # Of some class folders there is no number to hold against; each of them has an image.
+    if (found.is_whole or "class_list" in dataset) and spec["count"] not in (None, len(images)):
+        left_out = f", {found.more}" if found.more else ""
         raise PenumbraError(
-            f"image set {spec['name']}: {len(images)} images in {where}{', ' * bool(more)}{more}, "
+            f"image set {spec['name']}: {len(images)} images in {where}{left_out}, "
             f"expected {spec['count']}; complete the data set, or state the number that you mean "
             f"as image_sets.{spec['name']}.count"
         )
     return images
 
 
-def _list(
-    location: Location, dataset: dict[str, Any], split: str, size: int
-) -> tuple[Entries, str]:
-    """All images as they are found, and in words what was left out."""
-    rows, classes, more = entries_at(location, dataset, split)
+def _entries(found: Listed, dataset: dict[str, Any], size: int) -> Entries:
+    """Images as they are found, to be decoded at `size`."""
     way = dataset.get("square", square.DEFAULT)
     images = [
         Entry(
@@ -77,9 +78,9 @@ def _list(
             place,
             _address(image),
         )
-        for place, (origin, image, label) in enumerate(rows)
+        for place, (origin, image, label) in enumerate(found.rows)
     ]
-    return Entries(images, classes or [str(i) for i in range(dataset.get("classes", 0))]), more
+    return Entries(images, found.classes or [str(i) for i in range(dataset.get("classes", 0))])
 
 
 def _address(image: Stored) -> Address | None:
@@ -89,35 +90,33 @@ def _address(image: Stored) -> Address | None:
 
 
 def entries_at(
-    location: Location, dataset: dict[str, Any], split: str
-) -> tuple[Rows, list[str], str]:
-    """Images as they lie there, the names of their classes, and in words what was left out.
+    location: Location,
+    dataset: dict[str, Any],
+    split: str,
+    folders: Collection[str] | None = None,
+) -> Listed:
+    """Images as they lie there; of a folder those of the classes `folders`, where some are named.
 
     Raises:
         PenumbraError: what lies there is not whole, or of no kind that is read.
     """
-    rows: Rows
-    more = ""
     if location.layout == "parquet":
         pieces.check(location.files, split)
-        rows, classes = listed(location.files, dataset["labelled"])
-    elif location.layout == "list":
-        rows, classes = lists.listed(location.path, dataset["labelled"], dataset.get("classes"))
-    elif location.layout == "file":
+        return Listed(*listed(location.files, dataset["labelled"]))
+    if location.layout == "list":
+        return Listed(*lists.listed(location.path, dataset["labelled"], dataset.get("classes")))
+    if location.layout == "file":
         raise PenumbraError(
             f"{readable(str(location.path))}: it is no folder of images, no .parquet, and no list "
             "(.txt, .csv); a `path` names one of these, or several Parquet files"
         )
-    elif location.layout == "published":
-        rows, classes, more = _published_rows(location.path, dataset, split)
-    elif location.layout == "official" and "files" in dataset["official"]:
-        rows, classes = _torchvision_rows(location.path.parent, dataset, split)
-    else:
-        folder = Folder(location.path, dataset.get("class_list"))
-        folder.check()
-        rows, classes = _folder_rows(folder)
-        more = folder.left_out()
-    return rows, classes, more
+    if location.layout == "published":
+        return _published_rows(location.path, dataset, split)
+    if location.layout == "official" and "files" in dataset["official"]:
+        return Listed(*_torchvision_rows(location.path.parent, dataset, split))
+    folder = Folder(location.path, dataset.get("class_list") or folders)
+    folder.check()
+    return Listed(*_folder_rows(folder), folder.left_out(), not folder.passed)
 
 
 def _folder_rows(folder: Folder) -> tuple[Rows, list[str]]:
@@ -126,10 +125,7 @@ def _folder_rows(folder: Folder) -> tuple[Rows, list[str]]:
     held = [os.path.basename(folder_of(name)) for name in folder.names]
     class_names = set(filter(None, held))
     check_classes(sorted(class_names), folder.path)
-    if folder.kept:  # so that an error knows the names of the folders left out
-        beside = (path for path in folder.path.iterdir() if path.is_dir())
-        class_names |= {path.name for path in beside if not is_left_out(path.name)}
-    classes = in_order(class_names)
+    classes = in_order(class_names | folder.passed)
     index = {name: i for i, name in enumerate(classes)}
     rows = [
         (name, folder.path / name, index.get(holder, NO_LABEL))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,11 @@ def normalised(folder: Path) -> tuple[list[float], list[float]]:
         ) from error
 
 
+def wordless(classes: Iterable[str]) -> list[str]:
+    """Those of the names that are WordNet ids, of which CLIP makes nothing."""
+    return [name for name in classes if re.fullmatch(r"n\d{8}", name)]
+
+
 def prompts(classes: Sequence[str], prompt: str, key: str) -> list[str]:
     """The prompt of every class; `key` is the config's name of the prompt.
 
@@ -63,10 +68,10 @@ def prompts(classes: Sequence[str], prompt: str, key: str) -> list[str]:
     """
     if "{}" not in prompt:
         raise PenumbraError(f"{key}: {prompt!r} has no {{}} for a class")
-    coded = [name for name in classes if re.fullmatch(r"n\d{8}", name)]
+    coded = wordless(classes)
     if coded:
         raise PenumbraError(
-            f"{key}: CLIP cannot read the class name {coded[0]!r}; give the image set `classes` "
-            "or a `classes_file` with names in words"
+            f"{key}: CLIP cannot read the class name {coded[0]!r}; say in words what it is called, "
+            "in a file of config/words that the data set names as `words_file`"
         )
     return [prompt.replace("{}", name.replace("_", " ")) for name in classes]

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
 from penumbra.images.names import quoted
 from penumbra.networks.base import Classifier
-from penumbra.networks.hooked import Hooked
 from penumbra.networks.loading import safe
 from penumbra.networks.loading.pickled import opened
 from penumbra.networks.loading.states import adopt, listed
@@ -54,12 +56,24 @@ def take_up(
 
 def _read(file: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """A file's tensors, and of a checkpoint of this project apart its map."""
-    if file.suffix == ".safetensors":
+    if file.suffix == ".npz":
+        tensors = _of_numpy(file)
+    elif file.suffix == ".safetensors":
         tensors = safe.opened(file)
     else:
         tensors = _unwrapped(opened(file, "the state dict of a classifier"), file)
     maps = {name: tensor for name, tensor in tensors.items() if name.startswith("map@")}
     return {name: tensor for name, tensor in tensors.items() if name not in maps}, maps
+
+
+def _of_numpy(file: Path) -> dict[str, Tensor]:
+    """The arrays of a NumPy file; filters (H, W, inputs, outputs) as torch has them."""
+    try:
+        with np.load(file, allow_pickle=False) as held:
+            arrays = {name: torch.from_numpy(held[name]) for name in held.files}
+    except (OSError, ValueError, TypeError, BadZipFile) as error:
+        raise PenumbraError(f"{file}: not a readable file of NumPy arrays: {error}") from error
+    return {k: a.permute(3, 2, 0, 1).contiguous() if a.dim() == 4 else a for k, a in arrays.items()}
 
 
 def _unwrapped(held: Any, file: Path) -> dict[str, Tensor]:
@@ -93,8 +107,11 @@ def _renamed(state: dict[str, Tensor], own: Set[str], model: Classifier) -> dict
     """By the network's own names: as they are, where all are; else all as they are published."""
     if state.keys() <= own:
         return state
-    name_of = model.own_name if isinstance(model, Hooked) else _usual
+    name_of = getattr(model, "own_name", _usual)
     renamed = {name_of(name): tensor for name, tensor in state.items()}
+    last = renamed.get("fc.weight")
+    if last is not None and last.dim() == 4 and last.shape[2:] == (1, 1):  # as a 1×1 convolution
+        renamed["fc.weight"] = last.flatten(1)
     return renamed if len(renamed) == len(state) else state
 
 

@@ -12,7 +12,8 @@ class Options(check.Options):
     OWNER = "method pretrained"
 
     weights: str
-    """File of its weights, safetensors or PyTorch's: a whole path, or one below weights_root."""
+    """File of its weights, safetensors, PyTorch's or NumPy's (.npz, as BiT's): a whole path, or one
+    below weights_root."""
     classes: str | None = None
     """Text file with a class a line in the order of the network's logits, where that is not the
     order of the benchmark's training images."""

@@ -1,7 +1,8 @@
 """Outliers that were made elsewhere: any images, with what their files say of them."""
 
+import functools
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from penumbra.images.originals import Originals, data_root, is_listed
 from penumbra.outliers.anchors import shard
 from penumbra.outliers.asked import Asked
 from penumbra.outliers.grey import to_grey
-from penumbra.outliers.store import NO_ANCHOR, to_png
+from penumbra.outliers.store import NO_ANCHOR, threaded, to_png
 from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import column, numbers, vectors
 
@@ -62,23 +63,25 @@ def _check_names(names: Sequence[str], path: Path) -> None:
         )
 
 
-def _stored(asked: Asked, path: Path, rows: Sequence[int]) -> Iterator[bytes]:
+def _stored(asked: Asked, path: Path, rows: Sequence[int]) -> list[bytes]:
     """Of a set that is decoded."""
     pixels = pixels_at(path, rows)
-    yield from map(to_png, to_grey(pixels) if asked.grey else pixels)
+    return threaded(to_png, to_grey(pixels) if asked.grey else pixels)
 
 
-def _encoded(originals: Originals, rows: Sequence[int], grey: bool) -> Iterator[bytes]:
+def _encoded(originals: Originals, rows: Sequence[int], grey: bool) -> list[bytes]:
     """Of a listed set, as large as they are; those that are not square as the set has them."""
-    for i in rows:
-        image = originals.image(i)
-        if image.width != image.height:
-            image = originals.square(image)
-        elif not grey and _is_plain(data := originals.encoded(i)):
-            yield data
-            continue
-        pixels = np.asarray(image).transpose(2, 0, 1)
-        yield to_png(to_grey(pixels[None])[0] if grey else pixels)
+    return threaded(functools.partial(_png, originals, grey), rows)
+
+
+def _png(originals: Originals, grey: bool, i: int) -> bytes:
+    image = originals.image(i)
+    if image.width != image.height:
+        image = originals.square(image)
+    elif not grey and _is_plain(data := originals.encoded(i)):
+        return data
+    pixels = np.asarray(image).transpose(2, 0, 1)
+    return to_png(to_grey(pixels[None])[0] if grey else pixels)
 
 
 def _is_plain(data: bytes) -> bool:

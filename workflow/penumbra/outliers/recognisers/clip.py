@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
+from penumbra.images.classes import in_words
 from penumbra.networks.loading.clip_files import pretrained, prompts
 
 
@@ -20,7 +21,8 @@ def probabilities(
     Raises:
         PenumbraError: the folder is missing or incomplete, or a prompt has no place for the class.
     """
-    texts = prompts(classes, config["prompt"], "categories.clip.prompt")
+    named = in_words(classes, config["words"])
+    texts = prompts(named, config["prompt"], "categories.clip.prompt")
     otherwise = ", or set categories.recogniser: classifier"
     model, processor = pretrained(
         Path(config["folder"]), CLIPModel, CLIPProcessor, otherwise=otherwise

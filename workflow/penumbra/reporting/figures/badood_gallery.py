@@ -1,5 +1,6 @@
 """Bad-OOD paper, Figures 2 and 9: ID images and outliers made around them, with their P(ID)."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -7,20 +8,22 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from penumbra.errors import PenumbraError
+from penumbra.images.classes import in_words
 from penumbra.images.image_set import classes_of, evenly
 from penumbra.reporting.drawing import bare, panels
-from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of
+from penumbra.reporting.outlier_images import OutlierSet, beside, places_of
 from penumbra.store.artifacts import provenance_of, read_parquet
 from penumbra.store.columns import numbers
 
 SIDE = 1.0  # inches of one image
+LONGEST = 12  # characters of a line beside it
 
 
 def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     """Per class an ID image, then outliers from the largest q to the smallest.
 
     The outliers are spread evenly over their class in the order of q; the ID image is the anchor of
-    the first. More `samples` than `columns` fill further rows.
+    the first, where outliers have anchors. More `samples` than `columns` fill further rows.
     """
     options = config["options"]
     outliers = OutlierSet(files["outliers"])
@@ -33,8 +36,9 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
         if not len(rows):
             raise PenumbraError(f"figure: the outlier set has none of class {classes[label]}")
         lines = [rows[i : i + columns] for i in range(0, len(rows), columns)]
-        shown += [(classes[label] if not i else "", line) for i, line in enumerate(lines)]
-    anchors = anchor_pixels(files["train"][0], [outliers.anchors[line[0]] for _, line in shown])
+        named = in_words([classes[label]], config["words"])[0]
+        shown += [(named if not i else "", line) for i, line in enumerate(lines)]
+    anchors = beside(files["train"][0], outliers, [line[0] for _, line in shown])
     size = ((columns + 1) * SIDE + 0.6, len(shown) * SIDE + 0.7)
     figure, axes = panels(len(shown), columns + 1, *size)
     for axis in axes:
@@ -43,7 +47,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
         places = axes[i * (columns + 1) : (i + 1) * (columns + 1)]
         if name:
             picture(places[0], anchors[i])
-            places[0].set_ylabel(name, fontsize=10)
+            places[0].set_ylabel(textwrap.fill(name, LONGEST), fontsize=10)
         for axis, row in zip(places[1:], line, strict=False):
             picture(axis, outliers.pixels(row))
             corner(axis, written(q[row]))

@@ -1,14 +1,16 @@
 """Bad-OOD paper, Figures 3, 10 and 11: outliers of the three categories, with what they show."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from penumbra.images.classes import in_words
 from penumbra.images.image_set import classes_of
 from penumbra.outliers.categories import COVARIATE, SEMANTIC, SEVERE
 from penumbra.reporting.drawing import bare, panels
-from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of
+from penumbra.reporting.outlier_images import OutlierSet, beside, places_of
 from penumbra.store.artifacts import provenance_of, read_parquet
 
 KINDS = {
@@ -16,6 +18,7 @@ KINDS = {
     SEMANTIC: "OOD-II\nsemantic shift",
     SEVERE: "OOD-III\nsevere change",
 }
+LONGEST = 15  # characters of a line beside an image
 ABSENT = "none in\nthe sample"
 
 
@@ -37,16 +40,17 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
         if first is None:
             _absent(line[0])
         else:
-            anchor = outliers.anchors[rows[first["outlier"]]]
-            line[0].imshow(anchor_pixels(files["train"][0], [anchor])[0].transpose(1, 2, 0))
-        line[0].set_ylabel(classes[label], fontsize=10)
+            shown = beside(files["train"][0], outliers, [rows[first["outlier"]]])
+            line[0].imshow(shown[0].transpose(1, 2, 0))
+        named = in_words([classes[label]], config["words"])[0]
+        line[0].set_ylabel(textwrap.fill(named, LONGEST), fontsize=10)
         for axis, kind in zip(line[1:], KINDS, strict=True):
             if kind not in chosen:
                 _absent(axis)
                 continue
             axis.imshow(outliers.pixels(rows[chosen[kind]["outlier"]]).transpose(1, 2, 0))
             if kind != COVARIATE:
-                axis.set_xlabel(named(chosen[kind]), fontsize=8)
+                axis.set_xlabel(seen(chosen[kind], config["words"]), fontsize=8)
     for axis, name in zip(axes, ("ID", *KINDS.values()), strict=False):
         axis.set_title(name, fontsize=9)
     for axis in axes:
@@ -75,9 +79,9 @@ def examples(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:
     return chosen
 
 
-def named(row: dict[str, Any]) -> str:
-    """What the recogniser sees, and how surely."""
-    return f"{row['recognised']} ({row['probability']:.2f})"
+def seen(row: dict[str, Any], words: dict[str, str]) -> str:
+    """What the recogniser sees, in words where there are some, and how surely."""
+    return f"{in_words([row['recognised']], words)[0]} ({row['probability']:.2f})"
 
 
 def _absent(axis) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.errors import PenumbraError
-from penumbra.store import origins, seals
+from penumbra.store import checked, origins, seals
 from penumbra.store.artifacts import COMMIT, dumps, place, run_record
 from penumbra.store.closure import code_of, strays
 from penumbra.store.files import write_text
@@ -114,7 +114,7 @@ def _checked(inputs: Mapping[str, list[Path]]) -> dict[str, str]:
     One that is damaged, or another than its path says, ends the job before it is used.
     """
     files = sorted({os.path.relpath(path) for paths in inputs.values() for path in paths})
-    digests = {path: seals.check(Path(path)) for path in files}
+    digests = {path: checked.digest(Path(path)) for path in files}
     for path in map(Path, files):
         # Elsewhere lie published weights, and checkpoints that a user copied and renamed.
         if place(path) and path.suffix in seals.CARRIERS:

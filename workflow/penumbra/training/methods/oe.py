@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from penumbra.options.methods.oe import Options
-from penumbra.training.exposure import Exposed
+from penumbra.training.exposure import Exposed, to_uniform
 from penumbra.training.method import Method, Setting
 
 
@@ -23,8 +23,7 @@ class OutlierExposure(Exposed):
 
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         """The loss () of logits (n + outliers, K), y (n,)."""
-        outliers = outputs[len(y) :].float()
-        exposed = (outliers.logsumexp(1) - outliers.mean(1)).mean()
+        exposed = to_uniform(outputs[len(y) :])
         return F.cross_entropy(outputs[: len(y)], y) + self.options.weight * exposed
 
 
