@@ -90,6 +90,10 @@ def names(recipe):
             {"parts": {"dit": DIT, "vae": {**VAE, "options": {"latents": "vq"}}}},
             "vae gives vq latents, and a dit is of kl; name a first stage with `latents: kl`",
         ),
+        (
+            {"image_sets": {"six-digits-train": {"size": 32}}},
+            "image_size: 16 pixels, and six-digits-train measures 32; make them alike",
+        ),
         ({"parts": {"dit": {**DIT, "autoencoder": "tokenizer"}}}, "tokenizer is no autoencoder"),
         ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),
         ({"outliers": {"mixed": {"kind": "images"}}}, "unknown key .*mixed.(cycle|guidance|per_c)"),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from penumbra.errors import PenumbraError
+from penumbra.options.parts import ddpm
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import tell
 from penumbra.planning.outlier_training import detector
@@ -72,6 +73,8 @@ def _part(world: World, name: str) -> Iterator[str]:
         )
     elif entry.get("training") is not None and "images" not in entry:
         yield ": it is trained here, so name the image set: images"
+    elif entry["kind"] == "ddpm" and entry.get("training") is not None:
+        yield from _size(world, entry)
     for role in roles(entry):
         if role not in entry:
             yield f": a {entry['kind']} names its {role}"
@@ -79,6 +82,16 @@ def _part(world: World, name: str) -> Iterator[str]:
             yield f".{role}: {entry[role]} is no {role}"
         elif role == "autoencoder":
             yield from _latents(world, entry)
+
+
+def _size(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the size of the images that a diffusion model of pixels learns."""
+    own = entry.get("options", {}).get("image_size", ddpm.Options.image_size)
+    if own != (size := world.size(entry["images"])):
+        yield (
+            f".options.image_size: {own} pixels, and {entry['images']} measures {size}; make them "
+            "alike"
+        )
 
 
 def _latents(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
