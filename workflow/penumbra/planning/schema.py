@@ -131,7 +131,7 @@ def _of_part(kind: str) -> Schema:
     objective = getattr(module, "Objective", None)
     training = {"properties": {"objective": of_hint(objective)}} if objective else {"type": "null"}
     if hasattr(module, "Training"):
-        training = of_hint(module.Training)
+        training = {"anyOf": [{"type": "null"}, of_hint(module.Training)]}
     return {"options": of_hint(module.Options), "training": training}
 
 
