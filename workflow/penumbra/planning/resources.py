@@ -55,7 +55,7 @@ def demand(world: World, rule: str, wildcards: Any) -> dict[str, Any]:
     named = demands.get(rule, demands["default"])
     if rule != "outliers":
         return named
-    return {**named, **outlier_set(world, wildcards["outliers"]).get("demands", {})}
+    return {**named, **outlier_set(world, dict(wildcards.items())["outliers"]).get("demands", {})}
 
 
 def thousands(world: World, rule: str, wildcards: Any) -> float:
