@@ -73,6 +73,7 @@ class Outliers:
             "kind": entry["kind"],
             "options": entry.get("options", {}),
             "training": entry.get("training"),
+            "classes": class_list(self._world.folder / "classes", entry.get("classes_file")),
             "uses": {role: self._named(entry[role]) for role in roles(entry)},
             "device": compute["device"],
             "batch_size": compute["batch_size"],
