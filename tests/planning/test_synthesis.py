@@ -46,6 +46,14 @@ def names(recipe):
     ("over", "message"),
     [
         (
+            {"recipes": {"late": {"extends": "standard", "method": "vos", "vos": {"start": 24}}}},
+            r"recipes\.late\.vos\.start: outliers are drawn after 24 of 24 epochs",
+        ),
+        (
+            {"recipes": {"late": {"extends": "standard", "method": "npos"}}},
+            r"recipes\.late\.npos\.start: outliers are drawn after 200 of 24 epochs",
+        ),
+        (
             {"outliers": {"config1": {"generator": "mage-l"}}},
             "rdm-b makes representations of moco-b, and mage-l reads those of moco-l",
         ),

@@ -10,6 +10,7 @@ from penumbra.planning.gathering import tell
 from penumbra.planning.outlier_training import detector
 from penumbra.planning.parts import LATENTS, options_of, outlier_set, part, parts_of, roles
 from penumbra.planning.world import World
+from penumbra.plugins import load
 
 SECTIONS = {"image_sets", "parts", "outliers", "recipes", "calibrations", "filters"}
 OUTLIER_SET = ("shards", "seed", "grey")
@@ -148,12 +149,17 @@ def _recipe(world: World, name: str) -> Iterator[str]:
     plain = resolve_recipe(world.config["recipes"], name, "")
     if plain["method"] == "energy":
         yield from _detector(world, plain.get("outliers", {}))
-    method = plain["method"]
-    start = plain["options"].get("start", 0) if method in DRAWN else 0
-    if start and start >= plain["epochs"]:
+    if plain["method"] in DRAWN:
+        yield from _drawn(plain)
+
+
+def _drawn(recipe: Mapping[str, Any]) -> Iterator[str]:
+    method, epochs = recipe["method"], recipe["epochs"]
+    start = recipe["options"].get("start", load("options.methods", method).Options.start)
+    if start >= epochs:
         yield (
-            f".{method}.start: outliers are drawn after {start} of {plain['epochs']} epochs, so "
-            "that there are none; draw them earlier, or train longer"
+            f".{method}.start: outliers are drawn after {start} of {epochs} epochs, so that there "
+            "are none; say an earlier one, or more epochs"
         )
 
 
