@@ -52,7 +52,6 @@ def test_every_shipped_world_passes(root, config, world):
 BACKBONE, HEAD = "backbones/resnet18/options/", "recipes/godin/head/similarity"
 STANDARD, UAT = "recipes/standard/", "recipes/uat/uat/"
 MOCO, RDM, MAGE = "parts/moco-b/", "parts/rdm-b/", "parts/mage-b/"
-SHORT = {"epochs": 1, "batch_size": 4, "lr": 0.1}
 GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
 
 
@@ -163,31 +162,12 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (MAGE + "training/warmup_epochs", 50, "warmup_epochs 50 of 40 epochs"),
         (MAGE + "training/betas", [0.9], "is not a list of 2"),
         (MAGE + "training/lrr", 1, "unknown key 'parts.mage-b.training.lrr'; did you mean"),
-        (
-            "parts/dit",
-            {
-                "kind": "dit",
-                "training": SHORT,
-                "encoder": "moco-b",
-                "options": {"width": 64, "heads": 5},
-            },
-            "width 64 is no multiple of 5 heads",
-        ),
-        (
-            "parts/ddpm",
-            {"kind": "ddpm", "training": SHORT, "options": {"multipliers": [1, 2]}},
-            "4 levels in atten",
-        ),
-        (
-            "parts/ddpm",
-            {"kind": "ddpm", "training": SHORT, "options": {"image_size": 12}},
-            "cannot be halved 3",
-        ),
-        (
-            "parts/ldm",
-            {"kind": "ldm", "training": SHORT, "options": {"attention": [True]}},
-            "1 levels in attention",
-        ),
+        ("parts/dit-1/options/heads", 5, "width 96 is no multiple of 5 heads"),
+        ("parts/ddpm/options/attention", [True], "1 levels in attention, 2 in multipliers"),
+        ("parts/ddpm/options/image_size", 17, "17 pixels cannot be halved 1 times"),
+        ("parts/ddpm/options/width", 48, "width 48 is above 32 and no multiple of it"),
+        ("parts/ldm-1/options/attention", [True], "1 levels in attention, 2 in multipliers"),
+        ("outliers/dit-1/decoding", {"temperature": 4.0}, "unknown key 'outliers.dit-1.decoding.t"),
         (GUIDANCE + "grid", 300, "no DDIM grid of 300 steps"),
         (GUIDANCE + "start", 1000, "beyond the RDM's schedule"),
         (GUIDANCE + "scales", [], "is empty, or has an entry twice"),

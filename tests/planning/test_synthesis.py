@@ -46,6 +46,14 @@ def names(recipe):
     ("over", "message"),
     [
         (
+            {"recipes": {"late": {"extends": "standard", "method": "vos", "vos": {"start": 24}}}},
+            r"recipes\.late\.vos\.start: outliers are drawn after 24 of 24 epochs",
+        ),
+        (
+            {"recipes": {"late": {"extends": "standard", "method": "npos"}}},
+            r"recipes\.late\.npos\.start: outliers are drawn after 200 of 24 epochs",
+        ),
+        (
             {"outliers": {"config1": {"generator": "mage-l"}}},
             "rdm-b makes representations of moco-b, and mage-l reads those of moco-l",
         ),
@@ -81,6 +89,10 @@ def names(recipe):
         (
             {"parts": {"dit": DIT, "vae": {**VAE, "options": {"latents": "vq"}}}},
             "vae gives vq latents, and a dit is of kl; name a first stage with `latents: kl`",
+        ),
+        (
+            {"image_sets": {"six-digits-train": {"size": 32}}},
+            "image_size: 16 pixels, and six-digits-train measures 32; make them alike",
         ),
         ({"parts": {"dit": {**DIT, "autoencoder": "tokenizer"}}}, "tokenizer is no autoencoder"),
         ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),

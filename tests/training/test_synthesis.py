@@ -147,6 +147,8 @@ def test_a_queue_that_is_never_full_is_told_after_an_epoch(name):
     message = f"method {name}: of a class there were 3 .* in 1 of 4 epochs, .* queue of 30 is never"
     with pytest.raises(PenumbraError, match=message):
         run.run(None, lambda _: None)
+    with pytest.raises(PenumbraError, match="drawn after 4 of 4 epochs, so that there are none"):
+        trainer(name, OPTIONS[name] | {"start": 4}, epochs=4)
 
 
 @pytest.mark.parametrize("name", ["vos", "npos", "gan"])

@@ -13,6 +13,7 @@ rule parts:
         encoder=outliers.encoder,
         tokenizer=outliers.tokenizer,
         autoencoder=outliers.autoencoder,
+        stable_diffusion=outliers.stable_diffusion,
         representations=outliers.representations,
     output:
         model=results("parts/{part}/model.safetensors"),
@@ -33,6 +34,7 @@ rule parts:
         "starter python -m penumbra.stages.parts"
         " --in weights={input.weights:q} images={input.images:q} encoder={input.encoder:q}"
         " tokenizer={input.tokenizer:q} autoencoder={input.autoencoder:q}"
+        " stable_diffusion={input.stable_diffusion:q}"
         " representations={input.representations:q}"
         " --out model={output.model:q} history={output.history:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 

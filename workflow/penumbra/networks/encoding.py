@@ -1,19 +1,19 @@
-"""An encoder applied to images: one standardised vector each."""
+"""An encoder applied to images: one vector each."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from penumbra.errors import PenumbraError
-from penumbra.networks.generative.moco import MoCo
 
 
 @torch.inference_mode()
 def represented(
-    encoder: MoCo, pixels: np.ndarray, origins: Sequence[str], batch_size: int, lowered: bool
+    encoder: Any, pixels: np.ndarray, origins: Sequence[str], batch_size: int, lowered: bool
 ) -> np.ndarray:
-    """Standardised representations (N, R) float32 of uint8 images (N, 3, H, W).
+    """Representations (N, R) float32 of uint8 images (N, 3, H, W) by one of `networks.encoders`.
 
     `origins` (N,) name the images in errors; `lowered` runs the encoder in bfloat16.
 

@@ -61,7 +61,7 @@ class Asked:
 
     What a kind does without is None. `embeddings` are those of the shard; `train` is the file of
     the training images, `given` that of images made elsewhere; `classes` are the names that labels
-    count.
+    count, and `words` what these classes are called, where the kind asks it.
     """
 
     options: Mapping[str, Any]
@@ -75,6 +75,7 @@ class Asked:
     given: Path | None
     generator: Generator | None
     classes: Sequence[str]
+    words: Sequence[str]
 
     def packed(self, rows: pa.Table, seeds: Sequence[int], pixels: np.ndarray) -> pa.Table:
         """Rows with their images uint8 (N, 3, H, W), grey where the set is, and these' seeds."""

@@ -19,6 +19,7 @@ from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import column, matrix, numbers, vectors
 
 ENCODER = b"encoder"
+NO_ANCHOR = -1  # of outliers that lie around no training image
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from penumbra.errors import PenumbraError
+from penumbra.options.parts import ddpm
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import tell
 from penumbra.planning.outlier_training import detector
 from penumbra.planning.parts import LATENTS, options_of, outlier_set, part, parts_of, roles
 from penumbra.planning.world import World
+from penumbra.plugins import load
 
 SECTIONS = {"image_sets", "parts", "outliers", "recipes", "calibrations", "filters"}
 OUTLIER_SET = ("shards", "seed", "grey")
@@ -71,6 +73,8 @@ def _part(world: World, name: str) -> Iterator[str]:
         )
     elif entry.get("training") is not None and "images" not in entry:
         yield ": it is trained here, so name the image set: images"
+    elif entry["kind"] == "ddpm" and entry.get("training") is not None:
+        yield from _size(world, entry)
     for role in roles(entry):
         if role not in entry:
             yield f": a {entry['kind']} names its {role}"
@@ -78,6 +82,16 @@ def _part(world: World, name: str) -> Iterator[str]:
             yield f".{role}: {entry[role]} is no {role}"
         elif role == "autoencoder":
             yield from _latents(world, entry)
+
+
+def _size(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the size of the images that a diffusion model of pixels learns."""
+    own = entry.get("options", {}).get("image_size", ddpm.Options.image_size)
+    if own != (size := world.size(entry["images"])):
+        yield (
+            f".options.image_size: {own} pixels, and {entry['images']} measures {size}; make them "
+            "alike"
+        )
 
 
 def _latents(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
@@ -133,12 +147,17 @@ def _recipe(world: World, name: str) -> Iterator[str]:
     plain = resolve_recipe(world.config["recipes"], name, "")
     if plain["method"] == "energy":
         yield from _detector(world, plain.get("outliers", {}))
-    method = plain["method"]
-    start = plain["options"].get("start", 0) if method in DRAWN else 0
-    if start and start >= plain["epochs"]:
+    if plain["method"] in DRAWN:
+        yield from _drawn(plain)
+
+
+def _drawn(recipe: Mapping[str, Any]) -> Iterator[str]:
+    method, epochs = recipe["method"], recipe["epochs"]
+    start = recipe["options"].get("start", load("options.methods", method).Options.start)
+    if start >= epochs:
         yield (
-            f".{method}.start: outliers are drawn after {start} of {plain['epochs']} epochs, so "
-            "that there are none; draw them earlier, or train longer"
+            f".{method}.start: outliers are drawn after {start} of {epochs} epochs, so that there "
+            "are none; say an earlier one, or more epochs"
         )
 
 

@@ -11,8 +11,13 @@ from penumbra.planning.world import World
 @functools.cache
 def words(world: World, benchmark: str) -> dict[str, str]:
     """What the classes of a benchmark are called, where the data set it trains on says it."""
-    dataset = world.image_set(world.config["benchmarks"][benchmark]["train"])["dataset"]
-    return word_list(world.folder / "words", world.datasets[dataset].get("words_file"))
+    return words_of(world, world.config["benchmarks"][benchmark]["train"])
+
+
+def words_of(world: World, image_set: str) -> dict[str, str]:
+    """What the classes of an image set are called, where its data set says it."""
+    dataset = world.datasets[world.image_set(image_set)["dataset"]]
+    return word_list(world.folder / "words", dataset.get("words_file"))
 
 
 def known(world: World, benchmark: str) -> list[str]:

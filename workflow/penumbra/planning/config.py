@@ -104,7 +104,7 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 # Sections an entry of which may be null: a world leaves it out, as rows of tables then say.
-LEAVABLE = ("backbones", "recipes", "scorers")
+LEAVABLE = ("backbones", "recipes", "scorers", "parts", "outliers")
 
 
 def without_nulls(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, set[str]]]:

@@ -7,6 +7,7 @@ from penumbra.errors import PenumbraError, unknown
 from penumbra.options.offered import is_offered, offered
 from penumbra.planning import scorers
 from penumbra.planning.class_names import words
+from penumbra.planning.left_out import inputs
 from penumbra.planning.networks import network
 from penumbra.planning.outlier_training import shard_files
 from penumbra.planning.parts import sampled_around
@@ -41,7 +42,7 @@ class Figures:
 
     def inputs(self, name: str) -> dict[str, list[str]]:
         """The artifacts that a figure's YAML names, by their role in it."""
-        entries = self._world.table(name)["inputs"].items()
+        entries = inputs(self._world, name).items()
         return {role: self._artifacts(e) for role, e in entries if "missing" not in e}
 
     def spec(self, names: Mapping[str, str]) -> str:
@@ -56,8 +57,8 @@ class Figures:
         if not is_offered("figure module", module):
             valid = offered("figure module")
             raise unknown("figure module", module, valid, str(self._world.reports.file(name)))
-        networks, roots = self._modules(figure)
-        entries = figure["inputs"].items()
+        networks, roots = self._modules(name)
+        entries = inputs(self._world, name).items()
         config = {
             "title": figure["title"],
             "module": module,
@@ -79,12 +80,12 @@ class Figures:
             return {}
         return words(self._world, self._world.benchmark_of(figure["inputs"]["train"]))
 
-    def _modules(self, figure: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    def _modules(self, figure: str) -> tuple[dict[str, Any], list[str]]:
         """Networks that a figure runs, by role, and the modules that its inputs name."""
         networks: dict[str, Any] = {}
         roots: list[str] = []
-        there = {role: e for role, e in figure["inputs"].items() if "missing" not in e}
-        for role, entry in there.items():
+        given = inputs(self._world, figure).items()
+        for role, entry in ((role, e) for role, e in given if "missing" not in e):
             if entry["kind"] == "models":
                 names = self._world.model(entry)
                 backbone, root = network(self._world, names)

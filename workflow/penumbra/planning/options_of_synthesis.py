@@ -37,9 +37,12 @@ def _part(layers: list[Layer]) -> Iterator[Placed]:
     module = load("options.parts", kind)
     objective = getattr(module, "Objective", None)
     # Sizes of a loaded network follow from its file, but for what a loaded kind wants besides.
-    whole = training is not None or objective is None
+    own = getattr(module, "Training", None)
+    whole = training is not None or (objective is None and own is None)
     yield from placed(layers, examine(module.Options, entry.get("options", {}), whole), "options")
-    if training is not None and objective is None:
+    if training is not None and own is not None:
+        yield from placed(layers, examine(own, training), "training")
+    elif training is not None and objective is None:
         text = f"a {kind} is loaded from its `weights`, not trained here"
         yield from placed(layers, [Problem("together", ("training",), None, text)])
     elif training is not None:
@@ -66,7 +69,8 @@ def outliers(config: Any) -> Iterator[Placed]:
         yield from placed(layers, examine(kind.Options, own))
         if "generator" in kind.PARTS:
             chain = laid("part", "parts", known, str(entry.get("generator")))
-            decoding = decoding_of(together(chain or []).get("kind"))
+            made_by = decoding_of(together(chain or []).get("kind"))
+            decoding = getattr(kind, "Decoding", made_by)
             if decoding is not None:
                 problems = examine(decoding, entry.get("decoding", {}))
                 yield from placed(layers, problems, "decoding")

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.images.classes import class_list
+from penumbra.images.classes import class_list, word_list
+from penumbra.images.entries import LISTED
 from penumbra.options.check import stated
 from penumbra.planning import class_names
 from penumbra.planning.networks import network
@@ -18,11 +19,13 @@ from penumbra.planning.parts import (
     roles,
     sampled_around,
     sampler,
-    weights_file,
+    weights_files,
 )
 from penumbra.planning.paths import check_shard, path
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
+
+OF_CLASSES = ("text_latent",)  # kinds of part that are trained as classifiers are
 
 
 class Outliers:
@@ -32,9 +35,10 @@ class Outliers:
         self._world = world
 
     def weights(self, names: Mapping[str, str]) -> list[str]:
-        """The published file that a part is loaded from; none for one that is trained here."""
+        """The published files that a part is loaded from; none for one that is trained here."""
         entry = part(self._world, names["part"])
-        return [] if entry.get("weights") is None else [str(weights_file(self._world, entry))]
+        files = [] if _is_trained(entry) else weights_files(self._world, entry)
+        return [str(file) for file in files]
 
     def images(self, names: Mapping[str, str]) -> list[str]:
         """The images that a part is trained on."""
@@ -52,6 +56,10 @@ class Outliers:
     def autoencoder(self, names: Mapping[str, str]) -> list[str]:
         """The first stage that a part is used with."""
         return self._used(names, "autoencoder")
+
+    def stable_diffusion(self, names: Mapping[str, str]) -> list[str]:
+        """The Stable Diffusion in whose table of tokens a part finds words."""
+        return self._used(names, "stable_diffusion")
 
     def _used(self, names: Mapping[str, str], role: str) -> list[str]:
         entry = part(self._world, names["part"])
@@ -78,7 +86,20 @@ class Outliers:
             "batch_size": compute["batch_size"],
             "threads": compute["threads"]["models"],
         }
-        return spec("parts", config, [f"penumbra.parts.{entry['kind']}"], names)
+        roots = [f"penumbra.parts.{entry['kind']}"]
+        if entry["kind"] in OF_CLASSES and _is_trained(entry):
+            config |= self._of_classes(entry)
+            roots += ["penumbra.training.methods.standard"]
+            roots += ["penumbra.training.streaming"] if config["streams"] else []
+        return spec("parts", config, roots, names)
+
+    def _of_classes(self, entry: Mapping[str, Any]) -> dict[str, Any]:
+        """What is read where a part is trained as classifiers are."""
+        compute = self._world.config["compute"]
+        listed = self._world.image_set(entry["images"]).get("stored") == LISTED
+        how = {key: compute[key] for key in ("channels_last", "compile", "graphs")}
+        words = class_names.words_of(self._world, entry["images"])
+        return {"words": words, "streams": listed, **how}
 
     def _named(self, name: str) -> dict[str, Any]:
         return {"name": name, "options": part(self._world, name).get("options", {})}
@@ -88,7 +109,9 @@ class Outliers:
         entry = part(self._world, names["part"])
         precision = self._world.config["compute"]["precision"]["representations"]
         config = {"options": entry.get("options", {}), "precision": precision, **self._compute()}
-        return spec("representations", config, [], names)
+        config["kind"] = entry["kind"]
+        roots = [f"penumbra.networks.encoders.{entry['kind']}"]
+        return spec("representations", config, roots, names)
 
     def anchors(self, names: Mapping[str, str]) -> str:
         """Representations of the training images, around which outliers are sampled.
@@ -177,12 +200,18 @@ class Outliers:
             "grey": entry["grey"],
             **self._compute(entry),
         }
+        if getattr(options_of(entry["kind"]), "WORDS", False):
+            config["words"] = class_names.words(self._world, names["benchmark"])
         return spec("outliers", config, roots, names)
 
     def _of_kind(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         """What the kind itself reads of an outlier set."""
         own = stated(options_of(entry["kind"]).Options)
-        return {key: entry[key] for key in own if key in entry}
+        read = {key: entry[key] for key in own if key in entry}
+        if "concepts" in read:  # a list of words, which are what is read
+            words = word_list(self._world.folder / "words", read["concepts"])
+            read["concepts"] = [*words.values()]
+        return read
 
     def members(self, names: Mapping[str, str]) -> list[str]:
         """All shards of an outlier set."""

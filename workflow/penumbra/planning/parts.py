@@ -1,11 +1,12 @@
 """Generative parts and outlier sets: what their names mean."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from penumbra.errors import PenumbraError
+from penumbra.networks.loading.diffusers_files import lacking, stable_diffusion_files
 from penumbra.planning.config import extended
 from penumbra.planning.paths import path
 from penumbra.planning.world import World
@@ -21,6 +22,8 @@ USES = {
     "dit": ("encoder", "autoencoder"),
     "ldm": ("encoder",),
     "ddpm": (),
+    "stable_diffusion": (),
+    "text_latent": ("stable_diffusion",),
 }
 # What else it is made of where it is trained here; the LDM's published file holds its first stage.
 TRAINED_WITH = {"ldm": ("autoencoder",)}
@@ -46,6 +49,35 @@ def roles(entry: Mapping[str, Any]) -> tuple[str, ...]:
 def weights_file(world: World, entry: Mapping[str, Any]) -> Path:
     """Where a published file, of a part or a scorer, is expected."""
     return Path(world.config["weights_root"]) / entry["weights"]
+
+
+def weights_files(world: World, entry: Mapping[str, Any]) -> list[Path]:
+    """The published files of a part: one, or those of a folder that holds a pipeline."""
+    place = weights_file(world, entry)
+    return stable_diffusion_files(place) if entry["kind"] == "stable_diffusion" else [place]
+
+
+def lacking_weights(world: World, entry: Mapping[str, Any]) -> list[Path]:
+    """Those of them that are not there; none of a part that is trained here."""
+    if entry.get("weights") is None:
+        return []
+    place = weights_file(world, entry)
+    if entry["kind"] == "stable_diffusion":
+        return list(lacking(place))
+    return [] if place.is_file() else [place]
+
+
+def used(world: World, names: Iterable[str]) -> list[str]:
+    """Parts by name, with all that they are made of."""
+    every: dict[str, None] = {}
+    queue = [*names]
+    while queue:
+        name = queue.pop()
+        if name not in every:
+            every[name] = None
+            entry = part(world, name)
+            queue += [entry[role] for role in roles(entry)]
+    return [*every]
 
 
 def outlier_set(world: World, name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from penumbra.errors import unknown
 from penumbra.evaluation.metrics import METRICS
+from penumbra.planning import left_out
 from penumbra.planning.cells import OF_ALL
 from penumbra.planning.gathering import tell
 from penumbra.planning.references import unanswered
@@ -154,7 +155,7 @@ def check_figure(world: World, name: str) -> None:
     """
     figure = world.table(name)
     where = partial(world.reports.where, name)
-    inputs = {k: e for k, e in figure["inputs"].items() if "missing" not in e}
+    inputs = {k: e for k, e in left_out.inputs(world, name).items() if "missing" not in e}
     computed = {**figure, "module": figure.get("module", name), "inputs": inputs}
     answers = (world.answers(), where, world.left_out)
     named = unanswered(computed, world.schema("figure"), *answers)

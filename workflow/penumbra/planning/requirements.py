@@ -16,9 +16,10 @@ from penumbra.networks.loading.clip_files import holds_clip
 from penumbra.planning import class_names
 from penumbra.planning.cells import NO_SET, Cell
 from penumbra.planning.gathering import gather, tell
+from penumbra.planning.left_out import figure_entries
 from penumbra.planning.networks import given_files, network
 from penumbra.planning.outlier_training import detector, exposure
-from penumbra.planning.parts import outlier_set, part, parts_of, roles, weights_file
+from penumbra.planning.parts import lacking_weights, outlier_set, part, parts_of, used
 from penumbra.planning.report_checks import check_figure
 from penumbra.planning.scorers import method_of, second_model
 from penumbra.planning.tables import Tables
@@ -63,7 +64,7 @@ def require_figure(world: World, name: str) -> None:
         PenumbraError: all that is missing.
     """
     check_figure(world, name)
-    entries = world.figure_entries(name)
+    entries = figure_entries(world, name)
     shown = [entry["table"] for entry in entries if entry["kind"] == "tables"]
     tell(
         f"{world.where('tables')}: {name} shows {table}, which is not among them; add it, or leave "
@@ -98,15 +99,8 @@ def _benchmarks(world: World, asked: Asked) -> set[str]:
 
 def _parts(world: World, asked: Asked) -> set[str]:
     """The parts of the synthesis chain behind what is asked for."""
-    part_names: set[str] = set()
-    sets = _outlier_sets(world, asked)
-    queue = [named for name in sets for named in parts_of(outlier_set(world, name)).values()]
-    while queue:
-        name = queue.pop()
-        part_names.add(name)
-        entry = part(world, name)
-        queue += [entry[role] for role in roles(entry)]
-    return part_names
+    sets = (parts_of(outlier_set(world, name)) for name in _outlier_sets(world, asked))
+    return {*used(world, [named for parts in sets for named in parts.values()])}
 
 
 def _outlier_sets(world: World, asked: Asked) -> set[str]:
@@ -149,11 +143,11 @@ def _missing_weights(world: World, asked: Asked) -> Iterator[str]:
     for name in sorted(_parts(world, asked)):
         entry = part(world, name)
         if entry.get("weights") is not None:
-            file = weights_file(world, entry)
-            if not file.is_file():
+            for file in lacking_weights(world, entry):
+                train = ", or train the part here (`training`)" if "training" in entry else ""
                 yield (
-                    f"parts.{name}: {file} is missing; put the published file there, name another "
-                    "folder with weights_root, or train the part here (`training`)"
+                    f"parts.{name}: {file} is missing; put the published file there, or name "
+                    f"another folder with weights_root{train}"
                 )
 
 

@@ -89,8 +89,10 @@ def outliers(world: World, benchmark: str, name: str) -> int:
     entry = outlier_set(world, name)
     if entry["kind"] == "images":
         return images(world, entry["images"])
-    per_class = entry.get("per_class")
-    return images(world, train) if per_class is None else per_class * _classes(world, train)
+    per_class, count = entry.get("per_class"), entry.get("count")
+    if per_class is not None:
+        return per_class * _classes(world, train)
+    return images(world, train) if count is None else count
 
 
 def _published(world: World, name: str, split: str) -> int:

@@ -85,7 +85,9 @@ def _optional(node: Any) -> Any:
 def _taken(kind: str) -> Schema:
     """The names of a kind's modules, and what each takes."""
     if kind == "decoding":
-        classes = filter(None, map(decoding_of, offered("kind")))
+        kinds = (plugins.load("options.kinds", name) for name in offered("outlier kind"))
+        own = (getattr(kind, "Decoding", None) for kind in kinds)
+        classes = filter(None, [*map(decoding_of, offered("kind")), *own])
         return {"anyOf": [of_hint(each) for each in classes]}
     key, modules = CHOOSER[kind], offered(kind)
     named: Schema = {key: {"enum": modules}}
@@ -128,6 +130,8 @@ def _of_part(kind: str) -> Schema:
     module = plugins.load("options.parts", kind)
     objective = getattr(module, "Objective", None)
     training = {"properties": {"objective": of_hint(objective)}} if objective else {"type": "null"}
+    if hasattr(module, "Training"):
+        training = of_hint(module.Training)
     return {"options": of_hint(module.Options), "training": training}
 
 

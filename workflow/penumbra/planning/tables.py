@@ -10,6 +10,7 @@ from typing import Any
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.resampling import draws_of
 from penumbra.planning.cells import Cell, expand
+from penumbra.planning.left_out import figure_entries
 from penumbra.planning.outlier_training import detector, trained
 from penumbra.planning.paths import path
 from penumbra.planning.report_checks import check_table
@@ -47,7 +48,7 @@ class Tables:
             if cell.model and cell.input and cell.scorer:
                 named.add((tuple(cell.model.values()), cell.input, cell.scorer))
         for figure in self._world.config["figures"]:
-            for entry in self._world.figure_entries(figure):
+            for entry in figure_entries(self._world, figure):
                 if entry["kind"] == "metrics":
                     model = tuple(self._world.model(entry).values())
                     named.add((model, self._world.input_of(entry), entry["scorer"]))

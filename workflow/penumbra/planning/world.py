@@ -251,10 +251,6 @@ class World:
         names = dict.fromkeys(name for group in groups for name in listed.get(group, []))
         return [self.label(name) for name in names if not self.is_there(name)]
 
-    def figure_entries(self, name: str) -> list[dict[str, Any]]:
-        """What a figure is drawn from, as its YAML says; without what is declared missing."""
-        return [e for e in self.table(name)["inputs"].values() if "missing" not in e]
-
 
 def only(entries: Any) -> str | None:
     """The name of the only entry of a section, if there is one alone."""

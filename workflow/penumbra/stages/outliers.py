@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from penumbra.images.classes import in_words
 from penumbra.images.image_set import classes_of
 from penumbra.outliers.asked import Asked, Generator
 from penumbra.plugins import load
@@ -15,6 +16,7 @@ def run(job: Job) -> None:
     config = job.config
     determinism(config["threads"])
     embeddings = _only(job, "embeddings")
+    classes = classes_of(job.input("train"))
     asked = Asked(
         options=config["options"],
         seed=config["seed"],
@@ -26,7 +28,8 @@ def run(job: Job) -> None:
         train=job.input("train"),
         given=_only(job, "given"),
         generator=_generator(job),
-        classes=classes_of(job.input("train")),
+        classes=classes,
+        words=in_words(classes, config.get("words", {})),
     )
     table = load("outliers.kinds", config["kind"]).outliers(asked)
     job.report(f"{len(table)} outliers")

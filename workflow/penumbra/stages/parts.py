@@ -1,11 +1,15 @@
 """Part: images, or a published file -> the checkpoint of a generative part."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 
-from penumbra.images.image_set import from_table
+from penumbra.images.classes import in_words
+from penumbra.images.image_set import from_table, opened
 from penumbra.networks.generative.autoencoder import Autoencoder, with_weights
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.generative.vqgan import Tokenizer
@@ -32,15 +36,19 @@ def run(job: Job) -> None:
     module = load("parts", config["kind"])
     encoder = _encoder(job)
     if config["training"] is None:
-        state = module.published(job.input("weights"), config["options"], encoder)
+        weights = Path(os.path.commonpath(job.inputs["weights"]))  # a file, or a folder of files
+        state = module.published(weights, config["options"], encoder)
         if "autoencoder" in job.inputs:
             state = {**state, **module.first_stage(_autoencoder(job))}
-        job.report(f"{len(state)} tensors of {job.input('weights')}")
+        job.report(f"{len(state)} tensors of {weights}")
         rows = [{"tensors": len(state), "numbers": sum(t.numel() for t in state.values())}]
         finish(job, state, rows, job.provenance(), earlier=0)
         return
     device = pick_device(config["device"])
     seed = derive("part", job.wildcards["part"])
+    if hasattr(module, "trainer"):
+        _by_classes(job, module, seed, device)
+        return
     torch.manual_seed(derive(seed, "init"))  # before a tokenizer is built, which draws weights, too
     data = _data(job, encoder, device)
     provenance = {**seeded(job.provenance(), seed), "classes": data.classes}
@@ -48,6 +56,19 @@ def run(job: Job) -> None:
     given = module, data, config["options"], config["training"]
     state, history = trained(*given, seed, resume, job.report)
     finish(job, state, history, provenance, resume.earlier)
+    resume.discard()
+
+
+def _by_classes(job: Job, module: ModuleType, seed: int, device: torch.device) -> None:
+    """Train a part that is a classifier, by the loop of classifiers."""
+    images = opened(job.input("images"))
+    words = in_words(images.classes, job.config["words"])
+    used = {name: read_checkpoint(job.input(name)) for name in job.config["uses"]}
+    training = module.trainer(images, words, used, job.config, seed, device)
+    provenance = {**seeded(job.provenance(), seed), "classes": images.classes}
+    resume = resume_of(job, provenance, device)
+    history = training.run(resume, job.report)
+    finish(job, training.model.state_dict(), history, provenance, resume.earlier)
     resume.discard()
 
 

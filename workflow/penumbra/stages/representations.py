@@ -1,4 +1,4 @@
-"""Representations: an encoder applied to an image set -> one standardised vector an image."""
+"""Representations: an encoder applied to an image set -> one vector an image."""
 
 import json
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from penumbra.images.image_set import classes_of, row_group, row_group_sizes
 from penumbra.networks.encoding import represented
-from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.loading.official import fingerprint
 from penumbra.outliers.store import ENCODER
+from penumbra.plugins import load
 from penumbra.stages.shared.job import Job, main
 from penumbra.store.artifacts import read_checkpoint, write_parquet
 from penumbra.store.columns import column, vectors
@@ -21,7 +21,7 @@ def run(job: Job) -> None:
     config = job.config
     determinism(config["threads"])
     state = read_checkpoint(job.input("encoder"))
-    encoder = MoCo.from_state(state, config["options"].get("heads"))
+    encoder = load("networks.encoders", config["kind"]).of(state, config["options"])
     encoder = encoder.to(pick_device(config["device"]))
     lowered = config["precision"] == "bfloat16"
     path = job.input("images")

@@ -14,6 +14,7 @@ from penumbra.images.feeding import Feeding, Source
 from penumbra.images.image_set import ImageSet
 from penumbra.images.originals import Originals
 from penumbra.images.unpacked import Unpacked
+from penumbra.networks.base import Classifier
 from penumbra.networks.inference import build, laid_out
 from penumbra.plugins import load
 from penumbra.seeds import derive
@@ -34,9 +35,21 @@ def trainer(
     `normalisation`, how to compute (`channels_last`, `compile`, `graphs`, `threads`), and where a
     method reads the names of classes, their `words`.
     """
-    recipe = config["recipe"]
     torch.manual_seed(derive(seed, "init"))
     network = build(config["backbone"], len(images.classes))
+    return trainer_of(network, config, images, outliers, seed, device)
+
+
+def trainer_of(
+    network: Classifier,
+    config: Mapping[str, Any],
+    images: ImageSet | Originals | Unpacked,
+    outliers: np.ndarray | Source | None,
+    seed: int,
+    device: torch.device,
+) -> Trainer:
+    """The same of a network as it is; `config` needs no `backbone`."""
+    recipe = config["recipe"]
     model = laid_out(network, config["channels_last"], device)
     mean, std = (
         torch.tensor(config["normalisation"][key], device=device).reshape(1, -1, 1, 1)
@@ -52,7 +65,7 @@ def trainer(
         lowered=recipe["precision"] == "bfloat16",
         graphs=config["graphs"] and device.type == "cuda",
         classes=tuple(in_words(images.classes, config.get("words", {}))),
-        folder=config["backbone"].get("folder", ""), epochs=recipe["epochs"],
+        folder=config.get("backbone", {}).get("folder", ""), epochs=recipe["epochs"],
     )  # fmt: skip
     method = load("training.methods", recipe["method"]).build(recipe["options"], setting)
     return Trainer(model, feeder(images), method, recipe, seed, config["compile"])

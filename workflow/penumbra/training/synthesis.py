@@ -18,6 +18,9 @@ class Synthesis(Method):
     After each step from epoch `start` on, counted from 0, the next step's `outliers`
     (C · `count`, D) are drawn; `there` () is 1 once they are of full queues, and else 0: a
     subclass adds its loss of the outliers times that.
+
+    Raises:
+        PenumbraError: the training ends before `start`.
     """
 
     reads = "features"
@@ -33,6 +36,11 @@ class Synthesis(Method):
     ):
         super().__init__(options, setting)
         classes, width = setting.model.get_parameter("fc.weight").shape
+        if start >= setting.epochs:
+            raise PenumbraError(
+                f"method {name}: outliers are drawn after {start} of {setting.epochs} epochs, so "
+                "that there are none; give the recipe an earlier `start`, or more epochs"
+            )
         self.name, self.start, self.epoch = name, start, 0
         self.queues = Queues(classes, queue, width, setting.device)
         self.outliers = torch.zeros(classes * count, width, device=setting.device)

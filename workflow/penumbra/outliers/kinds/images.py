@@ -17,11 +17,10 @@ from penumbra.images.originals import Originals, data_root, is_listed
 from penumbra.outliers.anchors import shard
 from penumbra.outliers.asked import Asked
 from penumbra.outliers.grey import to_grey
-from penumbra.outliers.store import threaded, to_png
+from penumbra.outliers.store import NO_ANCHOR, threaded, to_png
 from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import column, numbers, vectors
 
-NO_ANCHOR = -1
 EMBEDDING = "embedding"
 
 

@@ -1,0 +1,114 @@
+"""Stable Diffusion and what is made with it, in a config: what is refused, and what left out."""
+
+import pytest
+
+from penumbra.errors import PenumbraError
+from penumbra.planning.cells import expand
+from penumbra.planning.left_out import figure_entries, inputs, why
+from penumbra.planning.outliers import Outliers
+from tests.diffusion import small_stable_diffusion
+from tests.planning.helpers import required
+
+TRAINING = {
+    "epochs": 2, "batch_size": 20, "lr": 0.05, "momentum": 0.9, "nesterov": True,
+    "weight_decay": 0.0005, "precision": "float32", "schedule": {"kind": "cosine_iteration"},
+    "augment": {"flip": False, "crop_padding": 1},
+}  # fmt: skip
+COMMON = {"generator": "small", "shards": 1, "seed": 0, "grey": True}
+WORLD = {
+    "parts": {
+        "small": {"kind": "stable_diffusion", "weights": "small", "missing": "omit"},
+        "text": {
+            "kind": "text_latent", "stable_diffusion": "small", "images": "digits-train",
+            "options": {"width": 4}, "training": TRAINING,
+        },
+    },
+    "outliers": {
+        "dream-ood": {
+            **COMMON, "kind": "dream", "text_latent": "text", "per_class": 6,
+            "decoding": {"steps": 4}
+        },
+        "sona": {**COMMON, "kind": "sona", "concepts": "imagenet", "decoding": {}},
+    },
+    "recipes": {
+        "dream-ood": {"extends": "detector", "outliers": {"set": "dream-ood"}},
+        "sona": {"extends": "detector", "outliers": {"set": "sona"}},
+    },
+}  # fmt: skip
+
+
+def changed(*keys, value):
+    """The world with one value changed."""
+    copy = {**WORLD}
+    place = copy
+    for key in keys[:-1]:
+        place[key] = {**place[key]}
+        place = place[key]
+    place[keys[-1]] = value
+    return copy
+
+
+def test_the_embedded_world_says_that_it_has_none(world):
+    assert why(world({}), {"recipe": "sona"}) == "this world has no recipe sona"
+    given = inputs(world({}), "badood_figure04a")
+    assert given["dream-ood"]["missing"] == "this world has no outlier set dream-ood"
+    assert "missing" not in given["minority"]
+
+
+def test_without_its_folder_rows_are_left_out(world, tmp_path):
+    """And with it they are not; unless the part says so, the lack is an error."""
+    own = {"weights_root": str(tmp_path), "tables": ["badood_table10"], "figures": []}
+    made = world({**WORLD, **own})
+    reason = f"{tmp_path}/small/scheduler/scheduler_config.json is not there"
+    for row in ({"recipe": "dream-ood"}, {"recipe": "sona"}, {"outliers": "dream-ood"}):
+        assert why(made, row) == reason
+    cells = expand(made.table("badood_table10"), made)
+    assert {cell.missing for cell in cells if cell.row_label == "SONA"} == {reason}
+    required(made)
+    strict = changed("parts", "small", "missing", value="error")
+    with pytest.raises(PenumbraError, match=r"parts\.small: .*scheduler_config\.json is missing"):
+        required(world({**strict, **own}))
+    small_stable_diffusion(tmp_path / "small")
+    assert why(made, {"recipe": "sona"}) is None
+    assert "dream-ood" in {e.get("outliers") for e in figure_entries(made, "badood_figure04a")}
+    required(made)
+    files = Outliers(made).weights({"part": "small"})
+    assert str(tmp_path / "small/unet/config.json") in files
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (("parts", "text", "training", "momentum"), 1.5, "momentum: 1.5 is not in [0, 1)"),
+        (("parts", "text", "training", "head"), {"similarity": "cosine"}, "leave `head` out"),
+        (("parts", "text", "training"), None, "say `weights`"),
+        (("parts", "text", "stable_diffusion"), "mage-l", "mage-l is no stable_diffusion"),
+        (("parts", "small", "training"), TRAINING, "loaded from its `weights`, not trained"),
+        (
+            ("outliers", "dream-ood", "sampling"),
+            {"queue": 9, "boundary": 10, "neighbour": 2},
+            "boundary 10 of queue 9",
+        ),
+        (
+            ("outliers", "dream-ood", "text_latent"),
+            "rdm-l",
+            "of the kind rdm; name a part of kind text_latent",
+        ),
+        (("outliers", "dream-ood", "generator"), "mage-l", "of the kind mage; name a part of kind"),
+        (("outliers", "dream-ood", "decoding"), {"prompt": "a cat"}, "without {}, the place"),
+        (
+            ("outliers", "sona", "decoding"),
+            {"guidance": {"steps": 9}},
+            "nuisance_warmup 20 of 9 steps",
+        ),
+        (
+            ("outliers", "sona", "decoding"),
+            {"steps": 9},
+            "unknown key 'outliers.sona.decoding.steps'",
+        ),
+    ],
+)
+def test_what_cannot_be_is_told_before_a_job(world, keys, value, message):
+    with pytest.raises(PenumbraError) as raised:
+        world(changed(*keys, value=value))
+    assert message in str(raised.value)

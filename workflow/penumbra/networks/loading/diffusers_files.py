@@ -1,0 +1,30 @@
+"""Stable Diffusion in a local folder, as diffusers saves one; nothing is ever downloaded."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+# The models of a text-to-image pipeline, and the file of each one's weights. The safety checker
+# and the feature extractor that may lie beside them are not used.
+WEIGHTS = {
+    "text_encoder": "model.safetensors",
+    "unet": "diffusion_pytorch_model.safetensors",
+    "vae": "diffusion_pytorch_model.safetensors",
+}
+CONFIG = "config.json"  # of each model
+SCHEDULE = Path("scheduler/scheduler_config.json")
+TOKENIZER = Path("tokenizer")
+VOCABULARIES = ("vocab.json", "tokenizer.json")  # of which a tokenizer has one
+
+
+def stable_diffusion_files(folder: Path) -> list[Path]:
+    """All files of a folder that are read, sorted; those that lie in the place of none are not."""
+    models = [folder / model / name for model, file in WEIGHTS.items() for name in (CONFIG, file)]
+    words = (path for path in (folder / TOKENIZER).glob("*") if path.is_file())
+    return sorted([*models, folder / SCHEDULE, *words])
+
+
+def lacking(folder: Path) -> Iterator[Path]:
+    """Files without which a folder holds no Stable Diffusion."""
+    yield from (path for path in stable_diffusion_files(folder) if not path.is_file())
+    if not any((folder / TOKENIZER / name).is_file() for name in VOCABULARIES):
+        yield folder / TOKENIZER / VOCABULARIES[0]
