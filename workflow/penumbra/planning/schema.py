@@ -11,6 +11,7 @@ from typing import Any
 
 from penumbra import plugins
 from penumbra.home import HOME
+from penumbra.options import loop
 from penumbra.options.check import stated
 from penumbra.options.json_schema import Schema, of_hint, of_statements, paragraph
 from penumbra.options.offered import function, offered
@@ -129,9 +130,14 @@ def _of_calibration(module: str) -> Schema:
 def _of_part(kind: str) -> Schema:
     module = plugins.load("options.parts", kind)
     objective = getattr(module, "Objective", None)
-    training = {"properties": {"objective": of_hint(objective)}} if objective else {"type": "null"}
+    training: Schema = {"type": "null"}
+    if objective:
+        own = {"properties": {"objective": of_hint(objective)}}
+        training = _over(of_hint(loop.Recipe), own)
     if hasattr(module, "Training"):
         training = of_hint(module.Training)
+    if objective or hasattr(module, "Training"):
+        training["type"] = ["object", "null"]  # null where it is loaded
     return {"options": of_hint(module.Options), "training": training}
 
 
