@@ -11,7 +11,6 @@ from typing import Any
 
 from penumbra import plugins
 from penumbra.home import HOME
-from penumbra.options import loop
 from penumbra.options.check import stated
 from penumbra.options.json_schema import Schema, of_hint, of_statements, paragraph
 from penumbra.options.offered import function, offered
@@ -132,12 +131,9 @@ def _of_part(kind: str) -> Schema:
     objective = getattr(module, "Objective", None)
     training: Schema = {"type": "null"}
     if objective:
-        own = {"properties": {"objective": of_hint(objective)}}
-        training = _over(of_hint(loop.Recipe), own)
+        training = {"properties": {"objective": of_hint(objective)}}
     if hasattr(module, "Training"):
-        training = of_hint(module.Training)
-    if objective or hasattr(module, "Training"):
-        training["type"] = ["object", "null"]  # null where it is loaded
+        training = {"anyOf": [{"type": "null"}, of_hint(module.Training)]}
     return {"options": of_hint(module.Options), "training": training}
 
 

@@ -13,6 +13,7 @@ from penumbra.images.image_set import from_table, opened
 from penumbra.networks.generative.autoencoder import Autoencoder, with_weights
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.generative.vqgan import Tokenizer
+from penumbra.networks.loading.clip_files import spoken
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.stages.shared.job import Job, main, seeded
@@ -62,7 +63,7 @@ def run(job: Job) -> None:
 def _by_classes(job: Job, module: ModuleType, seed: int, device: torch.device) -> None:
     """Train a part that is a classifier, by the loop of classifiers."""
     images = opened(job.input("images"))
-    words = in_words(images.classes, job.config["words"])
+    words = spoken(in_words(images.classes, job.config["words"]))
     used = {name: read_checkpoint(job.input(name)) for name in job.config["uses"]}
     training = module.trainer(images, words, used, job.config, seed, device)
     provenance = {**seeded(job.provenance(), seed), "classes": images.classes}
