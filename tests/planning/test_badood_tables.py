@@ -4,10 +4,13 @@ import json
 
 import pytest
 
+from penumbra.errors import PenumbraError
 from penumbra.evaluation.metrics import METRICS
 from penumbra.planning.cells import UNFILTERED
+from penumbra.planning.figures import Figures
 from penumbra.planning.outlier_training import detector
 from penumbra.planning.parts import outlier_set
+from penumbra.planning.requirements import require_figure
 from penumbra.planning.tables import Tables
 
 
@@ -47,6 +50,16 @@ def test_an_imbalanced_pool_has_as_many_outliers_as_images(world_of):
     sets = {outlier_set(world, detector(world, recipe)["set"])["per_class"] for recipe in recipes}
     assert sets == {None}
     assert outlier_set(world, "mixed")["per_class"] == 1300
+
+
+def test_a_published_network_tells_how_diverse_outliers_are(world_of):
+    """Of the 1,000 classes of ImageNet, where the detectors of this world know 100."""
+    world, name = world_of("imagenet"), "badood_figure04a_published"
+    assert name in world.config["figures"]
+    with pytest.raises(PenumbraError, match=r"weights: .*/resnet50-0676ba61\.pth is missing"):
+        require_figure(world, name)
+    (model,) = Figures(world).inputs(name)["recogniser"]
+    assert "/models/imagenet1k/resnet50/published/" in model
 
 
 def test_the_time_of_synthesis_is_that_of_its_rules(world_of):
