@@ -12,7 +12,7 @@ from penumbra.planning.options import problems
 from tests.planning.helpers import checked
 
 NAN, INF = float("nan"), float("inf")
-NETWORKS = "valid: clip, python, resnet, t2t_vit, timm, torchvision, vgg11, vit, wrn"
+NETWORKS = "valid: clip, python, resnet, resnetv2, t2t_vit, timm, torchvision, vgg11, vit, wrn"
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (
             MOCO + "kind",
             "data",
-            "unknown kind 'data'.*valid: autoencoder, ddpm, dit, encoder, ldm, mage, rdm, to",
+            "unknown kind 'data'.*valid: autoencoder, ddpm, dit, encoder, ldm, mage, rdm, st",
         ),
         (RDM + "options/bottleneck", 0, "0 is not at least 1"),
         (RDM + "options/width", 33, "33 is not a multiple of 2"),
@@ -229,7 +229,7 @@ def test_a_good_option_passes(told, path, value):
         {"recipes": 3},
         {"recipes": {"standard": {"backbones": 3}}},
         {"recipes": {"new": {"extends": ["x"]}}},
-        {"parts": {"new": None}},
+        {"filters": {"new": None}},
         {"scorers": {"knn": {"options": 3, "fit": 4, "benchmarks": []}}},
         {"backbones": {"wrn": {"options": [1], "head": 3}}},
         {"parts": {"rdm-b": {"training": 3, "options": None}}},
