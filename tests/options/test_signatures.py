@@ -112,7 +112,7 @@ def test_the_config_may_name_plugins_and_nothing_beside_them():
     ]
     assert offered("kind") == [
         *("autoencoder", "ddpm", "dit", "encoder", "ldm", "mage", "rdm"),
-        "tokenizer",
+        *("stable_diffusion", "text_latent", "tokenizer"),
     ]
     for name in ("../backbones/wrn", "", "__init__", 3, None):
         assert not is_offered("network", name)

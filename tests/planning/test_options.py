@@ -153,7 +153,7 @@ GUIDANCE, DECODING = "outliers/mixed/guidance/", "outliers/mixed/decoding/"
         (
             MOCO + "kind",
             "data",
-            "unknown kind 'data'.*valid: autoencoder, ddpm, dit, encoder, ldm, mage, rdm, to",
+            "unknown kind 'data'.*valid: autoencoder, ddpm, dit, encoder, ldm, mage, rdm, st",
         ),
         (RDM + "options/bottleneck", 0, "0 is not at least 1"),
         (RDM + "options/width", 33, "33 is not a multiple of 2"),
