@@ -74,7 +74,7 @@ def cost(world: World, job: worlds.Job) -> Cost:
     if any(job.stated in rules for rules in STAGES.values()):
         return Cost(job.stated, precision(world, job), flops.gflop(world, job) / 1e6, 0)
     count = resources.thousands(world, job.stated, job.wildcards)
-    seconds = count * resources.demand(world, job.stated)["seconds"]
+    seconds = count * resources.demand(world, job.stated, job.wildcards)["seconds"]
     return Cost(job.stated, "float32", 0, seconds / 3600)
 
 

@@ -15,7 +15,7 @@ from penumbra.plugins import load
 
 CALIBRATION = "calibration module"
 # Keys of an outlier set that are no options of its kind.
-CONFIGS_OWN = ("kind", "extends", "shards", "seed", "grey", "batch_size", "decoding")
+CONFIGS_OWN = ("kind", "extends", "shards", "seed", "grey", "batch_size", "demands", "decoding")
 
 
 def parts(config: Any) -> Iterator[Placed]:

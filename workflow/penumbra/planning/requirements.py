@@ -19,7 +19,7 @@ from penumbra.planning.gathering import gather, tell
 from penumbra.planning.left_out import figure_entries
 from penumbra.planning.networks import given_files, network
 from penumbra.planning.outlier_training import detector, exposure
-from penumbra.planning.parts import lacking_weights, outlier_set, part, parts_of, used
+from penumbra.planning.parts import lacking_weights, options_of, outlier_set, part, parts_of, used
 from penumbra.planning.report_checks import check_figure
 from penumbra.planning.scorers import method_of, second_model
 from penumbra.planning.tables import Tables
@@ -196,6 +196,21 @@ def _unread(world: World, asked: Asked) -> Iterator[str]:
     for benchmark, recipe, backbone in sorted(_of_clip(world, asked)):
         known = class_names.known(world, benchmark)
         yield from class_names.unread(world, benchmark, known, f"{backbone} by recipe {recipe}")
+    for benchmark, name in sorted(_of_words(world, asked)):
+        known = class_names.known(world, benchmark)
+        yield from class_names.unread(world, benchmark, known, f"outliers.{name}")
+
+
+def _of_words(world: World, asked: Asked) -> set[tuple[str, str]]:
+    """Benchmark and outlier set where a text-to-image model reads what its classes are called."""
+    chosen = {
+        (world.trained_on(c.model["benchmark"]), options["set"])
+        for c in asked.cells
+        if c.model and c.files and (options := detector(world, c.model["recipe"]))
+    }
+    chosen |= {(world.benchmark_of(e), e["outliers"]) for e in asked.entries if "outliers" in e}
+    kinds = {name: options_of(outlier_set(world, name)["kind"]) for _, name in chosen}
+    return {(b, name) for b, name in chosen if getattr(kinds[name], "WORDS", False)}
 
 
 def _of_clip(world: World, asked: Asked) -> set[tuple[str, str, str]]:

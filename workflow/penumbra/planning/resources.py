@@ -29,7 +29,8 @@ class Demands:
         """Time limit in minutes; a training that is cut off there goes on in its retry."""
 
         def asked(wildcards: Any, attempt: int) -> int:
-            work = demand(self._world, rule)["seconds"] * thousands(self._world, rule, wildcards)
+            work = demand(self._world, rule, wildcards)["seconds"]
+            work *= thousands(self._world, rule, wildcards)
             limit = self._world.config["compute"]["longest"]
             return min(attempt * (START + math.ceil(MARGIN * work / 60)), limit)
 
@@ -40,15 +41,21 @@ class Demands:
 
         def asked(wildcards: Any, attempt: int) -> int:
             limit = self._world.config["compute"]["memory"]
-            return min(attempt * demand(self._world, rule)["mem_mb"], limit)
+            return min(attempt * demand(self._world, rule, wildcards)["mem_mb"], limit)
 
         return asked
 
 
-def demand(world: World, rule: str) -> dict[str, Any]:
-    """What the config states of a rule: `seconds` for 1,000 images, and `mem_mb`."""
+def demand(world: World, rule: str, wildcards: Any) -> dict[str, Any]:
+    """What the config states of a rule: `seconds` for 1,000 images, and `mem_mb`.
+
+    Images of an outlier set may take as much as the set itself says.
+    """
     demands = world.config["compute"]["demands"]
-    return demands.get(rule, demands["default"])
+    named = demands.get(rule, demands["default"])
+    if rule != "outliers":
+        return named
+    return {**named, **outlier_set(world, dict(wildcards.items())["outliers"]).get("demands", {})}
 
 
 def thousands(world: World, rule: str, wildcards: Any) -> float:

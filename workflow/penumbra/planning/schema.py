@@ -129,9 +129,11 @@ def _of_calibration(module: str) -> Schema:
 def _of_part(kind: str) -> Schema:
     module = plugins.load("options.parts", kind)
     objective = getattr(module, "Objective", None)
-    training = {"properties": {"objective": of_hint(objective)}} if objective else {"type": "null"}
+    training: Schema = {"type": "null"}
+    if objective:
+        training = {"properties": {"objective": of_hint(objective)}}
     if hasattr(module, "Training"):
-        training = of_hint(module.Training)
+        training = {"anyOf": [{"type": "null"}, of_hint(module.Training)]}
     return {"options": of_hint(module.Options), "training": training}
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from penumbra.images.classes import in_words
 from penumbra.images.image_set import classes_of
+from penumbra.networks.loading.clip_files import spoken
 from penumbra.outliers.asked import Asked, Generator
 from penumbra.plugins import load
 from penumbra.stages.shared.job import Job, main
@@ -29,7 +30,7 @@ def run(job: Job) -> None:
         given=_only(job, "given"),
         generator=_generator(job),
         classes=classes,
-        words=in_words(classes, config.get("words", {})),
+        words=spoken(in_words(classes, config.get("words", {}))),
     )
     table = load("outliers.kinds", config["kind"]).outliers(asked)
     job.report(f"{len(table)} outliers")

@@ -13,6 +13,7 @@ from penumbra.images.image_set import from_table, opened
 from penumbra.networks.generative.autoencoder import Autoencoder, with_weights
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.generative.vqgan import Tokenizer
+from penumbra.networks.loading.clip_files import spoken
 from penumbra.plugins import load
 from penumbra.seeds import derive
 from penumbra.stages.shared.job import Job, main, seeded
@@ -40,9 +41,13 @@ def run(job: Job) -> None:
         state = module.published(weights, config["options"], encoder)
         if "autoencoder" in job.inputs:
             state = {**state, **module.first_stage(_autoencoder(job))}
+        provenance = job.provenance()
+        if config["classes"] is not None:
+            module.check_classes(weights, state, config["classes"])
+            provenance["classes"] = config["classes"]
         job.report(f"{len(state)} tensors of {weights}")
         rows = [{"tensors": len(state), "numbers": sum(t.numel() for t in state.values())}]
-        finish(job, state, rows, job.provenance(), earlier=0)
+        finish(job, state, rows, provenance, earlier=0)
         return
     device = pick_device(config["device"])
     seed = derive("part", job.wildcards["part"])
@@ -62,7 +67,7 @@ def run(job: Job) -> None:
 def _by_classes(job: Job, module: ModuleType, seed: int, device: torch.device) -> None:
     """Train a part that is a classifier, by the loop of classifiers."""
     images = opened(job.input("images"))
-    words = in_words(images.classes, job.config["words"])
+    words = spoken(in_words(images.classes, job.config["words"]))
     used = {name: read_checkpoint(job.input(name)) for name in job.config["uses"]}
     training = module.trainer(images, words, used, job.config, seed, device)
     provenance = {**seeded(job.provenance(), seed), "classes": images.classes}

@@ -74,4 +74,9 @@ def prompts(classes: Sequence[str], prompt: str, key: str) -> list[str]:
             f"{key}: CLIP cannot read the class name {coded[0]!r}; say in words what it is called, "
             "in a file of config/words that the data set names as `words_file`"
         )
-    return [prompt.replace("{}", name.replace("_", " ")) for name in classes]
+    return [prompt.replace("{}", name) for name in spoken(classes)]
+
+
+def spoken(names: Iterable[str]) -> list[str]:
+    """Names as a text has them, with spaces between their words."""
+    return [name.replace("_", " ") for name in names]
