@@ -25,8 +25,12 @@ def told(tmp_path, capsys):
 
 def test_what_is_there_and_what_is_lacking(told, tmp_path):
     (tmp_path / PLACE).write_bytes(bytes(12_000_000))
+    unet = tmp_path / "stable-diffusion-v1-4/unet/config.json"
+    unet.parent.mkdir(parents=True)
+    unet.write_text("{}")
     status, text = told()
     assert status == 0
+    assert "stable-diffusion-v1-4: not there\n  lacks " in text
     assert "World imagenet: 1 of " in text
     assert f"{PLACE}: there, 0.01 GB" in text
     assert "licence: CC BY-NC 4.0" in text

@@ -13,7 +13,7 @@ from penumbra.options.weights import Published
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.networks import given_files
 from penumbra.planning.outlier_training import detector
-from penumbra.planning.parts import outlier_set, part
+from penumbra.planning.parts import lacking_weights, outlier_set, part
 from penumbra.planning.world import World
 from penumbra.planning.yaml_files import load_yaml
 from penumbra.store.files import sha256
@@ -27,7 +27,7 @@ class Wanted:
     """A file or folder of published weights below weights_root, `name`, which lies at `place`.
 
     `keys` are those of the config that name it, `reports` the tables and figures that want it,
-    `known` is what is stated of it, None where nothing is.
+    `known` is what is stated of it, None where nothing is; `lacking` are files that a part misses.
     """
 
     name: str
@@ -35,11 +35,12 @@ class Wanted:
     keys: tuple[str, ...]
     reports: tuple[str, ...]
     known: Published | None
+    lacking: tuple[Path, ...] = ()
 
     @property
     def is_there(self) -> bool:
-        """Whether it lies in its place; of a folder, whether there is a file in it."""
-        return self.size > 0
+        """Whether it lies in its place; of a pipeline's folder, whether none of its files lacks."""
+        return self.size > 0 and not self.lacking
 
     @property
     def size(self) -> int:
@@ -73,9 +74,11 @@ def wanted(world: World) -> list[Wanted]:
     known = stated(world.folder)
     keys: dict[str, list[str]] = defaultdict(list)
     reports: dict[str, list[str]] = defaultdict(list)
+    lacking: dict[str, tuple[Path, ...]] = {}
     for name in world.config["parts"]:
         for weights in _of_part(world, name):
             keys[weights].append(f"parts.{name}")
+            lacking[weights] = tuple(lacking_weights(world, part(world, name)))
     for report in (*world.config["tables"], *world.config["figures"]):
         named = sorted(set(_of_report(world, report)))
         for weights in {weights for weights, _ in named}:
@@ -84,7 +87,14 @@ def wanted(world: World) -> list[Wanted]:
             keys[weights] += [] if key in keys[weights] else [key]
     root = Path(world.config["weights_root"])
     return [
-        Wanted(name, root / name, tuple(keys[name]), tuple(reports[name]), known.get(name))
+        Wanted(
+            name,
+            root / name,
+            tuple(keys[name]),
+            tuple(reports[name]),
+            known.get(name),
+            lacking.get(name, ()),
+        )
         for name in sorted(keys)
     ]
 
