@@ -62,5 +62,8 @@ def test_a_conditional_rdm_is_asked_for_the_anchors_classes_by_name(images):
     assert not np.isclose(*found).all(1).any()
     with pytest.raises(PenumbraError, match="rdm: the RDM was trained without the classes dog"):
         sampled(rdm, asked(images, trained=["cat", "owl"]))
-    with pytest.raises(PenumbraError, match=r"rdm: a published .* does not name its classes"):
+    with pytest.raises(
+        PenumbraError,
+        match=r"rdm: .* does not name its classes; name them",
+    ):
         sampled(rdm, asked(images))

@@ -4,13 +4,16 @@ import argparse
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from penumbra.errors import PenumbraError
+from penumbra.networks.generative import autoencoder as networks_autoencoder
 from penumbra.networks.generative import moco
 from penumbra.networks.generative.mage import Mage
 from penumbra.networks.generative.rdm import Rdm
 from penumbra.networks.generative.vqgan import Tokenizer
-from penumbra.parts import encoder, mage, rdm, tokenizer
+from penumbra.options.parts.autoencoder import Options
+from penumbra.parts import autoencoder, ddpm, dit, encoder, ldm, mage, rdm, tokenizer
 from penumbra.training.part_data import Data
 from penumbra.training.parts import fit
 
@@ -18,6 +21,15 @@ SIZES = {"width": 12, "depth": 1, "heads": 2, "patch": 8, "image_size": 16}
 SIZES |= {"projector": 16, "representation": 8}
 HEADS = {"heads": 2, "decoder_heads": 2}
 TOKENS = {"width": 8, "multipliers": [1, 1], "blocks": 1, "codes": 16, "code_width": 4}
+GENERATORS = (
+    ("kl", dit, {"width": 16, "depth": 1, "heads": 2}, {}),
+    (
+        "vq",
+        ldm,
+        {"width": 32, "multipliers": [1], "attention": [True], "blocks": 1},
+        {"side": 8},
+    ),
+)
 NARROW = {"width": 8, "depth": 1, "decoder_width": 8, "decoder_depth": 1}
 
 
@@ -74,8 +86,38 @@ def test_an_rdm_without_ema_is_refused(tmp_path):
         rdm.published(file, {}, None)
 
 
+def test_classes_of_a_published_rdm_are_as_many_as_it_is_told(tmp_path):
+    made = Rdm(8, 16, 8, 2, 16, 8, classes=3, conditional=True)
+    file = saved(tmp_path / "rdm.pth", {"model": made.state_dict()})
+    rdm.check_classes(file, rdm.published(file, {}, None), ["a", "b", "c"])
+    with pytest.raises(PenumbraError, match="told 3 classes, and its classes_file names 2"):
+        rdm.check_classes(file, made.state_dict(), ["a", "b"])
+    with pytest.raises(PenumbraError, match="told no classes"):
+        rdm.check_classes(file, Rdm(8, 16, 8, 2, 16, 8).state_dict(), ["a"])
+
+
+def test_a_first_stage_with_names_of_either_time(tmp_path):
+    """Files of diffusers before 0.15, as Stable Diffusion's, name attention's layers otherwise."""
+    options = {"width": 32, "multipliers": [1, 1], "blocks": 1}
+    state = networks_autoencoder.build(Options.of(options)).state_dict()
+    names = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    old = dict(state)
+    for new, before in names.items():
+        old = {
+            k.replace(f"attentions.0.{new}.", f"attentions.0.{before}."): v for k, v in old.items()
+        }
+    assert old.keys() != state.keys()
+    for each in (state, old):
+        save_file(each, tmp_path / "vae.safetensors")
+        found = autoencoder.published(tmp_path / "vae.safetensors", options, None)
+        assert found.keys() == state.keys()
+        assert all(torch.equal(found[k], v) for k, v in state.items())
+    with pytest.raises(PenumbraError, match="the weights do not fit"):
+        autoencoder.published(tmp_path / "vae.safetensors", {}, None)
+
+
 def test_what_is_trained_here_has_the_names_that_are_published():
-    """The checkpoints of all four parts go through the same constructors as published ones."""
+    """The checkpoints of all parts go through the same constructors as published ones."""
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (12, 3, 16, 16), generator=generator, dtype=torch.uint8)
     labels = torch.arange(12) % 3
@@ -102,6 +144,16 @@ def test_what_is_trained_here_has_the_names_that_are_published():
     of_mage = trained(mage, options, representations=z, encoder=own, tokenizer=codes)
     steps = {"steps": 2, "temperature": 1.0}
     images = mage.images(of_mage, options, steps, z[:3], [1, 2, 3], 2)
+    assert images.shape == (3, 3, 16, 16)
+    steps = {"steps": 2}
+    for kind, module, options, decoding in GENERATORS:
+        stage = {"latents": kind, "width": 32, "multipliers": [1, 1], "blocks": 1}
+        first = networks_autoencoder.with_weights(stage, trained(autoencoder, stage))
+        made = trained(module, options, representations=z, autoencoder=first)
+        images = module.images(made, options, {**steps, **decoding}, z[:3], [1, 2, 3], 2)
+        assert images.shape == (3, 3, 16, 16)
+    pixel = {"image_size": 16, "width": 8, "multipliers": [1, 1], "attention": [False] * 2}
+    images = ddpm.images(trained(ddpm, pixel), pixel, steps, torch.empty(3, 0), [1, 2, 3], 2)
     assert images.shape == (3, 3, 16, 16)
     for state in (of_rdm, of_mage):  # the encoder travels along, and is known again
         assert all(torch.equal(state[f"pretrained_encoder.{k}"], v) for k, v in of_encoder.items())

@@ -12,8 +12,8 @@ from penumbra.planning.schema import FOLDER, for_editors, structure, with_option
 from penumbra.planning.validation import VALIDATOR
 from penumbra.plugins import load
 
-OTHERS = ("datasets", "weights")
-WORLDS = sorted(file.stem for file in FOLDER.glob("*.yaml") if file.stem not in OTHERS)
+CATALOGUES = ("datasets", "weights")
+WORLDS = sorted(file.stem for file in FOLDER.glob("*.yaml") if file.stem not in CATALOGUES)
 
 
 @pytest.fixture(scope="module")

@@ -94,6 +94,7 @@ def names(recipe):
             {"image_sets": {"six-digits-train": {"size": 32}}},
             "image_size: 16 pixels, and six-digits-train measures 32; make them alike",
         ),
+        ({"parts": {"rdm-b": {"classes_file": "imagenet"}}}, "classes_file: it is for a published"),
         ({"parts": {"dit": {**DIT, "autoencoder": "tokenizer"}}}, "tokenizer is no autoencoder"),
         ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),
         ({"outliers": {"mixed": {"kind": "images"}}}, "unknown key .*mixed.(cycle|guidance|per_c)"),

@@ -55,8 +55,8 @@ def _labels(
     """The anchors' classes (M,) as places among those that a conditional RDM was trained on."""
     if trained is None:
         raise PenumbraError(
-            f"{file}: a published class-conditional RDM does not name its classes; take the "
-            "unconditional one, or train an RDM here"
+            f"{file}: the file of a class-conditional RDM does not name its classes; name them in "
+            "its part's `classes_file`, take the unconditional one, or train an RDM here"
         )
     unknown = sorted(set(classes) - set(trained))
     if unknown:

@@ -75,6 +75,8 @@ def _part(world: World, name: str) -> Iterator[str]:
         yield ": it is trained here, so name the image set: images"
     elif entry["kind"] == "ddpm" and entry.get("training") is not None:
         yield from _size(world, entry)
+    if "classes_file" in entry and (entry["kind"] != "rdm" or entry.get("weights") is None):
+        yield ".classes_file: it is for a published rdm; drop it, as others know their classes"
     for role in roles(entry):
         if role not in entry:
             yield f": a {entry['kind']} names its {role}"

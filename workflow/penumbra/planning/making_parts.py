@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from penumbra.images.classes import class_list
 from penumbra.images.entries import LISTED
 from penumbra.planning import class_names
 from penumbra.planning.parts import part, representations, roles, weights_files
@@ -66,6 +67,7 @@ class Parts:
             "kind": entry["kind"],
             "options": entry.get("options", {}),
             "training": entry.get("training"),
+            "classes": class_list(self._world.folder / "classes", entry.get("classes_file")),
             "uses": {role: self._named(entry[role]) for role in roles(entry)},
             "device": compute["device"],
             "batch_size": compute["batch_size"],

@@ -41,9 +41,13 @@ def run(job: Job) -> None:
         state = module.published(weights, config["options"], encoder)
         if "autoencoder" in job.inputs:
             state = {**state, **module.first_stage(_autoencoder(job))}
+        provenance = job.provenance()
+        if config["classes"] is not None:
+            module.check_classes(weights, state, config["classes"])
+            provenance["classes"] = config["classes"]
         job.report(f"{len(state)} tensors of {weights}")
         rows = [{"tensors": len(state), "numbers": sum(t.numel() for t in state.values())}]
-        finish(job, state, rows, job.provenance(), earlier=0)
+        finish(job, state, rows, provenance, earlier=0)
         return
     device = pick_device(config["device"])
     seed = derive("part", job.wildcards["part"])
