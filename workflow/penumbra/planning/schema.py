@@ -131,7 +131,11 @@ def _of_part(kind: str) -> Schema:
     objective = getattr(module, "Objective", None)
     training: Schema = {"type": "null"}
     if objective:
-        training = {"properties": {"objective": of_hint(objective)}}
+        trained = {"$ref": "#/$defs/part-training"}
+        training = {
+            "anyOf": [{"type": "null"}, trained],
+            "properties": {"objective": of_hint(objective)},
+        }
     if hasattr(module, "Training"):
         training = {"anyOf": [{"type": "null"}, of_hint(module.Training)]}
     return {"options": of_hint(module.Options), "training": training}
@@ -141,9 +145,8 @@ def _of_kinds(modules: Iterable[str]) -> Schema:
     """The options of all kinds of outlier set, each as the kinds state it that have it."""
     schemas: dict[str, list[Schema]] = {}
     for module in modules:
-        for key, schema in of_hint(plugins.load("options.kinds", module).Options)[
-            "properties"
-        ].items():
+        options = of_hint(plugins.load("options.kinds", module).Options)["properties"]
+        for key, schema in options.items():
             if schema not in schemas.setdefault(key, []):
                 schemas[key].append(schema)
     return {
