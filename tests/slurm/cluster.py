@@ -25,6 +25,8 @@ DAEMONS = ("munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd")
 COMMANDS = ("mariadb-install-db", "sacctmgr", "sacct", "sbatch", "scancel", "scontrol", "sinfo")
 COMMANDS += ("squeue", "srun")
 
+SLOW = 240  # seconds that a busy machine may take for what is a matter of two or three
+
 USER = pwd.getpwuid(os.getuid()).pw_name
 CPU_NODES = ("n1", "n2")
 GPU_NODE = "g1"
@@ -212,7 +214,7 @@ class Cluster:
             for daemon in self._daemons.values():
                 stack.callback(daemon.kill)
 
-    def run(self, *command: str, check: bool = True, seconds: float = 60, **options):
+    def run(self, *command: str, check: bool = True, seconds: float = SLOW, **options):
         """Run a command on the cluster; an exit code other than 0 raises, with its output."""
         options = {"env": self.environment, "cwd": self.folder, **options}
         try:
@@ -256,7 +258,7 @@ class Cluster:
         """Cancel a job, as its user would."""
         self.run("scancel", job)
 
-    def wait_for_end(self, job: str, seconds: float = 60) -> dict[str, str]:
+    def wait_for_end(self, job: str, seconds: float = SLOW) -> dict[str, str]:
         """Wait until a job has ended; returns its row."""
 
         def ended():
@@ -266,7 +268,7 @@ class Cluster:
 
         return self.wait(ended, f"the end of job {job}", "slurmctld", seconds)
 
-    def wait_for_start(self, job: str, seconds: float = 60) -> None:
+    def wait_for_start(self, job: str, seconds: float = SLOW) -> None:
         """Wait until a job runs."""
 
         def runs():
@@ -275,7 +277,7 @@ class Cluster:
 
         self.wait(runs, f"job {job} to run", "slurmctld", seconds)
 
-    def wait_for_node(self, name: str, *states: str, seconds: float = 60) -> None:
+    def wait_for_node(self, name: str, *states: str, seconds: float = SLOW) -> None:
         """Wait until the controller sees a node in one of the states, such as "down"."""
         self.wait(lambda: self.node_state(name) in states, f"{name} to be {states}", name, seconds)
 
@@ -284,7 +286,7 @@ class Cluster:
         found = self.run("sinfo", "--noheader", f"--nodes={name}", "--format=%T", check=False)
         return found.stdout.split("\n")[0].rstrip("*~#!%$@^-")
 
-    def wait(self, condition, what: str, daemon: str, seconds: float = 60):
+    def wait(self, condition, what: str, daemon: str, seconds: float = SLOW):
         """Wait until `condition()` is true and return it; a time-out shows the daemon's log."""
         deadline = time.monotonic() + seconds
         while not (found := condition()):
@@ -410,7 +412,7 @@ class Cluster:
                 raise ClusterError(f"{name} has ended.\n{daemon.tail()}")
             return condition()
 
-        self.wait(works, f"{name} to work", name, seconds=60)
+        self.wait(works, f"{name} to work", name)
 
     def _error(self, problem: str, daemon: str) -> ClusterError:
         return ClusterError(f"{problem}.\n{self._daemons[daemon].tail()}")

@@ -103,7 +103,7 @@ def test_scavengers_give_way(cluster):
     cluster.wait(lambda: "started" in cluster.output(job), "the job to speak", "n1")
     urgent = cluster.submit("true", "--nodelist=n1", "--cpus-per-task=4")
     cluster.wait(answer.is_file, "SIGTERM", "n1", seconds=45)
-    assert cluster.wait_for_end(urgent, seconds=90)["State"] == "COMPLETED"
+    assert cluster.wait_for_end(urgent)["State"] == "COMPLETED"
     assert cluster.wait_for_end(job)["State"] in ("PREEMPTED", "FAILED")
 
 
@@ -120,7 +120,7 @@ def test_a_dead_node_is_seen_and_its_jobs_start_again(cluster):
     cluster.wait_for_node("n2", "down")
     assert cluster.wait_for_end(lost)["State"] == "NODE_FAIL"
     cluster.start_node("n2")
-    cluster.wait_for_start(again, seconds=90)
+    cluster.wait_for_start(again)
     assert cluster.wait_for_end(again)["State"] == "COMPLETED"
     runs = cluster.jobs(f"--jobs={again}", "--duplicates")
     assert [run["State"] for run in runs] == ["NODE_FAIL", "COMPLETED"]

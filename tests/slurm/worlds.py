@@ -88,7 +88,7 @@ class OnCluster(Tiny):
             start_new_session=True,
         )
 
-    def end(self, process: subprocess.Popen[str], check: bool = True, seconds: float = 400):
+    def end(self, process: subprocess.Popen[str], check: bool = True, seconds: float = 1200):
         """Wait for a started Snakemake; an error code fails the test with what it said."""
         process.wait(timeout=seconds)
         done = subprocess.CompletedProcess(process.args, process.returncode)
@@ -109,4 +109,4 @@ class OnCluster(Tiny):
             ended = all(row["State"].split()[0] not in open_states for row in rows)
             return rows if rows and ended and all(row["AllocTRES"] for row in rows) else None
 
-        return self.cluster.wait(known, "the accounts of all jobs", "slurmdbd", 40)
+        return self.cluster.wait(known, "the accounts of all jobs", "slurmdbd")
