@@ -178,6 +178,13 @@ def test_uat_models_read_nothing_of_the_outliers(world):
     assert Outliers(made).embeddings_spec(wildcards) != Outliers(other).embeddings_spec(wildcards)
 
 
+def test_embeddings_do_not_depend_on_how_many_images_are_made_at_once(world):
+    made, other = (Outliers(world({"outliers": {"mixed": {"batch_size": n}}})) for n in (8, 9))
+    shard = {"benchmark": "digits", "outliers": "mixed", "shard": "0of1"}
+    assert made.embeddings_spec(shard) == other.embeddings_spec(shard)
+    assert made.outliers_spec(shard) != other.outliers_spec(shard)
+
+
 def test_clip_is_asked_for_only_where_it_recognises(world):
     clip = {"recogniser": "clip", "clip": {"folder": "clip", "prompt": "a photo of a {}"}}
     asked = {"weights_root": "/nowhere", "categories": clip}
