@@ -94,6 +94,10 @@ def names(recipe):
             {"image_sets": {"six-digits-train": {"size": 32}}},
             "image_size: 16 pixels, and six-digits-train measures 32; make them alike",
         ),
+        (
+            {"outliers": {"ldm-1": {"decoding": {"side": 16}}}},
+            r"decoding.side: 16, and latents of the images that ldm-1 .* the side 8; say 8",
+        ),
         ({"parts": {"rdm-b": {"classes_file": "imagenet"}}}, "classes_file: it is for a published"),
         ({"parts": {"dit": {**DIT, "autoencoder": "tokenizer"}}}, "tokenizer is no autoencoder"),
         ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),

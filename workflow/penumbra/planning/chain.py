@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from penumbra.errors import PenumbraError
-from penumbra.options.parts import ddpm
+from penumbra.options.parts import autoencoder, ddpm, ldm
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import tell
 from penumbra.planning.outlier_training import detector
@@ -137,6 +137,28 @@ def _outlier_set(world: World, name: str) -> Iterator[str]:
             f": {entry[made]} makes representations of {first}, and {entry[reader]} reads "
             f"those of {second}; both are vectors of one length from unrelated spaces, so name "
             "parts of one encoder"
+        )
+    read_in = chosen.get("text_latent", {}).get("stable_diffusion", entry.get("generator"))
+    if read_in != entry.get("generator"):
+        yield (
+            f": {entry['text_latent']} embeds images among the words of {read_in}, and "
+            f"{entry['generator']} reads its own; name one Stable Diffusion for both"
+        )
+    if chosen.get("generator", {}).get("kind") == "ldm":
+        yield from _side(world, entry, chosen["generator"])
+
+
+def _side(world: World, entry: Mapping[str, Any], generator: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with how large an LDM that is trained here decodes: it takes any size."""
+    if generator.get("training") is None or _absent(generator, ("autoencoder", "images")):
+        return
+    stage = part(world, generator["autoencoder"]).get("options", {})
+    levels = len(stage.get("multipliers", autoencoder.Options.multipliers))
+    wanted = world.size(generator["images"]) // 2 ** (levels - 1)
+    if (own := entry["decoding"].get("side", ldm.Decoding.side)) != wanted:
+        yield (
+            f".decoding.side: {own}, and latents of the images that {entry['generator']} is "
+            f"trained on have the side {wanted}; say {wanted}"
         )
 
 
