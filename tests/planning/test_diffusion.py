@@ -77,6 +77,17 @@ def test_without_its_folder_rows_are_left_out(world, tmp_path):
     assert str(tmp_path / "small/unet/config.json") in files
 
 
+def test_a_part_among_words_knows_what_its_classes_are_called(world, tmp_path):
+    small_stable_diffusion(tmp_path / "small")
+    made = world({
+        **changed("parts", "text", "images", value="coded"), "weights_root": str(tmp_path),
+        "tables": ["badood_table11"], "figures": [],
+        "image_sets": {"coded": {"dataset": "digits", "split": "train", "classes": ["n01498041"]}},
+    })  # fmt: skip
+    with pytest.raises(PenumbraError, match=r"digits: parts\.text asks CLIP for .* n01498041"):
+        required(made)
+
+
 def test_hints_are_for_classes_that_are_there(world, tmp_path):
     small_stable_diffusion(tmp_path / "small")
     hints = {"decoding": {"hints": {"1": "the number {}", "ten": "the number {}"}}}

@@ -19,7 +19,15 @@ from penumbra.planning.gathering import gather, tell
 from penumbra.planning.left_out import figure_entries
 from penumbra.planning.networks import given_files, network
 from penumbra.planning.outlier_training import detector, exposure
-from penumbra.planning.parts import lacking_weights, options_of, outlier_set, part, parts_of, used
+from penumbra.planning.parts import (
+    OF_CLASSES,
+    lacking_weights,
+    options_of,
+    outlier_set,
+    part,
+    parts_of,
+    used,
+)
 from penumbra.planning.report_checks import check_figure
 from penumbra.planning.scorers import method_of, second_model
 from penumbra.planning.tables import Tables
@@ -200,6 +208,11 @@ def _unread(world: World, asked: Asked) -> Iterator[str]:
     for benchmark, name in sorted(of_words):
         known = class_names.known(world, benchmark)
         yield from class_names.unread(world, benchmark, known, f"outliers.{name}")
+    for name in sorted(_parts(world, asked)):
+        entry = part(world, name)
+        if entry["kind"] in OF_CLASSES and entry.get("training") is not None:
+            known = class_names.known_of(world, entry["images"])
+            yield from class_names.unread_of(world, entry["images"], known, f"parts.{name}")
     for name in sorted({name for _, name in of_words}):
         yield from _unused_hints(world, name, [b for b, each in of_words if each == name])
 
