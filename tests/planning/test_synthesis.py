@@ -95,6 +95,14 @@ def names(recipe):
             "image_size: 16 pixels, and six-digits-train measures 32; make them alike",
         ),
         (
+            {"parts": {"dit-1": {"options": {"patch": 3}}}},
+            r"dit-1\.options\.patch: they divide a side of 8 by 3, which does not go into it",
+        ),
+        (
+            {"parts": {"autoencoder-kl": {"options": {"multipliers": [1] * 6}}}},
+            r"autoencoder-kl\.options\.multipliers: they divide a side of 16 by 32",
+        ),
+        (
             {"outliers": {"ldm-1": {"decoding": {"side": 16}}}},
             r"decoding.side: 16, and latents of the images that ldm-1 .* the side 8; say 8",
         ),
