@@ -153,7 +153,7 @@ NONSENSE = {
     "recogniser": ({"categories": {"recogniser": "clip"}}, "the recogniser is clip, so say `clip`"),
     "rdm-encoder": (
         nested("outliers", "mixed", "rdm", "moco-l"),
-        "no rdm, but of the kind encoder",
+        "moco-l is of the kind encoder; name a part of kind rdm",
     ),
     "encoder-rdm": (nested("parts", "rdm-b", "encoder", "rdm-l"), "rdm-l is no encoder"),
     "part-empty": ({"parts": {"new": {}}}, r"parts\.new: no kind; there is no default"),
@@ -161,7 +161,7 @@ NONSENSE = {
         {"parts": {"new": {"extends": "moco-b", "images": None}}},
         "images: None is not of type 'string'",
     ),
-    "outliers-empty": ({"outliers": {"new": {}}}, r"outliers\.new\.guidance: no scales"),
+    "outliers-empty": ({"outliers": {"new": {}}}, r"outliers\.new: no kind; there is no default"),
     "extends-itself": (nested("parts", "rdm-b", "extends", "rdm-b"), "rdm-b extends rdm-b"),
     "circle": (
         {"recipes": {"a": {"extends": "b"}, "b": {"extends": "a"}}},

@@ -33,7 +33,8 @@ def asked(generator, tmp_path):
         return Asked(
             options={"count": count}, seed=seed, shard=shard, grey=False,
             device=torch.device("cpu"), batch_size=batch_size, embeddings=None,
-            train=tmp_path / "train.parquet", given=None, generator=generator, classes=["a"], words=[],
+            train=tmp_path / "train.parquet", given=None, generator=generator, classes=["a"],
+            words=[],
         )  # fmt: skip
 
     return make
