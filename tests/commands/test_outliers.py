@@ -98,6 +98,17 @@ def test_the_card_says_what_it_is(there):
     assert "`p_id`" not in text
 
 
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [([-1] * 12, "detectors; they have no classes."), ([-1] * 9 + [3] * 3, "1 class of 3 to 3")],
+)
+def test_outliers_without_a_class_are_of_none(there, labels, said):
+    place = there.column_names.index("label")
+    put("outliers", there.set_column(place, "label", [labels]), shard="0of1", **SET)
+    assert call("out") == 0
+    assert said in Path("out/README.md").read_text("utf-8")
+
+
 def test_it_is_read_as_a_data_set_of_images(there, tmp_path):
     assert call("out") == 0
     rows, classes = listed((tmp_path / "out/data/train-00000-of-00001.parquet",), True)

@@ -25,8 +25,8 @@ OPTIONS = {
 
 def asked(images, shard="0of1", trained=None):
     return Sampling(
-        options=OPTIONS, seed=0, shard=shard, device=torch.device("cpu"), batch_size=4,
-        graphs=False, representations=images, file=Path("rdm"), state={}, part={}, trained=trained,
+        options=OPTIONS, seed=0, shard=shard, device=torch.device("cpu"), graphs=False,
+        representations=images, file=Path("rdm"), state={}, trained=trained,
     )  # fmt: skip
 
 

@@ -48,9 +48,9 @@ def sampling(shard):
     meta = {b"classes": json.dumps(CLASSES).encode(), b"encoder": b"text-latent"}
     return Sampling(
         options={"per_class": 6, "sampling": SAMPLING}, seed=3, shard=shard,
-        device=torch.device("cpu"), batch_size=4, graphs=False,
+        device=torch.device("cpu"), graphs=False,
         representations=pa.table(columns).replace_schema_metadata(meta),
-        file=None, state={}, part={}, trained=CLASSES,
+        file=None, state={}, trained=CLASSES,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ COMMON = {"generator": "small", "shards": 1, "seed": 0, "grey": True}
 WORLD = {
     "parts": {
         "small": {"kind": "stable_diffusion", "weights": "small", "missing": "omit"},
+        "other": {"kind": "stable_diffusion", "weights": "other", "missing": "omit"},
         "text": {
             "kind": "text_latent", "stable_diffusion": "small", "images": "digits-train",
             "options": {"width": 4}, "training": TRAINING,
@@ -76,6 +77,28 @@ def test_without_its_folder_rows_are_left_out(world, tmp_path):
     assert str(tmp_path / "small/unet/config.json") in files
 
 
+def test_a_part_among_words_knows_what_its_classes_are_called(world, tmp_path):
+    small_stable_diffusion(tmp_path / "small")
+    made = world({
+        **changed("parts", "text", "images", value="coded"), "weights_root": str(tmp_path),
+        "tables": ["badood_table11"], "figures": [],
+        "image_sets": {"coded": {"dataset": "digits", "split": "train", "classes": ["n01498041"]}},
+    })  # fmt: skip
+    with pytest.raises(PenumbraError, match=r"digits: parts\.text asks CLIP for .* n01498041"):
+        required(made)
+
+
+def test_hints_are_for_classes_that_are_there(world, tmp_path):
+    small_stable_diffusion(tmp_path / "small")
+    hints = {"decoding": {"hints": {"1": "the number {}", "ten": "the number {}"}}}
+    given = changed("outliers", "dream-ood", value={**WORLD["outliers"]["dream-ood"], **hints})
+    made = world({
+        **given, "weights_root": str(tmp_path), "tables": ["badood_table11"], "figures": [],
+    })  # fmt: skip
+    with pytest.raises(PenumbraError, match=r"dream-ood\.decoding\.hints: no class is called ten;"):
+        required(made)
+
+
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
@@ -83,6 +106,11 @@ def test_without_its_folder_rows_are_left_out(world, tmp_path):
         (("parts", "text", "training", "head"), {"similarity": "cosine"}, "leave `head` out"),
         (("parts", "text", "training"), None, "say `weights`"),
         (("parts", "text", "stable_diffusion"), "mage-l", "mage-l is no stable_diffusion"),
+        (
+            ("parts", "text", "stable_diffusion"),
+            "other",
+            "text embeds images among the words of other, and small reads its own",
+        ),
         (("parts", "small", "training"), TRAINING, "loaded from its `weights`, not trained"),
         (
             ("outliers", "dream-ood", "sampling"),

@@ -94,6 +94,18 @@ def names(recipe):
             {"image_sets": {"six-digits-train": {"size": 32}}},
             "image_size: 16 pixels, and six-digits-train measures 32; make them alike",
         ),
+        (
+            {"parts": {"dit-1": {"options": {"patch": 3}}}},
+            r"dit-1\.options\.patch: they divide a side of 8 by 3, which does not go into it",
+        ),
+        (
+            {"parts": {"autoencoder-kl": {"options": {"multipliers": [1] * 6}}}},
+            r"autoencoder-kl\.options\.multipliers: they divide a side of 16 by 32",
+        ),
+        (
+            {"outliers": {"ldm-1": {"decoding": {"side": 16}}}},
+            r"decoding.side: 16, and latents of the images that ldm-1 .* the side 8; say 8",
+        ),
         ({"parts": {"rdm-b": {"classes_file": "imagenet"}}}, "classes_file: it is for a published"),
         ({"parts": {"dit": {**DIT, "autoencoder": "tokenizer"}}}, "tokenizer is no autoencoder"),
         ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),
@@ -176,6 +188,13 @@ def test_uat_models_read_nothing_of_the_outliers(world):
     shard = SimpleNamespace(benchmark="digits", outliers="mixed", shard="0of1")
     wildcards = vars(shard)
     assert Outliers(made).embeddings_spec(wildcards) != Outliers(other).embeddings_spec(wildcards)
+
+
+def test_embeddings_do_not_depend_on_how_many_images_are_made_at_once(world):
+    made, other = (Outliers(world({"outliers": {"mixed": {"batch_size": n}}})) for n in (8, 9))
+    shard = {"benchmark": "digits", "outliers": "mixed", "shard": "0of1"}
+    assert made.embeddings_spec(shard) == other.embeddings_spec(shard)
+    assert made.outliers_spec(shard) != other.outliers_spec(shard)
 
 
 def test_clip_is_asked_for_only_where_it_recognises(world):

@@ -19,10 +19,12 @@ def batch(count=6):
     return (torch.from_numpy(pixels) / 255 - 0.5) / 0.5, torch.from_numpy(labels)
 
 
-def test_the_discriminator_moves_first_and_the_generator_by_it_and_the_classifier():
+@pytest.mark.parametrize("lowered", [False, True])
+def test_the_discriminator_moves_first_and_the_generator_by_it_and_the_classifier(lowered):
     model = network()
     x, y = batch()
-    made = gan.build(OPTIONS["gan"] | {"beta": 0.7, "size": 16}, setting(model))
+    run = dataclasses.replace(setting(model), lowered=lowered)
+    made = gan.build(OPTIONS["gan"] | {"beta": 0.7, "size": 16}, run)
     mine, before = copy.deepcopy(made.networks), weights(model)
     adam = {
         name: torch.optim.Adam(each.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
@@ -33,19 +35,22 @@ def test_the_discriminator_moves_first_and_the_generator_by_it_and_the_classifie
         given, _ = made.inputs(x, y, Batch(0, step, step))
         seed = gan.derive(0, "latents", step)
         latents = torch.randn(2, 6, 5, generator=torch.Generator().manual_seed(seed))
-        images = mine["generator"](latents[0])
-        told = mine["discriminator"](x * 0.5 + 0.5), mine["discriminator"](images.detach())
+        with run.autocast():
+            images = mine["generator"](latents[0])
+        with run.autocast():
+            told = mine["discriminator"](x * 0.5 + 0.5), mine["discriminator"](images.detach())
         (each(told[0], real) + each(told[1], fake)).backward()
         adam["discriminator"].step()
         mine.zero_grad()
-        logits = model.eval()((images - 0.5) / 0.5)
-        unsure = -logits.log_softmax(1).mean()
-        (each(mine["discriminator"](images), real) + 0.7 * unsure).backward()
+        with run.autocast():
+            logits = model.eval()((images - 0.5) / 0.5).float()
+            doubted = mine["discriminator"](images)
+        (each(doubted, real) - 0.7 * logits.log_softmax(1).mean()).backward()
         adam["generator"].step()
         mine.zero_grad()
         model.zero_grad()
         model.train()
-        with torch.no_grad():
+        with torch.no_grad(), run.autocast():
             shown = (mine["generator"](latents[1]) - 0.5) / 0.5
     for name, tensor in mine.state_dict().items():
         torch.testing.assert_close(tensor, made.networks.state_dict()[name], msg=name)

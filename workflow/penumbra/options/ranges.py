@@ -175,9 +175,8 @@ Percent = Annotated[float, within(0, 100)]
 Precision = Literal["float32", "bfloat16"]
 Energy = Literal["sigmoid_energy", "sigmoid_phi", "sigmoid_centered"]  # what a map reads
 Prior = Literal["empirical", "uniform"]
-Beta = Literal[
-    "abm", "am", "ab", "a"
-]  # parameters of a beta map, as the package betacal names them
+# Parameters of a beta map, as the package betacal names them.
+Beta = Literal["abm", "am", "ab", "a"]
 
 
 # What goes together: each rule says of values by name which of them is wrong, and why. It is asked

@@ -22,20 +22,18 @@ class Sampling:
     """A shard "<i>of<k>" of embeddings: the kind's own `options`, the set's seed, and what is read.
 
     `representations` are those of all training images, as rows; `state` is the checkpoint `file`
-    of the part that samples, `part` that part's options, and `trained` the classes that it was
-    trained on, None where its file does not name them.
+    of the part that samples, and `trained` the classes that it was trained on, None where its file
+    does not name them.
     """
 
     options: Mapping[str, Any]
     seed: int
     shard: str
     device: torch.device
-    batch_size: int
     graphs: bool
     representations: pa.Table
     file: Path
     state: State
-    part: Mapping[str, Any]
     trained: Sequence[str] | None
 
 

@@ -13,8 +13,8 @@ COLUMNS = {
     "class": "the same as a name",
     "outlier": "name of the outlier; its draws are seeded by it",
     "anchor": "row of its anchor in the training image set",
-    "scale": "guidance scale",
-    "use": "how often the anchor was used before",
+    "scale": "how far from the anchor: scale of the guidance, or deviation of the draws",
+    "use": "how often the anchor was used before, or the round of draws",
     "seed": "seed of the embedding's draws",
     "image_seed": "seed of the image's draws",
     "cosine": "between embedding and the anchor's representation",
@@ -49,14 +49,12 @@ class Origin(NamedTuple):
 def text(origin: Origin, rows: Sequence[pa.Table]) -> str:
     """The page in Markdown, with the head that the Hub reads; `rows` are the set's, in order."""
     whole = pa.concat_tables(rows)
-    classes = Counter(whole["class"].to_pylist())
-    few, many = min(classes.values()), max(classes.values())
     lines = [
         _head(origin, len(whole)),
         f"# Outliers {origin.name} around {origin.train}",
         f"{len(whole)} synthetic images, made by Penumbra for training out-of-distribution "
-        f"detectors: {len(classes)} classes of {few} to {many} outliers. They are meant to lie "
-        "near the training images and outside of them; none shows what its class says.",
+        f"detectors; {_classes(whole)}. They are meant to lie near the training images and "
+        "outside of them; none shows what its class says.",
         "## Columns",
         "\n".join(f"- `{name}`: {COLUMNS.get(name, 'as the kind of the set states it')}"
                   for name in ["image", *whole.column_names]),
@@ -74,6 +72,14 @@ def text(origin: Origin, rows: Sequence[pa.Table]) -> str:
         "Penumbra reads it back as an outlier set of the kind `images`, to the same bytes.",
     ]  # fmt: skip
     return "\n\n".join(lines) + "\n"
+
+
+def _classes(whole: pa.Table) -> str:
+    counts = Counter(name for name in whole["class"].to_pylist() if name is not None)
+    if not counts:
+        return "they have no classes"
+    few, many = min(counts.values()), max(counts.values())
+    return f"{len(counts)} class{'es' * (len(counts) > 1)} of {few} to {many} outliers"
 
 
 def _head(origin: Origin, count: int) -> str:

@@ -47,10 +47,11 @@ class Calibration:
         """Reads: backbone, normalisation, the image sets that calibrate, compute."""
         config, roots = reader(self._world, names)
         benchmark = self._world.config["benchmarks"][names["benchmark"]]
+        chosen = detector(self._world, names["recipe"], names["backbone"])
         config |= {
             "heldout": benchmark["heldout"],
             "calibration_ood": benchmark["calibration_ood"],
-            "outliers": (detector(self._world, names["recipe"]) or {}).get("set"),
+            "outliers": chosen and chosen["set"],
         }
         return spec("energies", config, roots, names)
 

@@ -1,10 +1,10 @@
 """The synthesis chain in a config fits together: parts, outlier sets, detectors and judges."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from penumbra.errors import PenumbraError
-from penumbra.options.parts import ddpm
+from penumbra.options.parts import autoencoder, ddpm, dit, ldm
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import tell
 from penumbra.planning.outlier_training import detector
@@ -75,6 +75,8 @@ def _part(world: World, name: str) -> Iterator[str]:
         yield ": it is trained here, so name the image set: images"
     elif entry["kind"] == "ddpm" and entry.get("training") is not None:
         yield from _size(world, entry)
+    elif entry["kind"] in ("autoencoder", *LATENTS):
+        yield from _halves(world, entry)
     if "classes_file" in entry and (entry["kind"] != "rdm" or entry.get("weights") is None):
         yield ".classes_file: it is for a published rdm; drop it, as others know their classes"
     for role in roles(entry):
@@ -103,6 +105,36 @@ def _latents(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f".autoencoder: {entry['autoencoder']} gives {own} latents, and a {entry['kind']} is "
             f"of {wanted}; name a first stage with `latents: {wanted}`"
+        )
+
+
+def _latent_side(world: World, entry: Mapping[str, Any]) -> int | None:
+    """Of the latents that a generator is trained on here; None where that is not known."""
+    if entry.get("training") is None or _absent(entry, ("autoencoder", "images")):
+        return None
+    factor = _factor(part(world, entry["autoencoder"]), autoencoder.Options.multipliers)
+    return world.size(entry["images"]) // factor
+
+
+def _factor(entry: Mapping[str, Any], default: Sequence[int]) -> int:
+    """By how much the levels of a part's network divide the side of what it is given."""
+    return 2 ** (len(entry.get("options", {}).get("multipliers", default)) - 1)
+
+
+def _halves(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with how a part that is trained here divides images, or latents."""
+    key = "multipliers"
+    if entry["kind"] == "autoencoder":
+        side = world.size(entry["images"]) if entry.get("training") is not None else None
+        factor = _factor(entry, autoencoder.Options.multipliers)
+    else:
+        side, factor = _latent_side(world, entry), _factor(entry, ldm.Options.multipliers)
+        if entry["kind"] == "dit":
+            key, factor = "patch", entry.get("options", {}).get("patch", dit.Options.patch)
+    if side is not None and side % factor:
+        yield (
+            f".options.{key}: they divide a side of {side} by {factor}, which does not go into it; "
+            f"choose other {key}, or images of another size"
         )
 
 
@@ -137,6 +169,25 @@ def _outlier_set(world: World, name: str) -> Iterator[str]:
             f": {entry[made]} makes representations of {first}, and {entry[reader]} reads "
             f"those of {second}; both are vectors of one length from unrelated spaces, so name "
             "parts of one encoder"
+        )
+    read_in = chosen.get("text_latent", {}).get("stable_diffusion", entry.get("generator"))
+    if read_in != entry.get("generator"):
+        yield (
+            f": {entry['text_latent']} embeds images among the words of {read_in}, and "
+            f"{entry['generator']} reads its own; name one Stable Diffusion for both"
+        )
+    if chosen.get("generator", {}).get("kind") == "ldm":
+        yield from _side(world, entry, chosen["generator"])
+
+
+def _side(world: World, entry: Mapping[str, Any], generator: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with how large an LDM that is trained here decodes: it takes any size."""
+    wanted = _latent_side(world, generator)
+    own = entry["decoding"].get("side", ldm.Decoding.side)
+    if wanted is not None and own != wanted:
+        yield (
+            f".decoding.side: {own}, and latents of the images that {entry['generator']} is "
+            f"trained on have the side {wanted}; say {wanted}"
         )
 
 

@@ -22,7 +22,12 @@ def words_of(world: World, image_set: str) -> dict[str, str]:
 
 def known(world: World, benchmark: str) -> list[str]:
     """The names of a benchmark's classes, as far as lists say them; none where no list does."""
-    entry = world.image_set(world.config["benchmarks"][benchmark]["train"])
+    return known_of(world, world.config["benchmarks"][benchmark]["train"])
+
+
+def known_of(world: World, image_set: str) -> list[str]:
+    """The same of the classes of an image set."""
+    entry = world.image_set(image_set)
     dataset = world.datasets[entry["dataset"]]
     names = dataset.get("class_list") or dataset.get("class_names") or []
     kept = class_list(world.folder / "classes", entry.get("classes_file")) or entry.get("classes")
@@ -40,9 +45,14 @@ def offered(world: World, benchmark: str) -> list[str]:
 
 def unread(world: World, benchmark: str, classes: list[str], what: str) -> Iterator[str]:
     """Why CLIP cannot read the classes that `what` asks it for, if it can't."""
-    coded = wordless(in_words(classes, words(world, benchmark)))
+    yield from unread_of(world, world.config["benchmarks"][benchmark]["train"], classes, what)
+
+
+def unread_of(world: World, image_set: str, classes: list[str], what: str) -> Iterator[str]:
+    """The same of classes that the data set of an image set says the words of."""
+    coded = wordless(in_words(classes, words_of(world, image_set)))
     if coded:
-        dataset = world.image_set(world.config["benchmarks"][benchmark]["train"])["dataset"]
+        dataset = world.image_set(image_set)["dataset"]
         yield (
             f"{world.where('datasets', dataset)}: {what} asks CLIP for classes that are called "
             f"{coded[0]} … ({len(coded)}), of which it makes nothing; say what they are called in "

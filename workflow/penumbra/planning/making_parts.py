@@ -6,12 +6,10 @@ from typing import Any
 from penumbra.images.classes import class_list
 from penumbra.images.entries import LISTED
 from penumbra.planning import class_names
-from penumbra.planning.parts import part, representations, roles, weights_files
+from penumbra.planning.parts import OF_CLASSES, part, representations, roles, weights_files
 from penumbra.planning.paths import path
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
-
-OF_CLASSES = ("text_latent",)  # kinds of part that are trained as classifiers are
 
 
 class Parts:

@@ -76,16 +76,16 @@ class Outliers(Parts):
         check_shard(names["shard"], entry["shards"], f"outliers.{names['outliers']}.shards")
 
     def embeddings_spec(self, names: Mapping[str, str]) -> str:
-        """Reads: the set's own options, those of the part that samples, compute."""
+        """Reads: the set's own options, compute but for sizes of batches."""
         entry = outlier_set(self._world, names["outliers"])
-        chosen = sampler(entry)
+        compute = self._world.config["compute"]
         config = {
             "kind": entry["kind"],
             "options": self._of_kind(entry),
-            "part": part(self._world, chosen).get("options", {}) if chosen else {},
             "seed": entry["seed"],
-            "graphs": self._world.config["compute"]["graphs"],
-            **self._compute(entry),
+            "device": compute["device"],
+            "graphs": compute["graphs"],
+            "threads": compute["threads"]["features"],
         }
         return spec("embeddings", config, [f"penumbra.outliers.kinds.{entry['kind']}"], names)
 

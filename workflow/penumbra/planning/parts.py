@@ -27,6 +27,8 @@ USES = {
 }
 # What else it is made of where it is trained here; the LDM's published file holds its first stage.
 TRAINED_WITH = {"ldm": ("autoencoder",)}
+# Kinds that are trained as classifiers are, on what their classes are called.
+OF_CLASSES = ("text_latent",)
 # The latents that a generator's first stage has.
 LATENTS = {"dit": "kl", "ldm": "vq"}
 

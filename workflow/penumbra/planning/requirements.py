@@ -4,7 +4,7 @@ Tables are what a call is for by default, so what they lack ends it; what only a
 told when that figure is asked for.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +19,15 @@ from penumbra.planning.gathering import gather, tell
 from penumbra.planning.left_out import figure_entries
 from penumbra.planning.networks import given_files, network
 from penumbra.planning.outlier_training import detector, exposure
-from penumbra.planning.parts import lacking_weights, options_of, outlier_set, part, parts_of, used
+from penumbra.planning.parts import (
+    OF_CLASSES,
+    lacking_weights,
+    options_of,
+    outlier_set,
+    part,
+    parts_of,
+    used,
+)
 from penumbra.planning.report_checks import check_figure
 from penumbra.planning.scorers import method_of, second_model
 from penumbra.planning.tables import Tables
@@ -196,9 +204,29 @@ def _unread(world: World, asked: Asked) -> Iterator[str]:
     for benchmark, recipe, backbone in sorted(_of_clip(world, asked)):
         known = class_names.known(world, benchmark)
         yield from class_names.unread(world, benchmark, known, f"{backbone} by recipe {recipe}")
-    for benchmark, name in sorted(_of_words(world, asked)):
+    of_words = _of_words(world, asked)
+    for benchmark, name in sorted(of_words):
         known = class_names.known(world, benchmark)
         yield from class_names.unread(world, benchmark, known, f"outliers.{name}")
+    for name in sorted(_parts(world, asked)):
+        entry = part(world, name)
+        if entry["kind"] in OF_CLASSES and entry.get("training") is not None:
+            known = class_names.known_of(world, entry["images"])
+            yield from class_names.unread_of(world, entry["images"], known, f"parts.{name}")
+    for name in sorted({name for _, name in of_words}):
+        yield from _unused_hints(world, name, [b for b, each in of_words if each == name])
+
+
+def _unused_hints(world: World, name: str, benchmarks: Iterable[str]) -> Iterator[str]:
+    """Hints of an outlier set for what is no class of its benchmarks, as far as these are known."""
+    hints = outlier_set(world, name).get("decoding", {}).get("hints") or {}
+    lists = [{*class_names.known(world, b), *class_names.words(world, b)} for b in benchmarks]
+    unused = {*hints}.difference(*lists) if all(lists) else set()
+    if unused:
+        yield (
+            f"{world.where('outliers', name)}.decoding.hints: no class is called "
+            f"{', '.join(sorted(unused))}; name classes as the benchmark does"
+        )
 
 
 def _of_words(world: World, asked: Asked) -> set[tuple[str, str]]:

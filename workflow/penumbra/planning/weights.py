@@ -13,7 +13,7 @@ from penumbra.options.weights import Published
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.networks import given_files
 from penumbra.planning.outlier_training import detector
-from penumbra.planning.parts import lacking_weights, outlier_set, part
+from penumbra.planning.parts import lacking_weights, outlier_set, part, parts_of, used
 from penumbra.planning.world import World
 from penumbra.planning.yaml_files import load_yaml
 from penumbra.store.files import sha256
@@ -125,28 +125,15 @@ def _of_report(world: World, report: str) -> Iterator[tuple[str, str]]:
         if resolve_recipe(world.config["recipes"], recipe, "")["method"] == "pretrained":
             for key, file in given_files(world, recipe, "").items():
                 yield _below(world, file), f"recipes.{recipe}.pretrained.{key}"
-    names = (outlier_set(world, name) for name in sets & world.config["outliers"].keys())
-    for name in _parts(world, names):
-        yield from ((weights, f"parts.{name}") for weights in _of_part(world, name))
+    for name in sorted(sets & world.config["outliers"].keys()):
+        for made_by in used(world, parts_of(outlier_set(world, name)).values()):
+            yield from ((weights, f"parts.{made_by}") for weights in _of_part(world, made_by))
     for backbone in _named(text, "backbone"):
         folder = world.config["backbones"].get(backbone, {}).get("options", {}).get("folder")
         if folder:
             yield folder, f"backbones.{backbone}.options.folder"
     if _sorts(text) and world.config["categories"]["recogniser"] == "clip":
         yield world.config["categories"]["clip"]["folder"], "categories.clip.folder"
-
-
-def _parts(world: World, entries: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The parts that entries name, and those that these are made of."""
-    found: dict[str, None] = {}
-    queue = [*entries]
-    while queue:
-        values = (value for value in queue.pop().values() if isinstance(value, str))
-        for name in values:
-            if name in world.config["parts"] and name not in found:
-                found[name] = None
-                queue.append(part(world, name))
-    return [*found]
 
 
 def _named(node: Any, key: str) -> Iterator[str]:

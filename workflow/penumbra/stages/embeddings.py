@@ -18,12 +18,10 @@ def run(job: Job) -> None:
         seed=config["seed"],
         shard=job.wildcards["shard"],
         device=pick_device(config["device"]),
-        batch_size=config["batch_size"],
         graphs=config["graphs"],
         representations=read_parquet(job.input("representations")),
         file=file,
         state=read_checkpoint(file),
-        part=config["part"],
         trained=provenance_of(file).get("classes"),
     )
     table = load("outliers.kinds", config["kind"]).embeddings(sampling)

@@ -48,7 +48,7 @@ class Options(check.Options):
 
 @dataclass(frozen=True, kw_only=True)
 class Objective(check.Options):
-    """What may differ between two views of one image."""
+    """What may be done to an image before it is noised."""
 
     OWNER = "objective of the ddpm"
 

@@ -2,6 +2,7 @@
 
 import functools
 import io
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,8 +55,7 @@ def outliers(asked: Asked) -> pa.Table:
 
 
 def _check_names(names: Sequence[str], path: Path) -> None:
-    seen: set[str] = set()
-    twice = next((name for name in names if name in seen or seen.add(name)), None)  # type: ignore[func-returns-value]
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise PenumbraError(
             f"{path}: two of its images are called {twice}; filters choose outliers by name, so "

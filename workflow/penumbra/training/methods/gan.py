@@ -57,18 +57,20 @@ class JointConfidence(Method):
         first, second = torch.randn(size, generator=generator, device=s.device)
         for optimiser in self.optimisers.values():
             optimiser.rate = rate
+        # A context keeps the weights that it lowers, so that none spans a step of the optimisers.
         with s.autocast():
             made = self.generator(first)
-            told = self._discriminate(self.discriminator.seen(x * s.std + s.mean), made)
-            confused = self._generate(made)
-            with torch.no_grad():
-                shown = self._shown(self.generator(second), x)
+        told = self._discriminate(self.discriminator.seen(x * s.std + s.mean), made)
+        confused = self._generate(made)
+        with torch.no_grad(), s.autocast():
+            shown = self._shown(self.generator(second), x)
         self.total += torch.stack([told, confused, torch.ones_like(told)])
         return laid_like(torch.cat([x, shown]), x), None
 
     def _discriminate(self, real: Tensor, made: Tensor) -> Tensor:
         """One step of the discriminator; its loss ()."""
-        logits = self.discriminator(real), self.discriminator(made.detach())
+        with self.setting.autocast():
+            logits = self.discriminator(real), self.discriminator(made.detach())
         loss = _taken_for(logits[0], 1) + _taken_for(logits[1], 0)
         self._step("discriminator", loss)
         return loss.detach()
@@ -76,9 +78,10 @@ class JointConfidence(Method):
     def _generate(self, made: Tensor) -> Tensor:
         """One step of the generator; its loss ()."""
         model = self.setting.model
-        with frozen(model):
+        with frozen(model), self.setting.autocast():
             unsure = to_uniform(model(self._shown(made, made)))
-        loss = _taken_for(self.discriminator(made), 1) + self.options.beta * unsure
+            logits = self.discriminator(made)
+        loss = _taken_for(logits, 1) + self.options.beta * unsure
         self._step("generator", loss)
         return loss.detach()
 
