@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from penumbra.errors import PenumbraError
+from penumbra.images.classes import word_list
 from penumbra.options.parts import ddpm
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import tell
@@ -130,6 +131,15 @@ def _outlier_set(world: World, name: str) -> Iterator[str]:
         if kind not in kinds:
             yield f".{role}: {entry[role]} is of the kind {kind}; name a part of {_either(kinds)}"
             return
+    if "concepts" in entry:
+        word_list(world.folder / "words", entry["concepts"])
+    words = chosen.get("text_latent", {}).get("stable_diffusion", entry.get("generator"))
+    if words != entry.get("generator"):
+        yield (
+            f": {entry['text_latent']} learned the words of {words}, and {entry['generator']} "
+            "makes the images; token embeddings of two text encoders are unrelated, so name parts "
+            "of one"
+        )
     read = {role: each["encoder"] for role, each in chosen.items() if "encoder" in each}
     if len({*read.values()}) > 1:
         (made, first), (reader, second) = [*read.items()][:2]
