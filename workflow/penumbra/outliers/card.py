@@ -49,14 +49,12 @@ class Origin(NamedTuple):
 def text(origin: Origin, rows: Sequence[pa.Table]) -> str:
     """The page in Markdown, with the head that the Hub reads; `rows` are the set's, in order."""
     whole = pa.concat_tables(rows)
-    classes = Counter(whole["class"].to_pylist())
-    few, many = min(classes.values()), max(classes.values())
     lines = [
         _head(origin, len(whole)),
         f"# Outliers {origin.name} around {origin.train}",
-        f"{len(whole)} synthetic images, made by Penumbra for training out-of-distribution "
-        f"detectors: {len(classes)} classes of {few} to {many} outliers. They are meant to lie "
-        "near the training images and outside of them; none shows what its class says.",
+        f"{len(whole)} images for training out-of-distribution detectors: {_classes(whole)}. They "
+        "are meant to lie near the training images and outside of them; none shows what its class "
+        "says.",
         "## Columns",
         "\n".join(f"- `{name}`: {COLUMNS.get(name, 'as the kind of the set states it')}"
                   for name in ["image", *whole.column_names]),
@@ -74,6 +72,17 @@ def text(origin: Origin, rows: Sequence[pa.Table]) -> str:
         "Penumbra reads it back as an outlier set of the kind `images`, to the same bytes.",
     ]  # fmt: skip
     return "\n\n".join(lines) + "\n"
+
+
+def _classes(whole: pa.Table) -> str:
+    """How many outliers have which class, or none."""
+    classes = Counter(whole["class"].to_pylist())
+    without = classes.pop(None, 0)
+    told = [f"{without} without a class"] if without else []
+    if classes:
+        few, many = min(classes.values()), max(classes.values())
+        told.insert(0, f"{len(classes)} classes of {few} to {many} outliers")
+    return ", ".join(told)
 
 
 def _head(origin: Origin, count: int) -> str:
