@@ -128,7 +128,7 @@ def test_it_is_read_back_as_an_outlier_set(there, tmp_path):
     asked = Asked(
         options={}, seed=0, shard="0of1", grey=False, device=torch.device("cpu"), batch_size=1,
         embeddings=None, train=tmp_path, given=tmp_path / "given.parquet", generator=None,
-        classes=CLASSES,
+        classes=CLASSES, words=CLASSES,
     )  # fmt: skip
     rows = outliers(asked)
     for name in ("image", "embedding", "label"):

@@ -103,7 +103,7 @@ def test_a_world_that_is_none(mine):
 
 def test_every_shipped_file_of_config_is_a_world_or_is_read_by_all(root):
     names = {file.stem for file in (root / "config").glob("*.yaml")}
-    assert names - set(world.shipped()) == {"config", "datasets", "own"}
+    assert names - set(world.shipped()) == {"config", "datasets", "own", "weights"}
     assert set(world.shipped()) >= {"embedded", "embedded-full", "cifar", "cifar-cpu", "imagenet"}
     assert next(iter(world.shipped())) == "embedded"
     assert "config" not in world.shipped()

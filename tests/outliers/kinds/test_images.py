@@ -59,7 +59,7 @@ def asked(root, shard="0of1", grey=False, **changes):
     return Asked(
         options={"images": "set"}, seed=0, shard=shard, grey=grey, device=torch.device("cpu"),
         batch_size=4, embeddings=None, train=Path("train"), given=path, generator=None,
-        classes=["dog", "owl"], words=[],
+        classes=["dog", "owl"], words=["dog", "owl"],
     )  # fmt: skip
 
 
