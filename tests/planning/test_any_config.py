@@ -59,16 +59,20 @@ def world(folder, tmp_path_factory):
     """Each world's config, with data and weights that lie there by name."""
     there = tmp_path_factory.mktemp("there")
     lay_data(folder, there)
+    (there / "clip-vit-base-patch16").mkdir()
+    (there / "clip-vit-base-patch16/config.json").write_text('{"model_type": "clip"}')
 
     def make(name):
         config = load_yaml(folder / "config.yaml")
         for file in WORLDS[name]:
             config = merge(config, load_yaml(folder / f"{file}.yaml"))
         config |= {"data_root": str(there), "weights_root": str(there)}
-        for part in config["parts"].values():
-            if isinstance(part.get("weights"), str):
-                (there / part["weights"]).parent.mkdir(parents=True, exist_ok=True)
-                (there / part["weights"]).touch()
+        recipes = filter(None, config["recipes"].values())
+        given = [recipe["pretrained"] for recipe in recipes if "pretrained" in recipe]
+        for entry in (*filter(None, config["parts"].values()), *given):
+            if isinstance(entry.get("weights"), str):
+                (there / entry["weights"]).parent.mkdir(parents=True, exist_ok=True)
+                (there / entry["weights"]).touch()
         return config
 
     return make

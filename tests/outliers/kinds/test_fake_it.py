@@ -34,6 +34,7 @@ def asked(generator, tmp_path):
             options={"count": count}, seed=seed, shard=shard, grey=False,
             device=torch.device("cpu"), batch_size=batch_size, embeddings=None,
             train=tmp_path / "train.parquet", given=None, generator=generator, classes=["a"],
+            words=["a"],
         )  # fmt: skip
 
     return make
