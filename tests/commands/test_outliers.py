@@ -91,22 +91,20 @@ def test_the_card_says_what_it_is(there):
     assert call("out") == 0
     _, head, text = Path("out/README.md").read_text("utf-8").split("---\n", 2)
     assert yaml.safe_load(head)["configs"][0]["data_files"][0]["path"] == "data/*.parquet"
-    assert "12 synthetic images" in text
+    assert "12 images for training" in text
     assert "3 classes of 4 to 4 outliers" in text
     assert '"scales"' in text
     assert "- `image_seed`: seed of the image's draws" in text
     assert "`p_id`" not in text
 
 
-@pytest.mark.parametrize(
-    ("labels", "said"),
-    [([-1] * 12, "detectors; they have no classes."), ([-1] * 9 + [3] * 3, "1 class of 3 to 3")],
-)
-def test_outliers_without_a_class_are_of_none(there, labels, said):
-    place = there.column_names.index("label")
-    put("outliers", there.set_column(place, "label", [labels]), shard="0of1", **SET)
-    assert call("out") == 0
-    assert said in Path("out/README.md").read_text("utf-8")
+def test_the_card_counts_outliers_without_a_class_apart(there):
+    for few, told in ((5, "2 classes of 3 to 4 outliers, 5 without a class"), (12, ": 12 without")):
+        labels = pa.array([-1] * few + there["label"].to_pylist()[few:], pa.int64())
+        place = there.column_names.index("label")
+        put("outliers", there.set_column(place, "label", labels), shard="0of1", **SET)
+        assert call(f"out{few}") == 0
+        assert told in Path(f"out{few}/README.md").read_text("utf-8")
 
 
 def test_it_is_read_as_a_data_set_of_images(there, tmp_path):

@@ -1,9 +1,11 @@
 """Stable Diffusion out of a folder of diffusers', as one checkpoint, and how texts go in."""
 
+import json
 import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from penumbra.errors import PenumbraError
 from penumbra.networks.generative.stable_diffusion import StableDiffusion, read
@@ -79,6 +81,77 @@ def test_a_damaged_file_is_refused(folder, tmp_path):
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(PenumbraError, match="unet is damaged or does not fit"):
         read(tmp_path / "copy")
+
+
+def edited(file, **changes):
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def without_a_tensor(file):
+    tensors = load_file(file)
+    tensors.pop(min(tensors))
+    save_file(tensors, file, {"format": "pt"})
+
+
+UNET, TEXT = "unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (UNET, without_a_tensor, "unet is damaged .*: its weights lack conv_in.bias"),
+        (TEXT, without_a_tensor, "text_encoder is damaged .*: its weights lack embeddings"),
+        (TEXT, lambda file: file.write_bytes(b""), "text_encoder is damaged or does not fit"),
+        (
+            "unet/config.json",
+            lambda file: edited(file, sample_size=None),
+            "its U-Net's sample_size is None",
+        ),
+        (
+            "scheduler/scheduler_config.json",
+            lambda file: file.write_text("{}"),
+            "scheduler_config.json says no beta_start, beta_end, beta_schedule",
+        ),
+        (
+            "scheduler/scheduler_config.json",
+            lambda file: file.write_text("{no"),
+            "scheduler_config.json is no JSON",
+        ),
+        (
+            "tokenizer/tokenizer.json",
+            lambda file: file.write_text("{no"),
+            "its tokenizer is damaged",
+        ),
+    ],
+)
+def test_what_would_be_drawn_or_assumed_is_refused(folder, tmp_path, name, change, message):
+    """Libraries go on without a tensor or a key: with a random one, or a default of theirs."""
+    shutil.copytree(folder, tmp_path / "copy")
+    change(tmp_path / "copy" / name)
+    with pytest.raises(PenumbraError, match=message):
+        read(tmp_path / "copy")
+
+
+def test_a_vocabulary_needs_its_merges(folder, tmp_path):
+    """Published folders have both files in place of tokenizer.json."""
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy/tokenizer/tokenizer.json").unlink()
+    read(tmp_path / "copy")
+    (tmp_path / "copy/tokenizer/merges.txt").unlink()
+    with pytest.raises(PenumbraError, match=r"missing: .*merges.txt"):
+        read(tmp_path / "copy")
+
+
+def test_networks_of_other_widths_are_told(model):
+    texts = model.text_encoder.config
+    texts.hidden_size, texts.vocab_size = 32, 40
+    try:
+        assert [*model.unfit()] == [
+            "its U-Net reads texts of width 16, and its text encoder gives 32",
+            "its tokenizer counts 78 tokens, and its text encoder 40",
+        ]
+    finally:
+        texts.hidden_size, texts.vocab_size = 16, 78
 
 
 def test_every_file_that_is_read_is_listed(folder):

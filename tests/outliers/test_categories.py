@@ -29,6 +29,11 @@ def test_classes_are_matched_by_name(folder):
     wanted = [2, 1 if place[1] == 2 else 2, 1 if place[2] == 1 else 2]
     assert found["category"].tolist() == wanted
     assert (found["probability"] >= 1 / 3).all()
+    # What has no class shows none of its own, whichever is recognised in it.
+    found = categorised(clip, images(), np.array([-1, -1, -1]), CLASSES, None, config)
+    assert found["category"].tolist() == [2, 2, 2]
+    last = categorised(clip, images(), np.array([place[0]] * 3), CLASSES, None, config)
+    assert last["category"][0] == 1
     with pytest.raises(PenumbraError, match="none of the classes cow … is among the 3"):
         categorised(clip, images(), np.array([0, 0, 0]), ["cow"], None, config)
 

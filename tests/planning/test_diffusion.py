@@ -109,7 +109,7 @@ def test_hints_are_for_classes_that_are_there(world, tmp_path):
         (
             ("parts", "text", "stable_diffusion"),
             "other",
-            "text embeds images among the words of other, and small reads its own",
+            "text learned the words of other, and small makes",
         ),
         (("parts", "small", "training"), TRAINING, "loaded from its `weights`, not trained"),
         (
@@ -124,6 +124,13 @@ def test_hints_are_for_classes_that_are_there(world, tmp_path):
         ),
         (("outliers", "dream-ood", "generator"), "mage-l", "of the kind mage; name a part of kind"),
         (("outliers", "dream-ood", "decoding"), {"prompt": "a cat"}, "without {}, the place"),
+        (("outliers", "dream-ood", "decoding"), {"prompt": "{} {}"}, "'{} {}' has 2 places"),
+        (
+            ("outliers", "dream-ood", "decoding"),
+            {"hints": {"0": "{} or {}"}},
+            "'{} or {}' has 2 places, and one is filled",
+        ),
+        (("outliers", "sona", "concepts"), "imagnet", "unknown word list 'imagnet'; did you mean"),
         (
             ("outliers", "sona", "decoding"),
             {"guidance": {"steps": 9}},
@@ -140,3 +147,11 @@ def test_what_cannot_be_is_told_before_a_job(world, keys, value, message):
     with pytest.raises(PenumbraError) as raised:
         world(changed(*keys, value=value))
     assert message in str(raised.value)
+
+
+def test_words_and_images_are_of_one_stable_diffusion(world):
+    two = changed("parts", "other", value={"extends": "small"})
+    sets = {**WORLD["outliers"], "dream-ood": {**WORLD["outliers"]["dream-ood"]}}
+    sets["dream-ood"]["generator"] = "other"
+    with pytest.raises(PenumbraError, match="text learned the words of small, and other makes"):
+        world({**two, "outliers": sets})

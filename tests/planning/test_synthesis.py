@@ -109,6 +109,11 @@ def names(recipe):
         ({"parts": {"rdm-b": {"classes_file": "imagenet"}}}, "classes_file: it is for a published"),
         ({"parts": {"dit": {**DIT, "autoencoder": "tokenizer"}}}, "tokenizer is no autoencoder"),
         ({"outliers": {"start400": {"extends": "mixd"}}}, "unknown outliers 'mixd'"),
+        (
+            {"outliers": {"mine": {"extends": "mixed", "kind": "images", "images": "things"}}},
+            "outliers mine are of kind images and extend mixed, of kind rdm",
+        ),
+        ({"outliers": {"mine": GIVEN | {"decoding": {"steps": 2}}}}, "unknown key .*mine.decoding"),
         ({"outliers": {"mixed": {"kind": "images"}}}, "unknown key .*mixed.(cycle|guidance|per_c)"),
         ({"outliers": {"mixed": {"kind": "image"}}}, "unknown kind 'image'; did you mean 'images'"),
         ({"outliers": {"mine": GIVEN | {"images": "pictures"}}}, "unknown image set 'pictures'"),

@@ -67,3 +67,24 @@ def test_what_is_stated_wrongly_is_told(tmp_path):
     (tmp_path / "weights.yaml").write_text("a.pth: {title: A, source: B, licence: C, gigabytes: 0}")
     with pytest.raises(PenumbraError, match="published weights: gigabytes is 0, not above 0"):
         stated(tmp_path)
+
+
+def test_a_folder_is_no_file_and_a_file_no_folder(named, tmp_path):
+    """Nor is a folder of other things a CLIP."""
+    file, pipeline, clip = "rcg/mage-l.pth", "stable-diffusion-v1-4", "clip-vit-base-patch16"
+    for folder in (file, clip):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "notes").write_text("mine")
+    (tmp_path / pipeline).write_text("mine")
+    (tmp_path / "rcg/mage-b.pth").touch()
+    files = named("imagenet", weights_root=str(tmp_path))
+    assert not any(each.is_there for each in files.values())
+    assert files[clip].lacking == (tmp_path / clip / "config.json",)
+    for name, message in (
+        (file, "is a folder; put the published file"),
+        (pipeline, "is a file; put the published folder"),
+        ("rcg/mage-b.pth", "is empty"),
+    ):
+        with pytest.raises(PenumbraError, match=f"{name}: {message}"):
+            files[name].check()
+    files[clip].check()

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
@@ -29,7 +30,7 @@ from penumbra.reporting.flowchart import route
 from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of
 from penumbra.store.artifacts import read_checkpoint, read_parquet, write_parquet
 from penumbra.store.closure import code_of
-from penumbra.store.columns import numbers
+from penumbra.store.columns import column, numbers
 from tests.reporting import chain
 
 NAMES = ["01", "02", "03", "04a", "04b", "05", "06", "07", "08", "09", "10", "11"]
@@ -295,7 +296,23 @@ def test_diversity_bars_are_the_measures_of_the_images(drawn, planned):
         assert f"± {np.std(means, ddof=1):.0f}" in texts(figure.axes[1])[i]
     noisy, faint, _ = heights(figure.axes[2])
     assert noisy > faint  # Gaussian outliers of the chain have a fifth of the noise
-    assert texts(figure.axes[0])[3].replace("\n", " ").startswith("its method of synthesis")
+    absent = texts(figure.axes[0])[3].replace("\n", " ")
+    assert absent == "this world has no outlier set dream-ood"
+
+
+def test_diversity_wants_outliers_of_every_class(planned, tmp_path):
+    """Those of kinds without anchors may have none."""
+    files, config = planned("04a")
+    file = files["minority"][0]
+    table = read_parquet(file)
+    labels = numbers(table["label"]).copy()
+    labels[labels == 3] = -1
+    place = table.column_names.index("label")
+    without = tmp_path / file.name
+    rest = files["minority"][1:]
+    pq.write_table(table.set_column(place, "label", column(labels)), without)
+    with pytest.raises(PenumbraError, match="of category 3 it has no outlier, and 6 without a c"):
+        draw({**files, "minority": [without, *rest]}, config)
 
 
 def test_detection_bars_are_means_over_sets_and_seeds(drawn):

@@ -93,6 +93,8 @@ def test_prototypes_follow_their_classes_image_by_image():
     equator = torch.tensor([[1.0, 0], [0, 1], [-1, 0]])
     opposite = math.log((math.e**-2 + 1) / 2), 0.0, math.log((math.e**-2 + 1) / 2)
     assert dispersion(equator, 0.5).item() == pytest.approx(sum(opposite) / 3, abs=1e-6)
+    with pytest.raises(PenumbraError, match="there is one class"):
+        dispersion(equator[:1], 0.5)
 
 
 @pytest.mark.parametrize("name", ["vos", "npos"])

@@ -95,8 +95,35 @@ def test_shards_are_runs_and_decoded_sets_do(root):
 def test_embeddings_come_along_where_all_files_have_them(root):
     write_rows(root, [[1.0, 2.0], [3.0, 4.0]])
     assert outliers(asked(root))["embedding"].to_pylist() == [[1.0, 2.0], [3.0, 4.0]]
-    write_rows(root, [[1.0, 2.0], [3.0]])
-    with pytest.raises(PenumbraError, match="`embedding` has lists of 2 lengths"):
-        outliers(asked(root))
     write_rows(root, [None, None])
     assert "embedding" not in outliers(asked(root)).column_names
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "message"),
+    [
+        ([[1.0, 2.0], [3.0]], r"lists of 1 and 2 numbers \(2 lengths\)"),
+        (pa.array([[1.0, 2.0], None]), "lists of 0 and 2 numbers"),
+        (pa.array([[], []], pa.list_(pa.float32())), "lists of 0 numbers"),
+        ([1.0, 2.0], "is of double; make it lists of numbers"),
+        ([["a"], ["b"]], "is of list<.*string>; make it lists of numbers"),
+        ([[1.0, 2.0], [float("nan"), 2.0]], "no finite number of single precision in row 1"),
+        (pa.array([[1.0, None], [1.0, 2.0]]), "no finite number of single precision in row 0"),
+    ],
+)
+def test_odd_embeddings_are_named(root, embeddings, message):
+    write_rows(root, embeddings)
+    with pytest.raises(PenumbraError, match=f"train.parquet: its column `embedding` .*{message}"):
+        outliers(asked(root))
+
+
+def test_embeddings_are_alike_in_all_files(root):
+    """Whatever the shard: one of files without them would else be a set of another kind."""
+    write_rows(root, [[1.0, 2.0], [3.0, 4.0]], "train-00000-of-00002")
+    write_rows(root, [[1.0], [3.0]], "train-00001-of-00002")
+    with pytest.raises(PenumbraError, match=r"has 1 numbers a row, and that of .* 2; give both"):
+        outliers(asked(root))
+    write_rows(root, [None, None], "train-00001-of-00002")
+    for shard in ("0of2", "1of2"):
+        with pytest.raises(PenumbraError, match=r"00001-of-00002.parquet: it has no column"):
+            outliers(asked(root, shard))

@@ -61,8 +61,8 @@ def _lines(file: "Wanted") -> Iterator[str]:
     known = file.known
     has = f"there, {file.size / 1e9:.2f} GB" if file.is_there else "not there"
     yield f"{file.name}: {has}"
-    if file.size and file.lacking:
-        yield f"  lacks {', '.join(str(path.relative_to(file.place)) for path in file.lacking)}"
+    if file.size and (inside := [path for path in file.lacking if path != file.place]):
+        yield f"  lacks {', '.join(str(path.relative_to(file.place)) for path in inside)}"
     if known is None:
         yield "  nothing is stated of it; see who published it"
     else:

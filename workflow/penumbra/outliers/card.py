@@ -52,9 +52,9 @@ def text(origin: Origin, rows: Sequence[pa.Table]) -> str:
     lines = [
         _head(origin, len(whole)),
         f"# Outliers {origin.name} around {origin.train}",
-        f"{len(whole)} synthetic images, made by Penumbra for training out-of-distribution "
-        f"detectors; {_classes(whole)}. They are meant to lie near the training images and "
-        "outside of them; none shows what its class says.",
+        f"{len(whole)} images for training out-of-distribution detectors: {_classes(whole)}. They "
+        "are meant to lie near the training images and outside of them; none shows what its class "
+        "says.",
         "## Columns",
         "\n".join(f"- `{name}`: {COLUMNS.get(name, 'as the kind of the set states it')}"
                   for name in ["image", *whole.column_names]),
@@ -75,11 +75,14 @@ def text(origin: Origin, rows: Sequence[pa.Table]) -> str:
 
 
 def _classes(whole: pa.Table) -> str:
-    counts = Counter(name for name in whole["class"].to_pylist() if name is not None)
-    if not counts:
-        return "they have no classes"
-    few, many = min(counts.values()), max(counts.values())
-    return f"{len(counts)} class{'es' * (len(counts) > 1)} of {few} to {many} outliers"
+    """How many outliers have which class, or none."""
+    classes = Counter(whole["class"].to_pylist())
+    without = classes.pop(None, 0)
+    told = [f"{without} without a class"] if without else []
+    if classes:
+        few, many = min(classes.values()), max(classes.values())
+        told.insert(0, f"{len(classes)} classes of {few} to {many} outliers")
+    return ", ".join(told)
 
 
 def _head(origin: Origin, count: int) -> str:

@@ -34,7 +34,8 @@ def categorised(
 ) -> dict[str, np.ndarray | list[str]]:
     """`category` of outliers uint8 (N, 3, H, W), the class `recognised`, its `probability`: (N,).
 
-    `labels` (N,) are the anchors' places in the benchmark's `own` classes. `recogniser`, a module
+    `labels` (N,) are the anchors' places in the benchmark's `own` classes, -1 of outliers without
+    a class, which are never OOD-I. `recogniser`, a module
     of `outliers/recognisers`, offers `classes` of `config`, or the benchmark's where they are null.
 
     Raises:
@@ -47,7 +48,8 @@ def categorised(
             f"categories: none of the classes {', '.join(own[:5])} … is among the {len(classes)} "
             "that are recognised; name them alike (categories.clip.classes_file)"
         )
-    places = np.array([classes.index(name) if name in classes else -1 for name in own])
+    # Behind them stands the place of no class, which the label -1 counts from the end.
+    places = np.array([*(classes.index(name) if name in classes else -1 for name in own), -1])
     return {
         "category": categories(probabilities, places[labels], config["threshold"]),
         "recognised": [classes[i] for i in probabilities.argmax(1)],

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from penumbra.errors import PenumbraError
+from penumbra.images.classes import word_list
 from penumbra.options.parts import autoencoder, ddpm, dit, ldm
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import tell
@@ -162,6 +163,15 @@ def _outlier_set(world: World, name: str) -> Iterator[str]:
         if kind not in kinds:
             yield f".{role}: {entry[role]} is of the kind {kind}; name a part of {_either(kinds)}"
             return
+    if "concepts" in entry:
+        word_list(world.folder / "words", entry["concepts"])
+    words = chosen.get("text_latent", {}).get("stable_diffusion", entry.get("generator"))
+    if words != entry.get("generator"):
+        yield (
+            f": {entry['text_latent']} learned the words of {words}, and {entry['generator']} "
+            "makes the images; token embeddings of two text encoders are unrelated, so name parts "
+            "of one"
+        )
     read = {role: each["encoder"] for role, each in chosen.items() if "encoder" in each}
     if len({*read.values()}) > 1:
         (made, first), (reader, second) = [*read.items()][:2]
@@ -169,12 +179,6 @@ def _outlier_set(world: World, name: str) -> Iterator[str]:
             f": {entry[made]} makes representations of {first}, and {entry[reader]} reads "
             f"those of {second}; both are vectors of one length from unrelated spaces, so name "
             "parts of one encoder"
-        )
-    read_in = chosen.get("text_latent", {}).get("stable_diffusion", entry.get("generator"))
-    if read_in != entry.get("generator"):
-        yield (
-            f": {entry['text_latent']} embeds images among the words of {read_in}, and "
-            f"{entry['generator']} reads its own; name one Stable Diffusion for both"
         )
     if chosen.get("generator", {}).get("kind") == "ldm":
         yield from _side(world, entry, chosen["generator"])

@@ -15,7 +15,7 @@ from penumbra.plugins import load
 
 CALIBRATION = "calibration module"
 # Keys of an outlier set that are no options of its kind.
-CONFIGS_OWN = ("kind", "extends", "shards", "seed", "grey", "batch_size", "demands", "decoding")
+CONFIGS_OWN = ("kind", "extends", "shards", "seed", "grey", "batch_size", "demands")
 
 
 def parts(config: Any) -> Iterator[Placed]:
@@ -63,9 +63,13 @@ def outliers(config: Any) -> Iterator[Placed]:
         yield from placed(layers, wrong)
         if wrong:
             continue
+        mixed = [*_of_one_kind(layers)]
+        yield from placed(layers, mixed)
+        if mixed:
+            continue
         kind = load("options.kinds", entry["kind"])
-        given = {key: value for key, value in entry.items() if key not in CONFIGS_OWN}
-        own = {key: value for key, value in given.items() if key not in kind.PARTS}
+        apart = (*CONFIGS_OWN, *kind.PARTS, *(("decoding",) if "generator" in kind.PARTS else ()))
+        own = {key: value for key, value in entry.items() if key not in apart}
         yield from placed(layers, examine(kind.Options, own))
         if "generator" in kind.PARTS:
             chain = laid("part", "parts", known, str(entry.get("generator")))
@@ -74,6 +78,20 @@ def outliers(config: Any) -> Iterator[Placed]:
             if decoding is not None:
                 problems = examine(decoding, entry.get("decoding", {}))
                 yield from placed(layers, problems, "decoding")
+
+
+def _of_one_kind(layers: list[Layer]) -> Iterator[Problem]:
+    """A set has the kind of the one that it extends, whose keys are of that kind."""
+    kinds = {place[-1]: entry["kind"] for place, entry in layers if "kind" in entry}
+    (own, kind), *others = kinds.items()
+    for other, its in others:
+        if its != kind:
+            text = (
+                f"outliers {own} are of kind {kind} and extend {other}, of kind {its}, whose keys "
+                "mean nothing to them; say all keys of the set, and no `extends`"
+            )
+            yield Problem("together", ("kind",), kind, text)
+            return
 
 
 def decoding_of(kind: Any) -> type | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.metrics import METRICS
+from penumbra.networks.loading.clip_files import CONFIG, holds_clip
 from penumbra.options.weights import Published
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.networks import given_files
@@ -58,8 +59,15 @@ class Wanted:
         """Refuse a file that is not the one that its name states.
 
         Raises:
-            PenumbraError: its digest is another.
+            PenumbraError: its digest is another, it is empty, or a folder lies in the place of a
+                file, or a file in that of a folder.
         """
+        if self.place.is_dir() and self.place in self.lacking:
+            raise PenumbraError(f"{self.place}: is a folder; put the published file in its place")
+        if self.place.is_file() and self.lacking:
+            raise PenumbraError(f"{self.place}: is a file; put the published folder in its place")
+        if self.place.is_file() and not self.size:
+            raise PenumbraError(f"{self.place}: is empty; get it again")
         if self.digest and self.place.is_file():
             found = sha256(self.place)
             if not found.startswith(self.digest):
@@ -74,11 +82,9 @@ def wanted(world: World) -> list[Wanted]:
     known = stated(world.folder)
     keys: dict[str, list[str]] = defaultdict(list)
     reports: dict[str, list[str]] = defaultdict(list)
-    lacking: dict[str, tuple[Path, ...]] = {}
     for name in world.config["parts"]:
         for weights in _of_part(world, name):
             keys[weights].append(f"parts.{name}")
-            lacking[weights] = tuple(lacking_weights(world, part(world, name)))
     for report in (*world.config["tables"], *world.config["figures"]):
         named = sorted(set(_of_report(world, report)))
         for weights in {weights for weights, _ in named}:
@@ -93,7 +99,7 @@ def wanted(world: World) -> list[Wanted]:
             tuple(keys[name]),
             tuple(reports[name]),
             known.get(name),
-            lacking.get(name, ()),
+            tuple(_lacking(world, root / name, keys[name][0])),
         )
         for name in sorted(keys)
     ]
@@ -106,6 +112,15 @@ def stated(folder: Path) -> dict[str, Published]:
         PenumbraError: an entry lacks something, or says what is not known.
     """
     return {name: Published.of(entry) for name, entry in load_yaml(folder / FILE).items()}
+
+
+def _lacking(world: World, place: Path, key: str) -> list[Path]:
+    """The files that are not there, of what a key of the config names."""
+    if key.startswith("parts."):
+        return lacking_weights(world, part(world, key.removeprefix("parts.")))
+    if key.endswith(".folder"):
+        return [] if holds_clip(place) else [place / CONFIG]
+    return [] if place.is_file() else [place]
 
 
 def _of_part(world: World, name: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ say how they are built and how text becomes tokens: one checkpoint is all that a
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,11 @@ from penumbra.networks.loading.diffusers_files import (
     stable_diffusion_files,
 )
 from penumbra.networks.loading.states import State, adopt, under
+from penumbra.networks.loading.whole import whole
 
 FILES = "files."  # begins the names of what is no tensor
 PLACE = "{}"  # of a class's name in a prompt
+SCHEDULED = ("beta_start", "beta_end", "beta_schedule")  # what a schedule must say
 MODELS: Mapping[str, Any] = {
     "text_encoder": CLIPTextModel,
     "unet": UNet2DConditionModel,
@@ -50,18 +52,28 @@ def read(folder: Path) -> State:
             f"{', '.join(absent)}"
         )
     state: dict[str, Tensor] = {}
-    try:
-        for name, kind in MODELS.items():
-            model = kind.from_pretrained(folder / name, **_options(kind))
-            state |= {f"{name}.{key}": tensor for key, tensor in model.state_dict().items()}
-    except (OSError, ValueError, RuntimeError) as error:
-        raise PenumbraError(f"{folder}: {name} is damaged or does not fit: {error}") from error
+    for name, kind in MODELS.items():
+        # diffusers' own models are told to need no helper.
+        plain = {} if kind is CLIPTextModel else {"low_cpu_mem_usage": False}
+        try:
+            model = whole(kind, folder / name, **plain)
+        except Exception as error:  # of damaged files these libraries raise anything
+            raise PenumbraError(f"{folder}: {name} is damaged or does not fit: {error}") from error
+        state |= {f"{name}.{key}": tensor for key, tensor in model.state_dict().items()}
     weights = {*WEIGHTS.values()}
     small = (path for path in stable_diffusion_files(folder) if path.name not in weights)
     for path in small:
         content = np.frombuffer(path.read_bytes(), np.uint8).copy()
         state[f"{FILES}{path.relative_to(folder).as_posix()}"] = torch.from_numpy(content)
-    StableDiffusion(state)
+    try:
+        problems = [*StableDiffusion(state).unfit()]
+    except PenumbraError as error:
+        raise PenumbraError(f"{folder}: {error}") from error
+    if problems:
+        raise PenumbraError(
+            f"{folder}: {'; '.join(problems)}. Stable Diffusion 1 and 2 will do, which make images "
+            "of texts; their relatives that edit or fill images, and XL, will not"
+        )
     return state
 
 
@@ -88,6 +100,28 @@ class StableDiffusion(nn.Module):
         self.text_encoder, self.unet, self.vae = text, unet, vae
         self.tokenizer = _tokenizer(files)
         self.eval().requires_grad_(False)
+
+    def unfit(self) -> Iterator[str]:
+        """Why the networks, the tokenizer and the schedule do not belong together, if so."""
+        unet, vae = self.unet.config, self.vae.config
+        sizes = {unet.in_channels, unet.out_channels, vae.latent_channels}
+        if len(sizes) > 1:
+            yield (
+                f"its U-Net reads {unet.in_channels} channels and gives {unet.out_channels}, and "
+                f"its autoencoder's latents have {vae.latent_channels}"
+            )
+        if unet.cross_attention_dim != self.width:
+            yield (
+                f"its U-Net reads texts of width {unet.cross_attention_dim}, and its text encoder "
+                f"gives {self.width}"
+            )
+        if not isinstance(unet.sample_size, int):
+            yield f"its U-Net's sample_size is {unet.sample_size}, and one number is wanted"
+        most = max(self.tokenizer.get_vocab().values(), default=-1)
+        if most >= (size := self.text_encoder.config.vocab_size) or most < 0:
+            yield f"its tokenizer counts {most + 1} tokens, and its text encoder {size}"
+        if absent := [key for key in SCHEDULED if key not in self.schedule]:
+            yield f"{SCHEDULE} says no {', '.join(absent)}"
 
     @property
     def device(self) -> torch.device:
@@ -197,16 +231,16 @@ class StableDiffusion(nn.Module):
                 handle.remove()
 
 
-def _options(kind: Any) -> dict[str, Any]:
-    """Nothing is fetched, nothing unpickled; diffusers' own models are told to need no helper."""
-    plain = {} if kind is CLIPTextModel else {"low_cpu_mem_usage": False}
-    return {"local_files_only": True, "use_safetensors": True, **plain}
-
-
 def _json(files: State, name: str) -> dict[str, Any]:
     if name not in files:
         raise PenumbraError(f"Stable Diffusion: {name} is missing in its checkpoint")
-    return json.loads(_bytes(files[name]))
+    try:
+        held = json.loads(_bytes(files[name]))
+    except ValueError as error:
+        raise PenumbraError(f"Stable Diffusion: {name} is no JSON ({error})") from error
+    if not isinstance(held, dict):
+        raise PenumbraError(f"Stable Diffusion: {name} holds a {type(held).__name__}, not keys")
+    return held
 
 
 def _bytes(content: Tensor) -> bytes:
@@ -219,4 +253,7 @@ def _tokenizer(files: State) -> CLIPTokenizer:
         for name, content in files.items():
             if Path(name).parent == TOKENIZER:
                 (Path(folder) / Path(name).name).write_bytes(_bytes(content))
-        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        try:
+            return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        except Exception as error:  # transformers raises anything where files are damaged
+            raise PenumbraError(f"Stable Diffusion: its tokenizer is damaged: {error}") from error

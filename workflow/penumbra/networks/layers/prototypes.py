@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from penumbra.errors import PenumbraError
+
 
 class Prototypes(nn.Module):
     """Embeds features (n, D) by a network of two layers; prototypes (C, P) follow the embeddings.
@@ -40,8 +42,17 @@ class Prototypes(nn.Module):
 
 
 def dispersion(prototypes: Tensor, temperature: float) -> Tensor:
-    """How near prototypes (C, P) are to each other: () (CIDER, Eq. 7)."""
+    """How near prototypes (C, P) are to each other: () (CIDER, Eq. 7).
+
+    Raises:
+        PenumbraError: there is one class, which has no other to be near to.
+    """
     count = len(prototypes)
+    if count < 2:
+        raise PenumbraError(
+            "prototypes of classes are driven apart, and there is one class; train on two or more, "
+            "or by another method"
+        )
     cosines = prototypes @ prototypes.T / temperature
     itself = torch.eye(count, dtype=torch.bool, device=prototypes.device)
     return (cosines.masked_fill(itself, -torch.inf).logsumexp(1) - math.log(count - 1)).mean()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.errors import PenumbraError
+from penumbra.networks.loading.whole import whole
 
 CONFIG = "config.json"  # of the model, beside its weights
 
@@ -20,18 +21,19 @@ def pretrained(folder: Path, *kinds: Any, otherwise: str = "") -> list[Any]:
     """What each of transformers' classes `kinds` loads from the folder.
 
     Raises:
-        PenumbraError: the folder is missing or incomplete; `otherwise` is a mend of the caller's.
+        PenumbraError: the folder is missing, incomplete or damaged; `otherwise` is a mend of the
+            caller's.
     """
     try:
         if not holds_clip(folder):
             raise OSError(f"no {CONFIG}")
-        # Models alone have weights, which may only come as safetensors.
-        safe = [{"use_safetensors": True} if hasattr(k, "base_model_prefix") else {} for k in kinds]
         return [
-            kind.from_pretrained(folder, local_files_only=True, **options)
-            for kind, options in zip(kinds, safe, strict=True)
+            whole(kind, folder)
+            if hasattr(kind, "base_model_prefix")  # models alone have weights
+            else kind.from_pretrained(folder, local_files_only=True)
+            for kind in kinds
         ]
-    except (OSError, ValueError) as error:
+    except Exception as error:  # of damaged files these libraries raise anything
         raise PenumbraError(
             f"{folder}: no CLIP as transformers saves it (model, tokenizer and image processor; "
             f"{error}). Save one there with save_pretrained(){otherwise}"

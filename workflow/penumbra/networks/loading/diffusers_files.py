@@ -13,7 +13,8 @@ WEIGHTS = {
 CONFIG = "config.json"  # of each model
 SCHEDULE = Path("scheduler/scheduler_config.json")
 TOKENIZER = Path("tokenizer")
-VOCABULARIES = ("vocab.json", "tokenizer.json")  # of which a tokenizer has one
+VOCABULARY = ("vocab.json", "merges.txt")  # of a tokenizer, which go together
+FAST = "tokenizer.json"  # has what both say, and will do alone
 
 
 def stable_diffusion_files(folder: Path) -> list[Path]:
@@ -26,5 +27,6 @@ def stable_diffusion_files(folder: Path) -> list[Path]:
 def lacking(folder: Path) -> Iterator[Path]:
     """Files without which a folder holds no Stable Diffusion."""
     yield from (path for path in stable_diffusion_files(folder) if not path.is_file())
-    if not any((folder / TOKENIZER / name).is_file() for name in VOCABULARIES):
-        yield folder / TOKENIZER / VOCABULARIES[0]
+    if not (folder / TOKENIZER / FAST).is_file():
+        words = (folder / TOKENIZER / name for name in VOCABULARY)
+        yield from (path for path in words if not path.is_file())

@@ -72,3 +72,11 @@ class Decoding(stable_diffusion.Sampling):
     hints: Mapping[str, Annotated[str, Naming()]] | None = None
     """What stands in that place where words must tell which meaning of a class is meant, by class:
     "{} bird"."""
+
+    def together(self) -> Iterator[tuple[str, str]]:
+        """One embedding has one place."""
+        hints = self.hints or {}
+        texts = {"prompt": self.prompt, **{f"hints.{name}": hint for name, hint in hints.items()}}
+        for key, text in texts.items():
+            if (count := text.count("{}")) > 1:
+                yield key.partition(".")[0], f"{text!r} has {count} places, and one is filled"

@@ -91,35 +91,58 @@ def _is_plain(data: bytes) -> bool:
 
 
 def _embeddings(table: pa.Table, rows: Sequence[int]) -> np.ndarray | None:
-    """The column `embedding` (n, R) of the files that the rows lie in; None where none has one."""
+    """The column `embedding` (n, R) of the files that the rows lie in; None where no file has it.
+
+    All files of the set are asked, so that all of its shards have the column, or none.
+    """
     files, groups, places = (table[name].to_pylist() for name in ("file", "group", "row"))
     root, read, made = data_root() or Path(), ("", WHOLE), list[np.ndarray]()
-    without, held = [], None
-    for i in rows:
-        if read != (read := (files[i], groups[i])):
-            held = _column(root / files[i], groups[i])
-        if held is None:
-            without.append(files[i])
-        else:
-            made.append(held[places[i]])
-    if not made:
+    whole = {file: group == WHOLE for file, group in zip(files, groups, strict=True)}
+    without = sorted(f for f, is_image in whole.items() if is_image or not _has_column(root / f))
+    if len(without) == len(whole):
         return None
     if without:
         raise PenumbraError(
             f"{without[0]}: it has no column `{EMBEDDING}`, and other files of the set have one; "
             "give it to all, or to none"
         )
+    for i in rows:
+        if read != (read := (files[i], groups[i])):
+            held = _column(root / files[i], groups[i])
+        made.append(held[places[i]])
+        if len(made[-1]) != len(made[0]):
+            raise PenumbraError(
+                f"{files[i]}: its column `{EMBEDDING}` has {len(made[-1])} numbers a row, and that "
+                f"of {files[rows[0]]} {len(made[0])}; give both as many"
+            )
     return np.stack(made)
 
 
-def _column(file: Path, group: int) -> np.ndarray | None:
-    if group == WHOLE:
-        return None
+def _has_column(file: Path) -> bool:
+    return EMBEDDING in pq.read_schema(file).names
+
+
+def _column(file: Path, group: int) -> np.ndarray:
+    """The embeddings (n, R) of one row group."""
+    kind = pq.read_schema(file).field(EMBEDDING).type
+    where = f"{file}: its column `{EMBEDDING}`"
+    lists_of = getattr(kind, "value_type", None)
+    if lists_of is None or not (pa.types.is_floating(lists_of) or pa.types.is_integer(lists_of)):
+        raise PenumbraError(f"{where} is of {kind}; make it lists of numbers, or call it otherwise")
     with pq.ParquetFile(file) as opened:
-        if EMBEDDING not in opened.schema_arrow.names:
-            return None
-        lists = opened.read_row_group(group, columns=[EMBEDDING])[EMBEDDING]
-    widths = {len(each) for each in lists}
-    if len(widths) != 1 or lists.null_count:
-        raise PenumbraError(f"{file}: its column `{EMBEDDING}` has lists of {len(widths)} lengths")
-    return np.array(lists.to_pylist(), np.float32)
+        lists = opened.read_row_group(group, columns=[EMBEDDING])[EMBEDDING].to_pylist()
+    widths = {len(each or ()) for each in lists}
+    if len(widths) != 1 or 0 in widths:
+        raise PenumbraError(
+            f"{where} has lists of {' and '.join(map(str, sorted(widths)[:2]))} numbers "
+            f"({len(widths)} lengths); give every row as many, and at least one"
+        )
+    with np.errstate(over="ignore"):
+        rows = np.array(lists, np.float32)
+    bad = np.flatnonzero(~np.isfinite(rows).all(1))
+    if len(bad):
+        raise PenumbraError(
+            f"{where} has no finite number of single precision in row {bad[0]} of group {group}; "
+            "mend the row, or take it out"
+        )
+    return rows

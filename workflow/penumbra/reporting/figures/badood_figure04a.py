@@ -62,11 +62,21 @@ def _common(sets: Iterable[OutlierSet], categories: int, most: int) -> int:
     """How many outliers of every category each set has, `most` at most.
 
     The measures grow with the number of images.
+
+    Raises:
+        PenumbraError: a set has none of one category, as where its outliers have no classes.
     """
-    counts = [np.bincount(outliers.labels, minlength=categories).min() for outliers in sets]
-    if not min(counts):
-        raise PenumbraError("figure: an outlier set has none of one category; look at its shards")
-    return min(most, *map(int, counts))
+    counts = []
+    for outliers in sets:
+        of = np.bincount(outliers.labels[outliers.labels >= 0], minlength=categories)
+        if not of.min():
+            without = int((outliers.labels < 0).sum())
+            raise PenumbraError(
+                f"figure: {outliers.files[0].parent}: of category {int(of.argmin())} it has no "
+                f"outlier, and {without} without a class; name a set with outliers of all classes"
+            )
+        counts.append(int(of.min()))
+    return min(most, *counts)
 
 
 def _by_category(outliers: OutlierSet, categories: int, count: int) -> list[np.ndarray]:
