@@ -8,6 +8,8 @@ import yaml
 from penumbra.planning.world import World
 
 NUMBERS = "two|three|four|five|six|seven|eight|nine|ten|hundred|thousand"
+# Paper, kind, the paper's number; further words tell a second file of one number apart.
+NAME = re.compile(r"([a-z]+)_(table|figure)?0*([^_]+)(?:_\w+)?")
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def titles(root):
 def test_each_says_its_paper_and_the_papers_number(titles):
     of_papers = {name: title for name, title in titles.items() if not name.startswith("own_")}
     for name, title in of_papers.items():
-        paper, kind, number = re.fullmatch(r"(\w+?)_(table|figure)?0*(\w+)", name).groups()
+        paper, kind, number = NAME.fullmatch(name).groups()
         where = f"{kind.title()} {number}" if kind else "not in the paper"
         assert title.startswith(f"{paper}, {where}. "), name
 
