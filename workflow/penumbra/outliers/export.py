@@ -90,9 +90,9 @@ def _rows(shard: pa.Table, classes: Sequence[str], said: Told, file: str) -> pa.
         columns["p_id"] = pa.array([p_id for p_id, _ in judged], pa.float64())
         columns["kept"] = pa.array([kept for _, kept in judged], pa.bool_())
     if said.recognised:
-        kinds, found, sure = zip(*recognised, strict=True)
+        kinds, seen, sure = zip(*recognised, strict=True)
         columns["category"] = pa.array([KINDS.get(kind) for kind in kinds], pa.string())
-        columns["recognised"] = pa.array(found, pa.string())
+        columns["recognised"] = pa.array(seen, pa.string())
         columns["recognised_probability"] = pa.array(sure, pa.float64())
     return pa.table(columns)
 

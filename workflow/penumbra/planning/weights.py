@@ -69,10 +69,10 @@ class Wanted:
         if self.place.is_file() and not self.size:
             raise PenumbraError(f"{self.place}: is empty; get it again")
         if self.digest and self.place.is_file():
-            found = sha256(self.place)
-            if not found.startswith(self.digest):
+            digest = sha256(self.place)
+            if not digest.startswith(self.digest):
                 raise PenumbraError(
-                    f"{self.place}: its SHA-256 begins {found[: len(self.digest)]}, and its name "
+                    f"{self.place}: its SHA-256 begins {digest[: len(self.digest)]}, and its name "
                     f"says {self.digest}; it is damaged, or another file: get it again"
                 )
 

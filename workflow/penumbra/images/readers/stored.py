@@ -46,19 +46,19 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
         location = _download(name, dataset, split, root)
     if location is None:
         raise missing(name, dataset, split, root)
-    found = entries_at(location, dataset, split, spec["folders"])
+    given = entries_at(location, dataset, split, spec["folders"])
     where = readable(str(location.path))
-    if found.more:
-        print(f"data set {name} in {where}: {found.more}", flush=True)
+    if given.more:
+        print(f"data set {name} in {where}: {given.more}", flush=True)
     images = _classes(
-        _entries(found, dataset, spec["size"]), dataset, f"data set {name} in {where}"
+        _entries(given, dataset, spec["size"]), dataset, f"data set {name} in {where}"
     )
     if dataset["labelled"]:
         images.check(spec["name"])
     images = _sample(images, dataset, split)
     # Of some class folders there is no number to hold against; each of them has an image.
-    if (found.is_whole or "class_list" in dataset) and spec["count"] not in (None, len(images)):
-        left_out = f", {found.more}" if found.more else ""
+    if (given.is_whole or "class_list" in dataset) and spec["count"] not in (None, len(images)):
+        left_out = f", {given.more}" if given.more else ""
         raise PenumbraError(
             f"image set {spec['name']}: {len(images)} images in {where}{left_out}, "
             f"expected {spec['count']}; complete the data set, or state the number that you mean "
@@ -67,7 +67,7 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
     return images
 
 
-def _entries(found: Listed, dataset: dict[str, Any], size: int) -> Entries:
+def _entries(given: Listed, dataset: dict[str, Any], size: int) -> Entries:
     """Images as they are found, to be decoded at `size`."""
     way = dataset.get("square", square.DEFAULT)
     images = [
@@ -78,9 +78,9 @@ def _entries(found: Listed, dataset: dict[str, Any], size: int) -> Entries:
             place,
             _address(image),
         )
-        for place, (origin, image, label) in enumerate(found.rows)
+        for place, (origin, image, label) in enumerate(given.rows)
     ]
-    return Entries(images, found.classes or [str(i) for i in range(dataset.get("classes", 0))])
+    return Entries(images, given.classes or [str(i) for i in range(dataset.get("classes", 0))])
 
 
 def _address(image: Stored) -> Address | None:

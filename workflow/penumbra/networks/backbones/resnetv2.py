@@ -118,9 +118,11 @@ class ResNetV2(Classifier):
         """What a tensor of BiT's code, or of its published NumPy files, is called here."""
         name = name.removeprefix("resnet/").replace("standardized_conv2d/kernel", "weight")
         name = name.replace("gamma", "weight").replace("beta", "bias").replace("kernel", "weight")
-        found = re.fullmatch(r"(block\d/unit\d\d)/([abc])/(proj/|group_norm/)?(weight|bias)", name)
-        if found:
-            unit, letter, kind, leaf = found.groups()
+        matched = re.fullmatch(
+            r"(block\d/unit\d\d)/([abc])/(proj/|group_norm/)?(weight|bias)", name
+        )
+        if matched:
+            unit, letter, kind, leaf = matched.groups()
             layer = {"proj/": "downsample", "group_norm/": f"gn{UNITS[letter]}"}
             of = layer.get(kind, f"conv{UNITS[letter]}")
             return f"body.{unit.replace('/', '.')}.{of}.{leaf}"
