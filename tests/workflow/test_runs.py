@@ -208,8 +208,14 @@ def test_a_copy_with_new_times_reruns_nothing(tmp_path):
     images, model = (f"results/tiny/{name}" for name in (IMAGES, MODEL))
     large = "digits-train: {size: 96}\n  faces:"
     made.edit("tiny.yaml", "faces: {count", large + " {count")
-    latents = "outliers: {ldm-1: {decoding: {side: 48}}}"  # of an LDM on images of that size
-    made.edit("tiny.yaml", "seeds: [0]", f"seeds: [0]\n{latents}")
+    without = "\n".join(
+        f"{section}: {{{', '.join(f'{name}: null' for name in names)}}}"  # for one size alone
+        for section, names in {
+            "parts": ("autoencoder-kl", "autoencoder-vq", "dit-1", "ldm-1"),
+            "outliers": ("dit-1", "ldm-1"),
+        }.items()
+    )
+    made.edit("tiny.yaml", "seeds: [0]", f"seeds: [0]\n{without}")
     made.run(model)
     assert (made.folder / images).stat().st_size > 1_000_000
     copy = object.__new__(Tiny)
