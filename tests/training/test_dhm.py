@@ -97,12 +97,10 @@ def test_gradients_of_network_and_flow():
 
 
 def test_it_learns_classes_and_density_within_the_bound():
-    run = trainer("dhm", OPTIONS["dhm"], count=300, epochs=6)
+    run = trainer("dhm", OPTIONS["dhm"], count=300, epochs=14)
     history = run.run(None, lambda _: None)
     assert history[-1]["accuracy"] > history[0]["accuracy"] + 0.2
-    assert (
-        history[-1]["log_density"] > history[0]["log_density"] + 1
-    )  # by how much differs between processors
+    assert history[-1]["log_density"] > history[0]["log_density"] + 1
     weights = [m.weight.flatten(1) for m in run.model.modules() if isinstance(m, LAYERS)]
     norms = [torch.linalg.svdvals(w.detach())[0].item() for w in weights]
     assert max(norms) < 1.2 * 1.05
