@@ -92,7 +92,14 @@ class Originals:
         Raises:
             UnreadableError: its bytes are others than those listed, or can't be decoded.
         """
-        data = self.encoded(i)
+        return self.decoded(i, self.encoded(i))
+
+    def decoded(self, i: int, data: bytes) -> Image.Image:
+        """The same of the bytes of image `i`, where these are at hand.
+
+        Raises:
+            UnreadableError: they can't be decoded.
+        """
         try:
             return rgb(io.BytesIO(data))
         except Exception as error:  # decoders raise anything where bytes are damaged

@@ -75,10 +75,11 @@ def _encoded(originals: Originals, rows: Sequence[int], grey: bool) -> list[byte
 
 
 def _png(originals: Originals, grey: bool, i: int) -> bytes:
-    image = originals.image(i)
+    data = originals.encoded(i)
+    image = originals.decoded(i, data)
     if image.width != image.height:
         image = originals.square(image)
-    elif not grey and _is_plain(data := originals.encoded(i)):
+    elif not grey and _is_plain(data):
         return data
     pixels = np.asarray(image).transpose(2, 0, 1)
     return to_png(to_grey(pixels[None])[0] if grey else pixels)
