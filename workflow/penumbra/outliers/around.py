@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from penumbra.outliers.boundary import nearest
+from penumbra.outliers.boundary import at_edge, nearest
 
 
 class Draw(NamedTuple):
@@ -30,9 +30,7 @@ def outliers(rows: Tensor, draw: Draw, generator: torch.Generator) -> Tensor:
 
 def _of_class(own: Tensor, draw: Draw, generator: torch.Generator) -> Tensor:
     """The outliers (points · outliers, D) of a class with features (q, D)."""
-    # Of unit vectors the nearest has the largest product. A feature's nearest is itself.
-    nearness = nearest(own, own, draw.neighbour + 1)
-    edge = nearness.topk(draw.boundary, largest=False).indices
+    edge = at_edge(own, draw.neighbour, draw.boundary)
     order = torch.randperm(draw.boundary, generator=generator, device=own.device)
     shape = (draw.points, draw.candidates, own.shape[1])
     noise = torch.randn(shape, generator=generator, device=own.device)

@@ -68,9 +68,7 @@ def _of_class(
     own: Tensor, towards: Tensor, draw: Draw, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """The outlier (D,) of a class with embeddings (q, D), and whether it is one ()."""
-    # Of unit vectors the nearest has the largest product. An embedding's nearest is itself.
-    nearness = nearest(own, own, draw.neighbour + 1)
-    edge = nearness.topk(draw.boundary, largest=False).indices
+    edge = at_edge(own, draw.neighbour, draw.boundary)
     chosen = torch.randint(draw.boundary, (1,), generator=generator, device=own.device)
     shape = (draw.candidates, own.shape[1])
     noise = torch.randn(shape, generator=generator, device=own.device)
@@ -79,6 +77,12 @@ def _of_class(
     nearness = nearest(points, own, draw.neighbour).masked_fill(~is_there, torch.inf)
     farthest = points[nearness.argmin(0, keepdim=True)][0]
     return farthest, is_there.any().to(points.dtype)
+
+
+def at_edge(own: Tensor, neighbour: int, count: int) -> Tensor:
+    """The rows (count,) of unit-norm embeddings (q, D) whose k-th neighbours are farthest."""
+    # Of unit vectors the nearest has the largest product. An embedding's nearest is itself.
+    return nearest(own, own, neighbour + 1).topk(count, largest=False).indices
 
 
 def nearest(points: Tensor, own: Tensor, k: int) -> Tensor:

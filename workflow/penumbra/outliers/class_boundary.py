@@ -13,7 +13,7 @@ from torch import Tensor
 
 from penumbra.errors import PenumbraError
 from penumbra.options.kinds.dream import Sampling
-from penumbra.outliers.boundary import nearest
+from penumbra.outliers.boundary import at_edge, nearest
 from penumbra.seeds import derive
 
 
@@ -45,9 +45,7 @@ def edge(own: Tensor, how: Sampling, name: str) -> Edge:
             f"class {name}: {len(own)} training images have no boundary, for which two at least "
             "are needed; leave the class out, or take more images"
         )
-    # Of unit vectors the nearest has the largest product. An embedding's nearest is itself.
-    nearness = nearest(own, own, neighbour + 1)
-    return Edge(own, nearness.topk(boundary, largest=False).indices, neighbour, chosen)
+    return Edge(own, at_edge(own, neighbour, boundary), neighbour, chosen)
 
 
 def drawn(around: Edge, how: Sampling, seed: int, turn: int) -> tuple[Tensor, Tensor]:
