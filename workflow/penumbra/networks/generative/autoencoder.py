@@ -12,7 +12,7 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.autoencoders.vq_model import VQModel
 from torch import Tensor
 
-from penumbra.networks.loading.states import State, adopt, depth, shape
+from penumbra.networks.loading.states import State, depth, restored, shape
 from penumbra.options.parts.autoencoder import Options
 
 Autoencoder = AutoencoderKL | VQModel
@@ -41,10 +41,7 @@ def with_weights(options: Mapping[str, Any], state: State) -> Autoencoder:
     Raises:
         PenumbraError: tensors are missing, not expected or of another shape.
     """
-    with torch.device("meta"):  # initial weights would be overwritten at once
-        model = build(Options.of(options))
-    adopt(model, state, OWNER)
-    return model.eval()
+    return restored(lambda: build(Options.of(options)), state, OWNER)
 
 
 def kl_from_state(state: State) -> Autoencoder:

@@ -6,10 +6,9 @@ Its network is diffusers' UNet2DModel, built as that of DDPM's published weights
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from diffusers.models.unets.unet_2d import UNet2DModel
 
-from penumbra.networks.loading.states import State, adopt
+from penumbra.networks.loading.states import State, restored
 from penumbra.options.parts.ddpm import GROUPS, Options
 
 OWNER = "ddpm"
@@ -41,7 +40,4 @@ def with_weights(options: Mapping[str, Any], state: State) -> UNet2DModel:
     Raises:
         PenumbraError: tensors are missing, not expected or of another shape.
     """
-    with torch.device("meta"):  # initial weights would be overwritten at once
-        model = build(Options.of(options))
-    adopt(model, state, OWNER)
-    return model.eval()
+    return restored(lambda: build(Options.of(options)), state, OWNER)

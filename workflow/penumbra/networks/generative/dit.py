@@ -4,6 +4,7 @@ Peebles & Xie 2023, as RCG (Li, Katabi & He 2024) changed it: a projected repres
 class embedding's place, and the exact GELU.
 """
 
+import functools
 import math
 from typing import Self
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from penumbra.networks.layers.positions import grid, time_steps
 from penumbra.networks.layers.transformer import EPSILON, Attention, Mlp, PatchEmbedding
-from penumbra.networks.loading.states import State, adopt, depth, heads_of, shape
+from penumbra.networks.loading.states import State, depth, heads_of, restored, shape
 
 HEADS = {1024: 16, 1152: 16}  # of the published DiT-L and XL
 WAVES = 256  # width of a time step's sinusoid
@@ -120,19 +121,18 @@ class DiT(nn.Module):
                 heads is neither given nor known from the width.
         """
         width, channels, patch, _ = shape(state, "x_embedder.proj.weight", OWNER)
-        with torch.device("meta"):  # initial weights would be overwritten at once
-            model = cls(
-                width=width,
-                depth=depth(state, "blocks."),
-                heads=heads_of(width, heads, HEADS, OWNER),
-                hidden=shape(state, "blocks.0.mlp.fc1.weight", OWNER)[0],
-                side=patch * math.isqrt(shape(state, "pos_embed", OWNER)[1]),
-                patch=patch,
-                channels=channels,
-                representation=shape(state, "rep_embedder.weight", OWNER)[1],
-            )
-        adopt(model, state, OWNER)
-        return model.eval()
+        make = functools.partial(
+            cls,
+            width=width,
+            depth=depth(state, "blocks."),
+            heads=heads_of(width, heads, HEADS, OWNER),
+            hidden=shape(state, "blocks.0.mlp.fc1.weight", OWNER)[0],
+            side=patch * math.isqrt(shape(state, "pos_embed", OWNER)[1]),
+            patch=patch,
+            channels=channels,
+            representation=shape(state, "rep_embedder.weight", OWNER)[1],
+        )
+        return restored(make, state, OWNER)
 
     @property
     def representation(self) -> int:

@@ -5,6 +5,7 @@ Rombach et al. 2022. Parameter names are those of the published file below
 all dots removed.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Self
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from penumbra.errors import PenumbraError
 from penumbra.networks.generative.upsample import Upsample
 from penumbra.networks.layers.positions import time_steps
-from penumbra.networks.loading.states import State, adopt, depth, listed, shape, under
+from penumbra.networks.loading.states import State, depth, listed, restored, shape, under
 
 GROUPS = 32
 OWNER = "LDM"
@@ -187,18 +188,17 @@ class Unet(nn.Module):
             for level in levels
         ]
         cross = "middle_block.1.transformer_blocks.0.attn2.to_k.weight"
-        with torch.device("meta"):  # initial weights would be overwritten at once
-            model = cls(
-                channels=channels,
-                width=width,
-                multipliers=[size // width for size in sizes],
-                blocks=len(levels[0]),
-                attention=[f"input_blocks.{level[0]}.1.norm.weight" in state for level in levels],
-                head_width=head_width,
-                context=shape(state, cross, OWNER)[1],
-            )
-        adopt(model, state, OWNER)
-        return model.eval()
+        make = functools.partial(
+            cls,
+            channels=channels,
+            width=width,
+            multipliers=[size // width for size in sizes],
+            blocks=len(levels[0]),
+            attention=[f"input_blocks.{level[0]}.1.norm.weight" in state for level in levels],
+            head_width=head_width,
+            context=shape(state, cross, OWNER)[1],
+        )
+        return restored(make, state, OWNER)
 
     def forward(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
         """Latents (N, C, S, S), indices (N,), (N, tokens, context) -> noise (N, C, S, S)."""

@@ -1,5 +1,6 @@
 """The LDM's first stage, CompVis' vq-f8: diffusers' VQModel under the published names."""
 
+import functools
 import re
 from collections.abc import Iterable
 
@@ -7,7 +8,7 @@ import torch
 from diffusers.models.autoencoders.vq_model import VQModel
 from torch import Tensor
 
-from penumbra.networks.loading.states import State, adopt, depth, shape
+from penumbra.networks.loading.states import State, depth, restored, shape
 
 OWNER = "first stage of the LDM"
 
@@ -85,19 +86,18 @@ def from_state(state: State) -> VQModel:
     attends = [f"encoder.down.{i}.attn.0.q.weight" in state for i in levels]
     codes, code_width = shape(state, "quantize.embedding.weight", OWNER)
     conv = "encoder.down.{}.block.0.conv2.weight"
-    with torch.device("meta"):  # initial weights would be overwritten at once
-        model = VQModel(
-            down_block_types=tuple(f"{'Attn' if a else ''}DownEncoderBlock2D" for a in attends),
-            up_block_types=tuple(f"{'Attn' if a else ''}UpDecoderBlock2D" for a in attends[::-1]),
-            block_out_channels=tuple(shape(state, conv.format(i), OWNER)[0] for i in levels),
-            layers_per_block=depth(state, "encoder.down.0.block."),
-            latent_channels=shape(state, "encoder.conv_out.weight", OWNER)[0],
-            num_vq_embeddings=codes,
-            vq_embed_dim=code_width,
-            scaling_factor=1.0,
-        )
-    adopt(model, converted(state), OWNER)
-    return model.eval()
+    make = functools.partial(
+        VQModel,
+        down_block_types=tuple(f"{'Attn' if a else ''}DownEncoderBlock2D" for a in attends),
+        up_block_types=tuple(f"{'Attn' if a else ''}UpDecoderBlock2D" for a in attends[::-1]),
+        block_out_channels=tuple(shape(state, conv.format(i), OWNER)[0] for i in levels),
+        layers_per_block=depth(state, "encoder.down.0.block."),
+        latent_channels=shape(state, "encoder.conv_out.weight", OWNER)[0],
+        num_vq_embeddings=codes,
+        vq_embed_dim=code_width,
+        scaling_factor=1.0,
+    )
+    return restored(make, converted(state), OWNER)
 
 
 def decode(model: VQModel, latents: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ Chen, Xie & He 2021; Li, Katabi & He 2024. Parameter names are those of the publ
 `module.base_encoder.`.
 """
 
+import functools
 import math
 from itertools import pairwise
 from typing import Any, Self
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from penumbra.networks.layers.positions import grid
 from penumbra.networks.layers.transformer import EPSILON, Block, PatchEmbedding
-from penumbra.networks.loading.states import State, adopt, depth, heads_of, shape
+from penumbra.networks.loading.states import State, depth, heads_of, restored, shape
 from penumbra.options.parts.encoder import Options
 
 HEADS = {384: 12, 768: 12, 1024: 16}  # of the published ViT-S, B and L
@@ -73,19 +74,18 @@ class MoCo(nn.Module):
         """
         width, _, patch, _ = shape(state, "patch_embed.proj.weight", OWNER)
         places = shape(state, "pos_embed", OWNER)[1] - 1
-        with torch.device("meta"):  # initial weights would be overwritten at once
-            model = cls(
-                width=width,
-                depth=depth(state, "blocks."),
-                heads=heads_of(width, heads, HEADS, OWNER),
-                hidden=shape(state, "blocks.0.mlp.fc1.weight", OWNER)[0],
-                patch=patch,
-                image_size=patch * math.isqrt(places),
-                projector=shape(state, "head.0.weight", OWNER)[0],
-                representation=shape(state, "head.6.weight", OWNER)[0],
-            )
-        adopt(model, state, OWNER)
-        return model.eval()
+        make = functools.partial(
+            cls,
+            width=width,
+            depth=depth(state, "blocks."),
+            heads=heads_of(width, heads, HEADS, OWNER),
+            hidden=shape(state, "blocks.0.mlp.fc1.weight", OWNER)[0],
+            patch=patch,
+            image_size=patch * math.isqrt(places),
+            projector=shape(state, "head.0.weight", OWNER)[0],
+            representation=shape(state, "head.6.weight", OWNER)[0],
+        )
+        return restored(make, state, OWNER)
 
     def _initialise(self) -> None:
         # As MoCo-v3: Xavier for what attends and for the patches, torch's own for the projector.

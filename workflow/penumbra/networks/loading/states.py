@@ -1,6 +1,7 @@
 """State dicts taken up strictly: what is missing, not expected or of another shape is named."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,20 @@ from penumbra.errors import PenumbraError
 
 State = Mapping[str, Tensor]
 LISTED = 10
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def restored(make: Callable[[], Network], state: State, owner: str) -> Network:
+    """The network that `make` builds, with the weights of `state`, in eval mode.
+
+    Raises:
+        PenumbraError: as `adopt` does.
+    """
+    with torch.device("meta"):  # initial weights would be overwritten at once
+        network = make()
+    adopt(network, state, owner)
+    return network.eval()
 
 
 def adopt(module: nn.Module, state: State, owner: str) -> None:
