@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from penumbra.seeds import derive
-from penumbra.training.method import Method, Setting
+from penumbra.training.method import Batch, Method, Setting
+from penumbra.training.views import Views
 
 
 class Unlabelled(Method):
@@ -55,6 +56,15 @@ class Unlabelled(Method):
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from a saved state."""
         self.head.load_state_dict(state)
+
+
+def two_views(views: Views, setting: Setting, x: Tensor, batch: Batch) -> Tensor:
+    """Two views of normalised images (n, 3, H, W): first ones, then second ones (2n, 3, H, W)."""
+    generator = torch.Generator(setting.device)
+    generator.manual_seed(derive(setting.seed, "views", batch.epoch, batch.index))
+    pixels = x * setting.std + setting.mean
+    both = [views.drawn(pixels, x.shape[-1], generator) for _ in range(2)]
+    return laid_like((torch.cat(both) - setting.mean) / setting.std, x)
 
 
 def laid_like(x: Tensor, like: Tensor) -> Tensor:

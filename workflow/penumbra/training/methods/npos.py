@@ -20,7 +20,7 @@ from penumbra.outliers import around
 from penumbra.seeds import derive
 from penumbra.training.method import Batch, Method, Perturb, Setting
 from penumbra.training.synthesis import Synthesis
-from penumbra.training.unlabelled import laid_like
+from penumbra.training.unlabelled import two_views
 from penumbra.training.views import Views
 
 BASE_TEMPERATURE = 0.07  # CIDER's code multiplies compactness by its temperature over this
@@ -65,12 +65,7 @@ class Npos(Synthesis):
         """The batch, or two views of it: first ones (n, C, H, W), then second ones."""
         if self.views is None:
             return x, None
-        s = self.setting
-        generator = torch.Generator(s.device)
-        generator.manual_seed(derive(s.seed, "views", batch.epoch, batch.index))
-        pixels = x * s.std + s.mean
-        both = [self.views.drawn(pixels, x.shape[-1], generator) for _ in range(2)]
-        return laid_like((torch.cat(both) - s.mean) / s.std, x), None
+        return two_views(self.views, self.setting, x, batch), None
 
     def draw(self, rows: Tensor, seed: int) -> Tensor:
         """Around points at each class's boundary."""

@@ -8,15 +8,13 @@ features, ReLU between.
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
 from penumbra.options.methods.simclr import Options
-from penumbra.seeds import derive
 from penumbra.training.method import Batch, Method, Perturb, Setting
 from penumbra.training.similarity import against_all_views
-from penumbra.training.unlabelled import Unlabelled, laid_like
+from penumbra.training.unlabelled import Unlabelled, two_views
 from penumbra.training.views import Views
 
 
@@ -46,12 +44,7 @@ class SimClr(Unlabelled):
         """
         if len(x) < 2:
             raise PenumbraError("method simclr: one image has no other to be told from; give more")
-        s = self.setting
-        generator = torch.Generator(s.device)
-        generator.manual_seed(derive(s.seed, "views", batch.epoch, batch.index))
-        pixels = x * s.std + s.mean
-        both = [self.views.drawn(pixels, x.shape[-1], generator) for _ in range(2)]
-        return laid_like((torch.cat(both) - s.mean) / s.std, x), None
+        return two_views(self.views, self.setting, x, batch), None
 
     def task(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Cosines of the embeddings over the temperature; the other view of the image."""
