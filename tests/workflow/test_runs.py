@@ -208,12 +208,10 @@ def test_a_copy_with_new_times_reruns_nothing(tmp_path):
     images, model = (f"results/tiny/{name}" for name in (IMAGES, MODEL))
     large = "digits-train: {size: 96}\n  faces:"
     made.edit("tiny.yaml", "faces: {count", large + " {count")
-    without = "\n".join(
-        f"{section}: {{{', '.join(f'{name}: null' for name in names)}}}"  # for one size alone
-        for section, names in {
-            "parts": ("autoencoder-kl", "autoencoder-vq", "dit-1", "ldm-1"),
-            "outliers": ("dit-1", "ldm-1"),
-        }.items()
+    # Parts that are for images of one size.
+    without = (
+        "parts: {autoencoder-kl: null, autoencoder-vq: null, dit-1: null, ldm-1: null}\n"
+        "outliers: {dit-1: null, ldm-1: null}"
     )
     made.edit("tiny.yaml", "seeds: [0]", f"seeds: [0]\n{without}")
     made.run(model)

@@ -1,6 +1,7 @@
 """The synthesis chain in a config fits together: parts, outlier sets, detectors and judges."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 from penumbra.errors import PenumbraError
@@ -91,7 +92,7 @@ def _part(world: World, name: str) -> Iterator[str]:
 
 def _size(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the size of the images that a diffusion model of pixels learns."""
-    own = entry.get("options", {}).get("image_size", ddpm.Options.image_size)
+    own = _own(entry, ddpm, "image_size")
     if own != (size := world.size(entry["images"])):
         yield (
             f".options.image_size: {own} pixels, and {entry['images']} measures {size}; make them "
@@ -101,7 +102,7 @@ def _size(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
 
 def _latents(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the first stage of a generator."""
-    own = part(world, entry["autoencoder"]).get("options", {}).get("latents", "kl")
+    own = _own(part(world, entry["autoencoder"]), autoencoder, "latents")
     if own != (wanted := LATENTS[entry["kind"]]):
         yield (
             f".autoencoder: {entry['autoencoder']} gives {own} latents, and a {entry['kind']} is "
@@ -113,13 +114,18 @@ def _latent_side(world: World, entry: Mapping[str, Any]) -> int | None:
     """Of the latents that a generator is trained on here; None where that is not known."""
     if entry.get("training") is None or _absent(entry, ("autoencoder", "images")):
         return None
-    factor = _factor(part(world, entry["autoencoder"]), autoencoder.Options.multipliers)
+    factor = _factor(part(world, entry["autoencoder"]), autoencoder)
     return world.size(entry["images"]) // factor
 
 
-def _factor(entry: Mapping[str, Any], default: Sequence[int]) -> int:
+def _factor(entry: Mapping[str, Any], kind: ModuleType) -> int:
     """By how much the levels of a part's network divide the side of what it is given."""
-    return 2 ** (len(entry.get("options", {}).get("multipliers", default)) - 1)
+    return 2 ** (len(_own(entry, kind, "multipliers")) - 1)
+
+
+def _own(entry: Mapping[str, Any], kind: ModuleType, key: str) -> Any:
+    """An option of a part, or what its kind has by default."""
+    return entry.get("options", {}).get(key, getattr(kind.Options, key))
 
 
 def _halves(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
@@ -127,11 +133,11 @@ def _halves(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
     key = "multipliers"
     if entry["kind"] == "autoencoder":
         side = world.size(entry["images"]) if entry.get("training") is not None else None
-        factor = _factor(entry, autoencoder.Options.multipliers)
+        factor = _factor(entry, autoencoder)
+    elif entry["kind"] == "dit":
+        key, side, factor = "patch", _latent_side(world, entry), _own(entry, dit, "patch")
     else:
-        side, factor = _latent_side(world, entry), _factor(entry, ldm.Options.multipliers)
-        if entry["kind"] == "dit":
-            key, factor = "patch", entry.get("options", {}).get("patch", dit.Options.patch)
+        side, factor = _latent_side(world, entry), _factor(entry, ldm)
     if side is not None and side % factor:
         yield (
             f".options.{key}: they divide a side of {side} by {factor}, which does not go into it; "
