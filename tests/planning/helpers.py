@@ -15,6 +15,7 @@ OVERLAYS = {
     "cifar-variants": ["cifar", "cifar-variants"],
     "tiny-imagenet": ["tiny-imagenet"],
     "tiny-imagenet-cpu": ["tiny-imagenet", "tiny-imagenet-cpu"],
+    "tiny-imagenet-cpu64": ["tiny-imagenet", "tiny-imagenet-cpu", "tiny-imagenet-cpu64"],
     "cifar100": ["cifar100"],
     "imagenet": ["imagenet"],
     "imagenet1k": ["imagenet1k"],

@@ -1,5 +1,7 @@
 """Stable Diffusion and what is made with it, in a config: what is refused, and what left out."""
 
+import json
+
 import pytest
 
 from penumbra.errors import PenumbraError
@@ -155,3 +157,15 @@ def test_words_and_images_are_of_one_stable_diffusion(world):
     sets["dream-ood"]["generator"] = "other"
     with pytest.raises(PenumbraError, match="text learned the words of small, and other makes"):
         world({**two, "outliers": sets})
+
+
+@pytest.mark.parametrize(
+    ("name", "side"), [("embedded-full", 8), ("tiny-imagenet", 16), ("tiny-imagenet-cpu", 8)]
+)
+def test_an_ldm_that_is_trained_here_decodes_latents_of_the_side_it_learned(world_of, name, side):
+    made = world_of(name)
+    benchmark = made.config["roles"]["badood"]
+    shard = {"benchmark": benchmark, "outliers": "ldm-1", "shard": "0of1"}
+    assert "side" not in made.config["outliers"]["ldm-1"]["decoding"]
+    options = json.loads(Outliers(made).outliers_spec(shard))
+    assert options["config"]["generator"]["decoding"]["side"] == side

@@ -128,6 +128,25 @@ def test_what_a_filter_kept_is_told_in_the_table(synthesised):
     assert "No filter:" not in text
 
 
+def test_shortcuts_are_looked_for_in_what_a_detector_trains_on(synthesised):
+    """A caption tells how well outliers are told from ID images, and from these as decoded."""
+    text = (synthesised.folder / RESULTS / "tables/chain.md").read_text()
+    measured = {}
+    for passed in ("images", "reconstructions"):
+        (both,) = [
+            row["auroc"]
+            for row in rows(synthesised, f"shortcuts/digits/mixed/{passed}.parquet")
+            if row["measure"] == "both"
+        ]
+        measured[passed] = f"both {both:.2f}."
+    lines = [line for line in text.splitlines() if "AUROC of colour and detail alone" in line]
+    through = [line for line in lines if "ID images through its tokenizer" in line]
+    assert len(lines) == 2
+    assert len(through) == 1
+    assert measured["reconstructions"] in through[0]
+    assert any(measured["images"] in line for line in lines if line not in through)
+
+
 def test_the_guidance(chain):
     """Embeddings and all after them; no part is trained again."""
     chain.edit("config/config.yaml", "      start: 300\n", "      start: 290\n")

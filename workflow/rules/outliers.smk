@@ -144,12 +144,14 @@ rule reconstructions:
 rule shortcuts:
     """Measure how well colour and detail alone tell outliers from ID images."""
     input:
-        train=outliers.train,
+        train=outliers.told_apart,
         outliers=outliers.members,
     output:
-        shortcuts=results("shortcuts/{benchmark}/{outliers}.parquet"),
+        shortcuts=results("shortcuts/{benchmark}/{outliers}/{id_images}.parquet"),
     log:
-        logs("shortcuts/{benchmark}/{outliers}.log"),
+        logs("shortcuts/{benchmark}/{outliers}/{id_images}.log"),
+    wildcard_constraints:
+        id_images="images|reconstructions",
     conda:
         "../../envs/penumbra.yaml"
     resources:

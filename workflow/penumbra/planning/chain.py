@@ -1,7 +1,6 @@
 """The synthesis chain in a config fits together: parts, outlier sets, detectors and judges."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import ModuleType
 from typing import Any
 
 from penumbra.errors import PenumbraError
@@ -9,6 +8,7 @@ from penumbra.images.classes import word_list
 from penumbra.options.parts import autoencoder, ddpm, dit, ldm
 from penumbra.planning.config import resolve_recipe
 from penumbra.planning.gathering import tell
+from penumbra.planning.latents import factor_of, latent_side, option
 from penumbra.planning.outlier_training import detector
 from penumbra.planning.parts import LATENTS, options_of, outlier_set, part, parts_of, roles
 from penumbra.planning.world import World
@@ -92,7 +92,7 @@ def _part(world: World, name: str) -> Iterator[str]:
 
 def _size(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the size of the images that a diffusion model of pixels learns."""
-    own = _own(entry, ddpm, "image_size")
+    own = option(entry, ddpm, "image_size")
     if own != (size := world.size(entry["images"])):
         yield (
             f".options.image_size: {own} pixels, and {entry['images']} measures {size}; make them "
@@ -102,7 +102,7 @@ def _size(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
 
 def _latents(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the first stage of a generator."""
-    own = _own(part(world, entry["autoencoder"]), autoencoder, "latents")
+    own = option(part(world, entry["autoencoder"]), autoencoder, "latents")
     if own != (wanted := LATENTS[entry["kind"]]):
         yield (
             f".autoencoder: {entry['autoencoder']} gives {own} latents, and a {entry['kind']} is "
@@ -110,34 +110,16 @@ def _latents(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _latent_side(world: World, entry: Mapping[str, Any]) -> int | None:
-    """Of the latents that a generator is trained on here; None where that is not known."""
-    if entry.get("training") is None or _absent(entry, ("autoencoder", "images")):
-        return None
-    factor = _factor(part(world, entry["autoencoder"]), autoencoder)
-    return world.size(entry["images"]) // factor
-
-
-def _factor(entry: Mapping[str, Any], kind: ModuleType) -> int:
-    """By how much the levels of a part's network divide the side of what it is given."""
-    return 2 ** (len(_own(entry, kind, "multipliers")) - 1)
-
-
-def _own(entry: Mapping[str, Any], kind: ModuleType, key: str) -> Any:
-    """An option of a part, or what its kind has by default."""
-    return entry.get("options", {}).get(key, getattr(kind.Options, key))
-
-
 def _halves(world: World, entry: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with how a part that is trained here divides images, or latents."""
     key = "multipliers"
     if entry["kind"] == "autoencoder":
         side = world.size(entry["images"]) if entry.get("training") is not None else None
-        factor = _factor(entry, autoencoder)
+        factor = factor_of(entry, autoencoder)
     elif entry["kind"] == "dit":
-        key, side, factor = "patch", _latent_side(world, entry), _own(entry, dit, "patch")
+        key, side, factor = "patch", latent_side(world, entry), option(entry, dit, "patch")
     else:
-        side, factor = _latent_side(world, entry), _factor(entry, ldm)
+        side, factor = latent_side(world, entry), factor_of(entry, ldm)
     if side is not None and side % factor:
         yield (
             f".options.{key}: they divide a side of {side} by {factor}, which does not go into it; "
@@ -192,12 +174,11 @@ def _outlier_set(world: World, name: str) -> Iterator[str]:
 
 def _side(world: World, entry: Mapping[str, Any], generator: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with how large an LDM that is trained here decodes: it takes any size."""
-    wanted = _latent_side(world, generator)
-    own = entry["decoding"].get("side", ldm.Decoding.side)
-    if wanted is not None and own != wanted:
+    wanted, own = latent_side(world, generator), entry["decoding"].get("side")
+    if None not in (own, wanted) and own != wanted:
         yield (
             f".decoding.side: {own}, and latents of the images that {entry['generator']} is "
-            f"trained on have the side {wanted}; say {wanted}"
+            f"trained on have the side {wanted}; say {wanted}, or no side"
         )
 
 

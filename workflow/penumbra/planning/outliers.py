@@ -7,6 +7,7 @@ from typing import Any
 from penumbra.images.classes import class_list, word_list
 from penumbra.options.check import stated
 from penumbra.planning import class_names
+from penumbra.planning.latents import decoding
 from penumbra.planning.making_parts import Parts
 from penumbra.planning.networks import network
 from penumbra.planning.outlier_training import check_apart, model_of, shard_files
@@ -101,7 +102,7 @@ class Outliers(Parts):
                 "name": name,
                 "kind": chosen["kind"],
                 "options": chosen.get("options", {}),
-                "decoding": entry["decoding"],
+                "decoding": decoding(self._world, entry, chosen),
             }
         config = {
             "kind": entry["kind"],
@@ -139,6 +140,13 @@ class Outliers(Parts):
         options = part(self._world, entry["generator"]).get("options", {})
         config = {"options": options, "grey": entry["grey"], **self._compute(entry)}
         return spec("reconstructions", config, [], names)
+
+    def told_apart(self, names: Mapping[str, str]) -> str:
+        """The ID images that shortcuts are looked for in: as they are, or through the tokenizer."""
+        if names["id_images"] == "images":
+            return self.train(names)
+        of = {key: names[key] for key in ("benchmark", "outliers")}
+        return path(self._world.name, names["id_images"], **of)
 
     def shortcuts_spec(self, names: Mapping[str, str]) -> str:
         """Reads: nothing of the config; an edit of how they are measured reruns it."""

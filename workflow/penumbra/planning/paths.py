@@ -21,7 +21,7 @@ TEMPLATES = {
     "embeddings": "embeddings/{benchmark}/{outliers}/{shard}.parquet",
     "outliers": "outliers/{benchmark}/{outliers}/{shard}.parquet",
     "reconstructions": "reconstructions/{benchmark}/{outliers}.parquet",
-    "shortcuts": "shortcuts/{benchmark}/{outliers}.parquet",
+    "shortcuts": "shortcuts/{benchmark}/{outliers}/{id_images}.parquet",
     "energies": f"energies/{MODEL}.parquet",
     "calibrations": f"calibrations/{MODEL}/{{calibration}}.parquet",
     "selections": f"selections/{MODEL}.parquet",

@@ -164,13 +164,20 @@ class Tables:
         return by_row
 
     def _shortcuts(self, name: str) -> dict[str, str]:
-        """By outlier set, and the benchmark that it lies around, what was measured of it."""
+        """By outlier set, its benchmark and what ID images passed, what was measured of it."""
         files: dict[str, str] = {}
         for _, names, chosen in self._detectors(name):
             benchmark = self._world.trained_on(names["benchmark"])
             label = self._world.config["benchmarks"][benchmark]["label"]
-            of = {"benchmark": benchmark, "outliers": chosen["set"]}
-            files[f"{chosen['set']} ({label})"] = path(self._world.name, "shortcuts", **of)
+            passed = chosen["reconstruct_id"]
+            of = {
+                "benchmark": benchmark,
+                "outliers": chosen["set"],
+                "id_images": "reconstructions" if passed else "images",
+            }
+            through = ", ID images through its tokenizer" if passed else ""
+            file = path(self._world.name, "shortcuts", **of)
+            files[f"{chosen['set']} ({label}){through}"] = file
         return files
 
 

@@ -54,7 +54,7 @@ class Decoding(check.Options):
     OWNER = "LDM"
 
     side: Count = 32
-    """Side of its latents."""
+    """Side of its latents; for an LDM that is trained here, by default that of those it learned."""
     steps: Count = 200
     """Sampling steps."""
     eta: Share = 1.0
