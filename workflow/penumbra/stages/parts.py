@@ -4,13 +4,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from penumbra.images.classes import in_words
 from penumbra.images.image_set import from_table, opened
-from penumbra.networks.generative.autoencoder import Autoencoder, with_weights
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.generative.vqgan import Tokenizer
 from penumbra.networks.loading.clip_files import spoken
@@ -28,6 +27,9 @@ from penumbra.store.columns import matrix, table
 from penumbra.training.determinism import determinism, pick_device
 from penumbra.training.part_data import Data
 from penumbra.training.parts import trained
+
+if TYPE_CHECKING:
+    from penumbra.networks.generative.autoencoder import Autoencoder
 
 
 def run(job: Job) -> None:
@@ -84,7 +86,9 @@ def _encoder(job: Job) -> MoCo | None:
     return MoCo.from_state(read_checkpoint(job.input("encoder")), options.get("heads"))
 
 
-def _autoencoder(job: Job) -> Autoencoder:
+def _autoencoder(job: Job) -> "Autoencoder":
+    from penumbra.networks.generative.autoencoder import with_weights
+
     options = job.config["uses"]["autoencoder"]["options"]
     return with_weights(options, read_checkpoint(job.input("autoencoder")))
 

@@ -1,13 +1,16 @@
 """What a part is trained on."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from penumbra.networks.generative.autoencoder import Autoencoder
 from penumbra.networks.generative.moco import MoCo
 from penumbra.networks.generative.vqgan import Tokenizer
+
+if TYPE_CHECKING:  # diffusers takes seconds to import, and most parts do without
+    from penumbra.networks.generative.autoencoder import Autoencoder
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Data:
     tokenizer: Tokenizer | None
     steps: int
     batch_size: int
-    autoencoder: Autoencoder | None = None
+    autoencoder: "Autoencoder | None" = None
 
     @property
     def device(self) -> torch.device:
