@@ -207,7 +207,6 @@ def main() -> None:
         for process in server.jobs.values():
             os.kill(process, signal.SIGKILL)
         shutil.rmtree(os.path.dirname(sys.argv[1]), ignore_errors=True)
-    os._exit(0)  # what `fork` froze is not taken down, and some libraries would say so last of all
 
 
 if __name__ == "__main__":
