@@ -169,7 +169,7 @@ class Tables:
         for _, names, chosen in self._detectors(name):
             benchmark = self._world.trained_on(names["benchmark"])
             label = self._world.config["benchmarks"][benchmark]["label"]
-            passed = chosen["reconstruct_id"]
+            passed = chosen.get("reconstruct_id", False)
             of = {
                 "benchmark": benchmark,
                 "outliers": chosen["set"],
