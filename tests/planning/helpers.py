@@ -12,6 +12,7 @@ OVERLAYS = {
     "cifar": ["cifar"],
     "cifar-cpu": ["cifar", "cifar-cpu"],
     "cifar-jpeg": ["cifar", "cifar-jpeg"],
+    "cifar-jpeg-small": ["cifar", "cifar-jpeg", "cifar-jpeg-small"],
     "cifar-variants": ["cifar", "cifar-variants"],
     "tiny-imagenet": ["tiny-imagenet"],
     "tiny-imagenet-cpu": ["tiny-imagenet", "tiny-imagenet-cpu"],
