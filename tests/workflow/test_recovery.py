@@ -90,9 +90,14 @@ def world(calm, tmp_path):
 def goes_on(world, calm):
     """The plain call again ends well, with the bytes of the calm one; what it said."""
     said = world.run(MODEL).output
+    as_calm(world, calm)
+    return said
+
+
+def as_calm(world, calm):
+    """The training has the bytes of the calm one, and nothing works in the folder any more."""
     assert (world.folder / MODEL).read_bytes() == (calm.folder / MODEL).read_bytes()
     assert not world.processes()
-    return said
 
 
 def test_interrupted_alone_it_ends_its_jobs_which_save_their_state(world, calm):
@@ -140,40 +145,33 @@ def test_terminated_it_says_whom_it_waits_for_and_how_to_end_them(world, calm):
     assert "Nothing to be done" in goes_on(world, calm)
 
 
-def test_killed_alone_its_jobs_end_and_the_next_call_lifts_its_lock(world, calm):
+@pytest.mark.parametrize("how", [(), BY_ITSELF], ids=["forked", "by itself"])
+def test_killed_alone_the_next_call_ends_its_jobs_and_lifts_its_lock(world, calm, how):
     """Temporary folders of the killed one are gone after it, too."""
-    world.start()
+    world.start(*how)
+    # It stands still, so that it has not ended of its own before the next call sees it.
+    stages = world.training() if how == BY_ITSELF else []
+    assert bool(stages) == (how == BY_ITSELF)
+    for stage in stages:
+        stage.suspend()
     left = world.folder / ".snakemake/shell_tmp.left"
     left.mkdir()
     world.process.kill()
     world.ended()
     assert list((world.folder / ".snakemake/locks").glob("*.lock"))
-    said = goes_on(world, calm)
+    world.call()
+    if stages:
+        until(lambda: LEFT in world.said.read_text() or world.process.poll() is not None)
+    for stage in stages:
+        stage.resume()
+    assert world.process.wait() == 0
+    said = world.said.read_text()
+    as_calm(world, calm)
     assert "was killed; its lock on this folder is lifted" in said
-    assert LEFT not in said
+    assert (LEFT in said) == (how == BY_ITSELF)
     assert "resuming " in said
     assert not left.exists()
     assert not list((world.folder / ".snakemake/calls").iterdir())
-
-
-def test_killed_alone_the_next_call_ends_jobs_that_are_not_forked(world, calm):
-    world.start(*BY_ITSELF)
-    stages = world.training()
-    assert stages
-    for stage in stages:  # so that it has not ended of its own before the next call sees it
-        stage.suspend()
-    world.process.kill()
-    world.ended()
-    world.call()
-    until(lambda: LEFT in world.said.read_text() or world.process.poll() is not None)
-    for stage in stages:
-        stage.resume()
-    status, said = world.ended()
-    assert status == 0
-    assert LEFT in said
-    assert "was killed; its lock on this folder is lifted" in said
-    assert "resuming " in said
-    assert (world.folder / MODEL).read_bytes() == (calm.folder / MODEL).read_bytes()
 
 
 def test_killed_with_all_its_jobs(world, calm):
