@@ -5,7 +5,9 @@ import re
 import pytest
 import yaml
 
+from penumbra.planning.paths import TEMPLATES
 from penumbra.plugins import names
+from penumbra.stages.shared.job import ORDER
 
 
 def tracked(root, *suffixes):
@@ -30,6 +32,11 @@ def test_rules_call_stages_by_module_and_log(root):
             assert len(re.findall(r"\n +spec=\w+\.(?:\w+_)?spec,|spec=partial", body)) == 1, rule
             assert not re.search(r"\n    (run|script|message):", body)
             assert (root / f"workflow/penumbra/stages/{rule}.py").is_file()
+
+
+def test_a_line_of_a_job_names_all_that_its_path_was_given():
+    given = {name for template in TEMPLATES.values() for name in re.findall(r"{(\w+)}", template)}
+    assert given == set(ORDER)
 
 
 def test_the_default_profile_says_only_how_results_are_kept(root):

@@ -146,7 +146,7 @@ class Outliers(Parts):
         if names["id_images"] == "images":
             return self.train(names)
         of = {key: names[key] for key in ("benchmark", "outliers")}
-        return path(self._world.name, names["id_images"], **of)
+        return path(self._world.name, "reconstructions", **of)
 
     def shortcuts_spec(self, names: Mapping[str, str]) -> str:
         """Reads: nothing of the config; an edit of how they are measured reruns it."""

@@ -169,7 +169,7 @@ class Tables:
         for _, names, chosen in self._detectors(name):
             benchmark = self._world.trained_on(names["benchmark"])
             label = self._world.config["benchmarks"][benchmark]["label"]
-            passed = chosen.get("reconstruct_id", False)
+            passed = chosen.get("reconstruct_id")
             of = {
                 "benchmark": benchmark,
                 "outliers": chosen["set"],

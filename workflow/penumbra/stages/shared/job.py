@@ -22,7 +22,8 @@ from penumbra.store.files import write_text
 
 # Wildcards as they follow each other in paths.
 ORDER = (
-    *("part", "image_set", "benchmark", "outliers", "shard", "backbone", "recipe", "seed"),
+    *("part", "image_set", "benchmark", "outliers", "id_images", "shard"),
+    *("backbone", "recipe", "seed"),
     *("input", "block", "scorer", "calibration", "table", "figure"),
 )
 # What a run record tells of the environment, where it is there.
