@@ -7,6 +7,7 @@ do jobs of several threads: how many a library takes is settled when it is loade
 
 import ast
 import atexit
+import functools
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from penumbra.calls.records import Record
-from penumbra.store.closure import NAME, PACKAGE, closure
+from penumbra.store.closure import NAME, PACKAGE, exists, source, with_parents
 
 SOCKET = "PENUMBRA_STARTER"
 # In the shell of a rule: `starter python -m STAGE …` asks the process, where there is one for this
@@ -78,20 +79,32 @@ def _imported() -> dict[str, list[str]]:
 
 
 def _of_others(stage: str) -> list[str]:
-    """In order; what a function imports only when it is called stays out."""
-    imports: dict[str, None] = {}
-    for module in closure((stage,))[0]:
-        file = PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
-        if file.is_file():
-            imports |= dict.fromkeys(_named(ast.parse(file.read_text(encoding="utf-8"))))
-    return [name for name in imports if name.split(".")[0] != NAME]
+    """In order; what a function imports only when it is called stays out, with all behind that."""
+    modules, imports = [stage], dict[str, None]()
+    for module in modules:  # which grow
+        ours, others = _loaded(module)
+        modules += [each for each in ours if each not in modules]
+        imports |= dict.fromkeys(others)
+    return list(imports)
 
 
-def _named(tree: ast.Module) -> list[str]:
-    names = []
-    for node in tree.body:
+@functools.cache
+def _loaded(module: str) -> tuple[list[str], list[str]]:
+    """The project's modules, and others, that a module imports when it is loaded itself."""
+    ours: dict[str, None] = {}
+    others: list[str] = []
+    for node in ast.parse(source(module).read_bytes()).body:
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            named = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names.append(str(node.module))
-    return names
+            named = [str(node.module)]
+        else:
+            continue
+        if named[0].split(".")[0] != NAME:
+            others += named
+            continue
+        if isinstance(node, ast.ImportFrom):
+            named += [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in named:
+            ours |= dict.fromkeys(filter(exists, with_parents(name)))
+    return list(ours), others

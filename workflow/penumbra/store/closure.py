@@ -30,14 +30,15 @@ PLUMBING = (
 
 
 @functools.cache
-def _source(module: str) -> Path:
+def source(module: str) -> Path:
+    """The file of a first-party module; of a package its `__init__`."""
     base = PACKAGE.parent.joinpath(*module.split("."))
     return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
 
 
 def exists(module: str) -> bool:
     """Whether a dotted name is a first-party module."""
-    return _source(module).is_file()
+    return source(module).is_file()
 
 
 @functools.cache
@@ -49,7 +50,7 @@ def imports(module: str) -> tuple[frozenset[str], frozenset[str]]:
     """
     ours: set[str] = set()
     theirs: set[str] = set()
-    for name in code_facts.of(_source(module)).names:
+    for name in code_facts.of(source(module)).names:
         top = name.split(".")[0]
         if top == NAME:
             ours.update(filter(exists, with_parents(name)))
@@ -93,7 +94,7 @@ def module_digest(module: str) -> str:
     """
     if module == NAME:
         return code_facts.EMPTY
-    return code_facts.of(_source(module)).digest
+    return code_facts.of(source(module)).digest
 
 
 # Distributions whose name is not that of the module they install.
