@@ -38,11 +38,6 @@ def test_importing_the_package_imports_nothing():
     assert python(code, "-S").split() == ["penumbra"]  # without site, whose .pth files import
 
 
-def test_importing_the_package_takes_no_time():
-    code = "import time; t = time.perf_counter(); import penumbra; print(time.perf_counter() - t)"
-    assert min(float(python(code)) for _ in range(3)) < 0.05
-
-
 def test_arrays_are_scored_without_torch():
     code = (
         "import sys, penumbra; penumbra.scorers()\n"

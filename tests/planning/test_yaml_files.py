@@ -1,7 +1,6 @@
 """YAML as people write it: what could be read otherwise than meant is refused by file and line."""
 
 import copy
-import time
 
 import pytest
 import yaml
@@ -99,10 +98,8 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_refused_and_where(read, name):
     text, line, message = REFUSED[name]
-    begun = time.perf_counter()
     with pytest.raises(PenumbraError, match=rf"mine\.yaml:{line}: .*({message})"):
         read(text)
-    assert time.perf_counter() - begun < 1
 
 
 def test_all_of_a_file_is_told_at_once_and_much_of_it_counted(read):

@@ -76,7 +76,7 @@ SchedulerParameters=sched_interval=1,batch_sched_delay=0,bf_interval=1
 JobRequeue=1
 KillWait=15
 OverTimeLimit=0
-SlurmdTimeout=10
+SlurmdTimeout=30
 ReturnToService=2
 SlurmdParameters=config_overrides
 PreemptType=preempt/partition_prio
@@ -298,7 +298,7 @@ class Cluster:
     def kill_node(self, name: str, *, told: bool = True) -> None:
         """Kill a node's daemon and its jobs at once, as a power cut would.
 
-        The controller is told. Not told, it finds out by itself, which takes some 25 seconds.
+        The controller is told. Not told, it finds out by itself, which takes some 45 seconds.
         """
         self._daemons[name].kill()
         if told:
