@@ -26,7 +26,6 @@ from penumbra.planning.world import World
 from penumbra.plugins import load
 from penumbra.reporting.drawing import save
 from penumbra.reporting.figures.badood_gallery import spread, written
-from penumbra.reporting.flowchart import route
 from penumbra.reporting.outlier_images import OutlierSet, anchor_pixels, places_of
 from penumbra.store.artifacts import read_checkpoint, read_parquet, write_parquet
 from penumbra.store.closure import code_of
@@ -159,15 +158,6 @@ def test_pipeline_shows_numbers_of_the_artifacts(drawn, planned):
 
 def numbers_of(file, name):
     return np.array(read_parquet(file)[name].to_pylist())
-
-
-def test_no_two_arrows_lie_on_each_other():
-    routes = [route((2, 0), (0, -1.55), lane, 3) for lane in range(3)]
-    for way in routes:
-        assert way[0][1] < 0  # out of the bottom
-        assert way[-1][0] < 0  # into the left side
-    assert len({way[1][1] for way in routes}) == len({way[2][0] for way in routes}) == 3
-    assert len({way[0][0] for way in routes}) == len({way[-1][1] for way in routes}) == 3
 
 
 # Figures 2 and 9

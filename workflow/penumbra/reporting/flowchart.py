@@ -8,6 +8,8 @@ from penumbra.audit.lineage import Node
 
 COLUMN, LINE = 1.0, 1.55  # distance of the boxes' centres
 HALF, TALL = 0.38, 0.36  # half a box
+MARGIN = 0.03  # of a box that its text leaves free
+SMALLEST = 4  # points
 ARROW = "0.35"
 
 
@@ -16,10 +18,10 @@ def flowchart(
 ) -> None:
     """Nodes in order, `columns` a line; `texts` are heading and lines of each by role.
 
-    Above a node stand the inputs that are no nodes.
+    Above a node stand the inputs that are no nodes. Letters are made to fit the boxes of the axis,
+    so it must have its size before.
     """
     places = {node.role: (i % columns, -LINE * (i // columns)) for i, node in enumerate(nodes)}
-    axis.set_axis_off()
     lines = -(-len(nodes) // columns)
     axis.set_xlim(-0.62, columns - 0.4)
     axis.set_ylim(-LINE * (lines - 1) - 0.62, 0.95)
@@ -60,10 +62,24 @@ def _adjacent(start: tuple[float, float], end: tuple[float, float]) -> bool:
 
 def _box(axis, x: float, y: float, heading: str, lines: Sequence[str]) -> None:
     axis.add_patch(_patch(x - HALF, y - TALL, 2 * HALF, 2 * TALL, "#eef3f9", "#2166ac"))
-    axis.text(x, y + TALL - 0.05, heading, ha="center", va="top", fontsize=8.5, weight="bold")
-    axis.text(
-        x, y - 0.06, "\n".join(lines), ha="center", va="center", fontsize=7.5, linespacing=1.35
+    _narrowed(
+        axis.text(x, y + TALL - 0.05, heading, ha="center", va="top", fontsize=8.5, weight="bold")
     )
+    written = "\n".join(lines)
+    _narrowed(
+        axis.text(x, y - 0.06, written, ha="center", va="center", fontsize=7.5, linespacing=1.35)
+    )
+
+
+def _narrowed(text) -> None:
+    """Smaller letters, where a text is wider than its box, down to what can still be read."""
+    # By steps: letters are placed on whole pixels, so widths are not proportional to sizes.
+    while _width(text) > 2 * HALF - MARGIN and text.get_fontsize() > SMALLEST:
+        text.set_fontsize(text.get_fontsize() - 0.25)
+
+
+def _width(text) -> float:
+    return text.get_window_extent().transformed(text.axes.transData.inverted()).width
 
 
 def _sources(axis, x: float, y: float, sources: Mapping[str, Sequence[str]]) -> None:

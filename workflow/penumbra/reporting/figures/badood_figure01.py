@@ -47,12 +47,13 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     figure, (chain, axis) = plt.subplots(
         2, 1, figsize=(2.5 * columns, 2.1 * lines + 2.6), height_ratios=(2.1 * lines, 2.1)
     )
-    flowchart(chain, nodes, texts, columns)
+    chain.set_axis_off()
     score_axis(axis, files["calibration"][0], files["selection"][0])
     model = provenance_of(files["selection"][0])["wildcards"]
     where = ", ".join(f"{key} {model[key]}" for key in ("benchmark", "backbone", "seed"))
     figure.suptitle(f"{config['title']}\n{where}", fontsize=10)
     figure.tight_layout()
+    flowchart(chain, nodes, texts, columns)
     return figure
 
 

@@ -67,6 +67,8 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     shown = spread([passed[kind].maxima for kind in KINDS], config["options"]["channels"])
     plt.rcParams.update(STYLE)  # type: ignore[arg-type]
     figure, axis = plt.subplots(figsize=(2.2 * len(CHAIN), 5.6))
+    figure.subplots_adjust(0.02, 0.02, 0.98, 0.92)
+    axis.set_axis_off()
     backbone = provenance_of(files["model"][0])["wildcards"]["backbone"]
     flowchart(axis, _nodes(), _texts(passed["test"], f"{backbone} to {block}"), len(CHAIN))
     axis.set_ylim(FIRST - ROW * (len(KINDS) - 1) - HIGH / 2 - 0.15, 0.42)
@@ -82,7 +84,6 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
         "strongest to the weakest.",
         fontsize=10,
     )
-    figure.subplots_adjust(0.02, 0.02, 0.98, 0.92)
     return figure
 
 
