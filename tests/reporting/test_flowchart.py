@@ -16,7 +16,7 @@ def test_no_two_arrows_lie_on_each_other():
     assert len({way[0][0] for way in routes}) == len({way[-1][1] for way in routes}) == 3
 
 
-@pytest.mark.parametrize("line", ["short", "scores: a-recipe-with-a-long-name/energy", "w" * 30])
+@pytest.mark.parametrize("line", ["short", "scores: a-recipe-with-a-long-name/energy"])
 def test_no_text_is_wider_than_its_box(line):
     figure, axis = plt.subplots(figsize=(10, 3))
     nodes = [Node(role, "scores", "name", (), {}, 0) for role in "abcd"]
