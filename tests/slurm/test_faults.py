@@ -57,7 +57,7 @@ def log_of(world):
 def wait_for(world, *signs):
     """Wait until the training's log has all of the signs."""
     world.cluster.wait(
-        lambda: all(sign in log_of(world) for sign in signs), f"{signs} in {LOG}", "slurmctld", 90
+        lambda: all(sign in log_of(world) for sign in signs), f"{signs} in {LOG}", "slurmctld"
     )
 
 
