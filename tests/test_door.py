@@ -50,6 +50,19 @@ def test_arrays_are_scored_without_torch():
     assert python(code).split() == ["False", "False"]
 
 
+def test_the_planner_imports_nothing_that_computes():
+    """Each takes seconds of every call of Snakemake, and of every job on a cluster."""
+    code = (
+        "import importlib, pkgutil, sys, penumbra.planning as planning\n"
+        "for module in pkgutil.walk_packages(planning.__path__, 'penumbra.planning.'):\n"
+        "    importlib.import_module(module.name)\n"
+        "print('numpy' in sys.modules)\n"
+        "slow = 'torch', 'pandas', 'scipy', 'sklearn', 'matplotlib', 'transformers', 'diffusers'\n"
+        "print(*{*slow} & {*sys.modules})"
+    )
+    assert python(code).split() == ["True"]
+
+
 def test_no_stage_imports_diffusers():
     """It takes seconds, and only few kinds of parts and outliers need it."""
     code = (

@@ -4,6 +4,7 @@ The rule that runs such a module adds it to the roots of its code closure, so th
 import that is not static.
 """
 
+import functools
 import importlib
 import pkgutil
 from pathlib import Path
@@ -14,10 +15,11 @@ from penumbra.errors import unknown
 HERE = Path(__file__).resolve().parent
 
 
-def names(package: str) -> list[str]:
+@functools.cache  # a plan asks thousands of times
+def names(package: str) -> tuple[str, ...]:
     """The modules of `penumbra.<package>`."""
     folder = HERE.joinpath(*package.split("."))
-    return sorted(info.name for info in pkgutil.iter_modules([str(folder)]))
+    return tuple(sorted(info.name for info in pkgutil.iter_modules([str(folder)])))
 
 
 def load(package: str, name: str) -> ModuleType:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from penumbra.errors import PenumbraError
 from penumbra.networks.generative.upsample import Upsample
 from penumbra.networks.layers.positions import time_steps
-from penumbra.networks.loading.states import State, depth, listed, restored, shape, under
+from penumbra.networks.loading.names import listed
+from penumbra.networks.loading.states import State, depth, restored, shape, under
 
 GROUPS = 32
 OWNER = "LDM"

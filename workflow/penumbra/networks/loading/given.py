@@ -13,8 +13,9 @@ from penumbra.errors import PenumbraError
 from penumbra.images.names import quoted
 from penumbra.networks.base import Classifier
 from penumbra.networks.loading import safe
+from penumbra.networks.loading.names import listed
 from penumbra.networks.loading.pickled import opened
-from penumbra.networks.loading.states import adopt, listed
+from penumbra.networks.loading.states import adopt
 
 # What training scripts keep a state dict under, and what wrappers put before every name.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "weights")

@@ -9,7 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
-from penumbra.networks.loading.states import listed, under
+from penumbra.networks.loading.names import listed
+from penumbra.networks.loading.states import under
 
 AVERAGED = "model_ema."
 

@@ -11,8 +11,9 @@ from torch import Tensor
 from penumbra.errors import PenumbraError, unknown
 from penumbra.networks.loading import safe
 from penumbra.networks.loading.layouts import LAYOUTS
+from penumbra.networks.loading.names import listed
 from penumbra.networks.loading.pickled import opened
-from penumbra.networks.loading.states import State, listed, shape, under
+from penumbra.networks.loading.states import State, shape, under
 
 WEIGHTS = Path("weights")
 ENCODER = "pretrained_encoder."

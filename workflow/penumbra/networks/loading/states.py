@@ -1,15 +1,15 @@
 """State dicts taken up strictly: what is missing, not expected or of another shape is named."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError
+from penumbra.networks.loading.names import listed
 
 State = Mapping[str, Tensor]
-LISTED = 10
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -50,13 +50,6 @@ def adopt(module: nn.Module, state: State, owner: str) -> None:
         raise PenumbraError(f"{owner}: the weights do not fit; " + "; ".join(problems))
     copies = {name: tensor.to(own[name].dtype, copy=True) for name, tensor in state.items()}
     module.load_state_dict(copies, assign=True)
-
-
-def listed(names: Iterable[str]) -> str:
-    """At most ten names, and how many there are in all if there are more."""
-    names = list(names)
-    more = f", … ({len(names)} in all)" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
 
 
 def shape(state: State, name: str, owner: str) -> torch.Size:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from penumbra.networks.loading.states import listed
+from penumbra.networks.loading.names import listed
 
 
 def whole(kind: Any, folder: Path, **options: Any) -> Any:
