@@ -63,17 +63,6 @@ def test_the_planner_imports_nothing_that_computes():
     assert python(code).split() == ["True"]
 
 
-def test_no_stage_imports_diffusers():
-    """It takes seconds, and only few kinds of parts and outliers need it."""
-    code = (
-        "import importlib, pkgutil, sys, penumbra.stages as stages\n"
-        "for module in pkgutil.iter_modules(stages.__path__, 'penumbra.stages.'):\n"
-        "    if not module.ispkg: importlib.import_module(module.name)\n"
-        "print('penumbra.stages.parts' in sys.modules, 'diffusers' in sys.modules)"
-    )
-    assert python(code).split() == ["True", "False"]
-
-
 def test_names_are_those_that_are_listed():
     assert penumbra.__all__ == OFFERED
     assert {*OFFERED} <= {*dir(penumbra)}
