@@ -15,10 +15,13 @@ from penumbra.errors import unknown
 HERE = Path(__file__).resolve().parent
 
 
-@functools.cache  # a plan asks thousands of times
-def names(package: str) -> tuple[str, ...]:
+def names(package: str) -> list[str]:
     """The modules of `penumbra.<package>`."""
-    folder = HERE.joinpath(*package.split("."))
+    return list(_modules(HERE.joinpath(*package.split("."))))
+
+
+@functools.cache  # a plan asks thousands of times
+def _modules(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(info.name for info in pkgutil.iter_modules([str(folder)])))
 
 

@@ -44,7 +44,7 @@ def whole(backbone: Mapping[str, Any]) -> dict[str, Any]:
 def offered(kind: str) -> list[str]:
     """The names of a kind that the config may give."""
     if kind in NAMED:
-        return list(plugins.names(NAMED[kind]))
+        return plugins.names(NAMED[kind])
     return [name for name in plugins.names(PACKAGES[kind]) if is_offered(kind, name)]
 
 
