@@ -2,7 +2,7 @@
 
 `agreement.py results/WORLD BENCHMARK/BACKBONE/RECIPE/SEED` takes what the workflow computed for the
 model on clean images: its checkpoint and image sets are exported, pytorch-ood's released detectors
-score them in an environment of their own (`make benchmark-peers` makes it), and the AUROC and FPR95
+score them in an environment of their own (`make .venv-peers/.complete`), and the AUROC and FPR95
 that each side computes from its own scores are compared set by set.
 """
 

@@ -46,7 +46,7 @@ class Side:
         self.mean, self.std = (
             torch.tensor(self.setup["normalisation"][key]) for key in ("mean", "std")
         )
-        self.net = self.network().eval()
+        self.net = self.network().eval().requires_grad_(False)
         self.labels = torch.from_numpy(np.load(folder / "labels.npy"))
         self.w, self.b = self.net.fc.weight.detach(), self.net.fc.bias.detach()
         self.logits: dict[str, Tensor] = {}
