@@ -204,10 +204,18 @@ def section(name: str) -> str:
         worlds.stand_in(worlds.made(name, Path(folder)))
         world = worlds.made(name, Path(folder))  # it remembers which data it found
         jobs = worlds.dry_run(name, Path(folder), ("all_tables",)).jobs
+    left_out = {
+        next(job.wildcards[key] for key in ("backbone", "outliers", "part") if key in job.wildcards)
+        for job in jobs
+        if not flops.is_counted(world, job)
+    }
+    jobs = [job for job in jobs if flops.is_counted(world, job)]
     costs = [cost(world, job) for job in jobs]
     core_hours = sum(c.core_hours for c in costs)
     seeds = ", ".join(map(str, world.config["seeds"]))
     parts = [f"## {name}\n\n{len(jobs):,} jobs, seeds {seeds}."]
+    if left_out:
+        parts.append(f"Not counted: {', '.join(sorted(left_out))}.")
     if world.config["compute"]["gpus"]:
         hours = [c.hours(H200, MIDDLE) for c in costs]
         unit = f"hours of an H200 at {MIDDLE:.0%} of its peaks"

@@ -26,6 +26,19 @@ PUBLISHED = {"encoder": VIT_L, "mage": {**VIT_L, "decoder_width": 1024}, "rdm": 
 PIXELS = 256  # side of the images that they make
 
 
+def is_counted(world: World, job: Job) -> bool:
+    """Whether `gflop` knows a job's network: no CLIP, and of generators MAGE alone."""
+    backbone = job.wildcards.get("backbone")
+    if backbone is not None:
+        return world.config["backbones"][backbone]["network"] != "clip"
+    if job.stated in ("parts", "representations"):
+        return parts.part(world, job.wildcards.part)["kind"] in PUBLISHED
+    if job.stated not in ("embeddings", "outliers"):
+        return True
+    generator = parts.outlier_set(world, job.wildcards.outliers).get("generator")
+    return generator is not None and parts.part(world, generator)["kind"] == "mage"
+
+
 def gflop(world: World, job: Job) -> float:
     """GFLOP of a job's network; 0 where none runs, or only seconds long."""
     wc = job.wildcards

@@ -1,5 +1,6 @@
 """The worlds that ship, planned where their data are not: with stand-in files, by a dry run."""
 
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from penumbra.planning import parts
+from penumbra.networks.loading.clip_files import CONFIG
+from penumbra.planning import parts, weights
 from penumbra.planning.config import load_yaml, merge
 from penumbra.planning.world import World
 
@@ -63,6 +65,12 @@ def stand_in(world: World) -> None:
             if world.datasets[name]["reader"] == "stored":
                 folder = world.root / world.datasets[name].get("folder", name)
                 _touch(folder / f"{split}.parquet")
+    for wanted in weights.wanted(world):
+        for file in wanted.lacking:  # of a folder of several files
+            _touch(file)
+            if file.name == CONFIG:  # of a CLIP, whose normalisation the planner reads
+                said = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+                (file.parent / "preprocessor_config.json").write_text(json.dumps(said))
     for name in world.config["parts"]:
         entry = parts.part(world, name)
         if entry.get("weights") is not None:
