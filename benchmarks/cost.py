@@ -69,9 +69,16 @@ class Cost:
         return 1000 * self.pflop / (share * PEAKS[device][self.precision]) / 3600
 
 
+def runs_network(job: worlds.Job) -> bool:
+    """Whether the job is of a stage that applies or trains a network."""
+    return any(job.stated in rules for rules in STAGES.values())
+
+
 def cost(world: World, job: worlds.Job) -> Cost:
-    """What one planned job costs."""
-    if any(job.stated in rules for rules in STAGES.values()):
+    """What one planned job costs; nothing where its network has no count."""
+    if runs_network(job):
+        if flops.uncounted(world, job):
+            return Cost(job.stated, "float32", 0, 0)
         return Cost(job.stated, precision(world, job), flops.gflop(world, job) / 1e6, 0)
     count = resources.thousands(world, job.stated, job.wildcards)
     seconds = count * resources.demand(world, job.stated, job.wildcards)["seconds"]
@@ -120,7 +127,7 @@ def largest(jobs: list[worlds.Job], hours: list[float], key: str) -> str:
     for job, own in zip(jobs, hours, strict=True):
         if job.rule == "models":
             found[job.wildcards[key]] += own
-    return ", ".join(f"{name} {number(own)}" for name, own in found.most_common(3))
+    return ", ".join(f"{name} {number(own)}" for name, own in found.most_common(3) if own)
 
 
 def number(value: float) -> str:
@@ -204,18 +211,14 @@ def section(name: str) -> str:
         worlds.stand_in(worlds.made(name, Path(folder)))
         world = worlds.made(name, Path(folder))  # it remembers which data it found
         jobs = worlds.dry_run(name, Path(folder), ("all_tables",)).jobs
-    left_out = {
-        next(job.wildcards[key] for key in ("backbone", "outliers", "part") if key in job.wildcards)
-        for job in jobs
-        if not flops.is_counted(world, job)
-    }
-    jobs = [job for job in jobs if flops.is_counted(world, job)]
+    networks_of = filter(runs_network, jobs)
+    left_out = {what for job in networks_of if (what := flops.uncounted(world, job))}
     costs = [cost(world, job) for job in jobs]
     core_hours = sum(c.core_hours for c in costs)
     seeds = ", ".join(map(str, world.config["seeds"]))
     parts = [f"## {name}\n\n{len(jobs):,} jobs, seeds {seeds}."]
     if left_out:
-        parts.append(f"Not counted: {', '.join(sorted(left_out))}.")
+        parts.append(f"Without the arithmetic of: {', '.join(sorted(left_out))}.")
     if world.config["compute"]["gpus"]:
         hours = [c.hours(H200, MIDDLE) for c in costs]
         unit = f"hours of an H200 at {MIDDLE:.0%} of its peaks"

@@ -26,17 +26,18 @@ PUBLISHED = {"encoder": VIT_L, "mage": {**VIT_L, "decoder_width": 1024}, "rdm": 
 PIXELS = 256  # side of the images that they make
 
 
-def is_counted(world: World, job: Job) -> bool:
-    """Whether `gflop` knows a job's network: no CLIP, and of generators MAGE alone."""
-    backbone = job.wildcards.get("backbone")
+def uncounted(world: World, job: Job) -> str | None:
+    """The backbone, outlier set or part that has no count: CLIP, all generators but MAGE."""
+    backbone, name, part_name = map(job.wildcards.get, ("backbone", "outliers", "part"))
     if backbone is not None:
-        return world.config["backbones"][backbone]["network"] != "clip"
+        return backbone if world.config["backbones"][backbone]["network"] == "clip" else None
     if job.stated in ("parts", "representations"):
-        return parts.part(world, job.wildcards.part)["kind"] in PUBLISHED
+        return None if parts.part(world, part_name)["kind"] in PUBLISHED else part_name
     if job.stated not in ("embeddings", "outliers"):
-        return True
-    generator = parts.outlier_set(world, job.wildcards.outliers).get("generator")
-    return generator is not None and parts.part(world, generator)["kind"] == "mage"
+        return None
+    generator = parts.outlier_set(world, name).get("generator")
+    is_mage = generator is not None and parts.part(world, generator)["kind"] == "mage"
+    return None if is_mage else name
 
 
 def gflop(world: World, job: Job) -> float:

@@ -68,7 +68,7 @@ def stand_in(world: World) -> None:
     for wanted in weights.wanted(world):
         for file in wanted.lacking:  # of a folder of several files
             _touch(file)
-            if file.name == CONFIG:  # of a CLIP, whose normalisation the planner reads
+            if file == wanted.place / CONFIG:  # of a CLIP, whose normalisation the planner reads
                 said = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
                 (file.parent / "preprocessor_config.json").write_text(json.dumps(said))
     for name in world.config["parts"]:
