@@ -6,7 +6,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from penumbra.cli import main
 from penumbra.reporting.tables.printed import Printed
 from penumbra.reporting.tables.values import evaluate
 from penumbra.stages.tables import SCHEMA
@@ -59,16 +58,6 @@ def table(tmp_path):
     file = tmp_path / "uat_table09.parquet"
     write_parquet(file, rows, {**made, "config": config, "inputs": inputs})
     return file
-
-
-@pytest.fixture
-def shown(capsys):
-    def call(*arguments, status=0):
-        assert main(["show", *map(str, arguments)]) == status
-        streams = capsys.readouterr()
-        return streams.err if status else streams.out
-
-    return call
 
 
 def test_a_table_is_shown_in_short(table, shown):

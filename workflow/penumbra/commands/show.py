@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from penumbra.errors import PenumbraError
+
 HELP = "what a Parquet file or checkpoint is, and what made it"
 
 
@@ -22,14 +24,25 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar=("ROW", "COLUMN"),
         help="one cell of a table and the files behind it; labels, or numbers from 1",
     )
+    parser.add_argument(
+        "--less",
+        nargs=2,
+        metavar=("ROW", "COLUMN"),
+        help="with --cell: the difference to another cell, and how sure it is",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
     from penumbra.reporting.provenance import show  # slow to import
+    from penumbra.reporting.tables.differences import difference
     from penumbra.reporting.tables.stored import as_markdown, one_cell
 
-    if arguments.cell:
+    if arguments.less and not arguments.cell:
+        raise PenumbraError("--less ROW COLUMN: of which cell? Give --cell ROW COLUMN, too")
+    if arguments.less:
+        print(difference(arguments.file, arguments.cell, arguments.less))
+    elif arguments.cell:
         print(one_cell(arguments.file, *arguments.cell))
     elif arguments.reported:
         print(as_markdown(arguments.file, beside=True))

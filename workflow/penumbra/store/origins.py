@@ -25,7 +25,7 @@ def check(path: Path, digest_of: Callable[[Path], str | None] = seals.sealed) ->
         PenumbraError: names the file, what it is instead, and what remakes it.
     """
     made = provenance_of(path)
-    root = _root(path, made)
+    root = root_of(path, made)
     for name, recorded in made.get("inputs", {}).items():
         file = root / name
         there = digest_of(file) if file.is_file() else None
@@ -36,7 +36,7 @@ def check(path: Path, digest_of: Callable[[Path], str | None] = seals.sealed) ->
             )
 
 
-def _root(path: Path, made: Mapping[str, Any]) -> Path:
+def root_of(path: Path, made: Mapping[str, Any]) -> Path:
     """The folder that an artifact's recorded paths start from.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -41,28 +41,45 @@ def _read(file: Path) -> pa.Table:
     return pq.read_table(file)
 
 
-def one_cell(file: Path, row: str, column: str) -> str:
-    """A cell: its value under each seed, mean, deviation, metric, and the files behind it.
+class Cell(NamedTuple):
+    """A cell of a stored table: its numbers, what was planned for it, and where it stands."""
 
-    `row` and `column` are labels, as the table shows them, or numbers from 1.
+    numbers: dict[str, Any]
+    planned: dict[str, Any]
+    row: int  # from 0
+    column: int
+    column_name: str
+
+
+def find_cell(file: Path, row: str, column: str) -> Cell:
+    """The cell of a row and a column, which are labels, as the table shows them, or numbers from 1.
 
     Raises:
         PenumbraError: the file is no table, or has no such row or column; names the nearest.
     """
-    table = _read(file)
-    cells = table.to_pylist()
-    config = provenance_of(file)["config"]
+    cells = _read(file).to_pylist()
     rows = list({cell["row"]: cell["row_label"] for cell in cells}.values())
     width = len(cells) // len(rows)
     columns = [_column_names(cell) for cell in cells[:width]]
     at_row = _place("row", row, [(label,) for label in rows], file)
     at_column = _place("column", column, columns, file)
     place = at_row * width + at_column
-    cell, planned = cells[place], config["cells"][place]
+    planned = provenance_of(file)["config"]["cells"][place]
+    return Cell(cells[place], planned, at_row, at_column, columns[at_column][0])
+
+
+def one_cell(file: Path, row: str, column: str) -> str:
+    """A cell: its value under each seed, mean, deviation, metric, and the files behind it.
+
+    Raises:
+        PenumbraError: as `find_cell`.
+    """
+    cell, planned, at_row, at_column, name = find_cell(file, row, column)
+    config = provenance_of(file)["config"]
     lines = [
         f"table      {config['title']}",
         f"row        {at_row + 1}  {cell['row_label']}",
-        f"column     {at_column + 1}  {columns[at_column][0]}",
+        f"column     {at_column + 1}  {name}",
         f"metric     {cell['metric']}",
     ]
     lines += [f"scorer     {planned['scorer']}"] if planned["scorer"] else []

@@ -1,0 +1,102 @@
+"""Two cells of a stored table, one less the other, and how sure the difference is."""
+
+from pathlib import Path
+from typing import Any
+
+from penumbra.errors import PenumbraError
+from penumbra.evaluation.intervals import Sample, interval
+from penumbra.evaluation.metrics import METRICS, PERCENT
+from penumbra.evaluation.resampling import draws_of
+from penumbra.reporting.tables.render import number
+from penumbra.reporting.tables.stored import Cell, find_cell
+from penumbra.reporting.tables.values import sample_of
+from penumbra.store import origins, seals
+from penumbra.store.artifacts import provenance_of
+
+
+def difference(file: Path, cell: tuple[str, str], other: tuple[str, str]) -> str:
+    """`cell` less `other`, each a row and a column: mean, interval and p-value, and each seed's.
+
+    It is taken seed by seed and, of scores, draw by draw of the same test images, so that what both
+    cells share cancels (see `intervals`). Nothing is moderated or corrected for other pairs.
+
+    Raises:
+        PenumbraError: as `find_cell`; the cells are of two metrics, or one is not computed; the
+            table is not where it was written, or files behind it are gone or others by now.
+    """
+    left, right = find_cell(file, *cell), find_cell(file, *other)
+    _comparable(file, left, right)
+    origins.check(file)
+    sample = _sample(file, left).less(_sample(file, right))
+    config = provenance_of(file)["config"]
+    lines = [f"table      {config['title']}", _told("cell", left), _told("less", right)]
+    return "\n".join(lines + _lines(sample, left, config))
+
+
+def _comparable(file: Path, left: Cell, right: Cell) -> None:
+    for one in (left, right):
+        if one.numbers["mean"] is None:
+            reason = one.numbers["missing"]
+            raise PenumbraError(f"{file}: {_name(one)} is not computed: {reason}")
+    metrics = [one.numbers["metric"] for one in (left, right)]
+    if len({*metrics}) > 1:
+        raise PenumbraError(
+            f"{file}: {_name(left)} is of {metrics[0]}, {_name(right)} of {metrics[1]}; "
+            "a difference is of one metric"
+        )
+
+
+def _sample(file: Path, cell: Cell) -> Sample:
+    """A cell's values and draws, from the files that the table was made from."""
+    root = origins.root_of(file, provenance_of(file))
+    names = cell.planned["files"]
+    draws = [draws_of(Path(name)) for name in names] if _is_of_scores(cell) else []
+    for name in (*names, *draws):
+        if not (root / name).is_file():
+            raise PenumbraError(
+                f"{file}: what it was made from is gone: {name}; {seals.remake(name)}"
+            )
+    return sample_of({**cell.planned, "files": [str(root / name) for name in names]})
+
+
+def _is_of_scores(cell: Cell) -> bool:
+    return METRICS[cell.numbers["metric"]].is_of_scores
+
+
+def _name(cell: Cell) -> str:
+    return f"{cell.numbers['row_label']}, {cell.column_name}"
+
+
+def _told(role: str, cell: Cell) -> str:
+    shown = number(cell.numbers["mean"], cell.numbers["metric"])
+    return f"{role:<10} {shown}  {_name(cell)}"
+
+
+def _signed(value: float, metric: str) -> str:
+    return f"{'-' if value < 0 else '+'}{number(abs(value), metric)}"
+
+
+def _lines(sample: Sample, cell: Cell, config: dict[str, Any]) -> list[str]:
+    metric, level = cell.numbers["metric"], config["confidence"]
+    unit = " points" if METRICS[metric].form == PERCENT else ""
+    lines = [f"difference {_signed(float(sample.values.mean()), metric)}{unit}"]
+    between = interval(sample)
+    if between is None:
+        lines.append("interval   none: not finite under some resamples")
+    elif between.error == 0:
+        lines.append("interval   none: neither seeds nor test images say how far it is by chance")
+    else:
+        low, high = (_signed(end, metric) for end in between.bounds(level))
+        lines.append(f"interval   {low} to {high}  at {100 * level:g} %, {_over(sample, cell)}")
+        lines.append(f"p-value    {between.p_value():.2g}  two-sided, of this pair alone")
+    # What is of one seed alone, as seconds an image, has one value.
+    for seed, value in zip(config["seeds"], sample.values.tolist(), strict=False):
+        lines.append(f"seed {seed:<5} {_signed(value, metric)}")
+    return lines
+
+
+def _over(sample: Sample, cell: Cell) -> str:
+    seeds = len(sample.values)
+    if not _is_of_scores(cell):
+        return f"over {seeds} seeds"
+    return f"over test images and {seeds} seeds" if seeds > 1 else "over test images alone"
