@@ -24,6 +24,7 @@ OVERLAYS = {
     "embedded": (),
     "cifar": ("cifar",),
     "cifar-cpu": ("cifar", "cifar-cpu"),
+    "cifar100": ("cifar100",),
     "tiny-imagenet": ("tiny-imagenet",),
     "tiny-imagenet-cpu": ("tiny-imagenet", "tiny-imagenet-cpu"),
     "imagenet": ("imagenet",),

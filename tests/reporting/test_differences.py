@@ -11,8 +11,9 @@ import pytest
 
 from penumbra.evaluation.intervals import Sample, interval
 from penumbra.evaluation.resampling import draws_of
-from penumbra.reporting.tables import values
+from penumbra.reporting.tables import differences, values
 from penumbra.reporting.tables.printed import Printed
+from penumbra.reporting.tables.stored import Cell
 from penumbra.reporting.tables.values import evaluate
 from penumbra.stages.tables import SCHEMA
 from penumbra.store import seals
@@ -134,3 +135,29 @@ def test_a_copied_table_is_refused(table, shown, tmp_path):
     copy = shutil.copy(table, tmp_path / "copy.parquet")
     told = shown(copy, "--cell", "KNN", "1", "--less", "MSP", "1", status=1)
     assert "is not what its path says" in told
+    assert "it is a copy: name the file in its place, results/w/tables/uat_table09.parquet" in told
+
+
+def cell_of(metric, files):
+    return Cell({"metric": metric}, {"files": files}, 0, 0, "")
+
+
+def test_an_interval_of_shares_ends_where_shares_do():
+    wide = Sample(np.array([-0.6, 0.2]), np.zeros((2, 100)))
+    config = {"seeds": [0, 1], "confidence": 0.95}
+    text = "\n".join(differences.told(wide, cell_of("fpr95", ["a", "b"]), config))
+    assert "interval   -100.00 to +100.00  at 95 %" in text
+    ratio = "\n".join(differences.told(wide, cell_of("norm_ratio", ["a", "b"]), config))
+    assert "difference -0.2" in ratio
+    assert "points" not in ratio
+    assert "-100" not in ratio
+
+
+def test_one_value_from_many_jobs_is_of_no_seed():
+    seconds = Sample(np.array([-1.5]), np.full((1, 100), -1.5))
+    config = {"seeds": [0, 1], "confidence": 0.95}
+    lines = differences.told(seconds, cell_of("synthesis_seconds", ["a", "b", "c"]), config)
+    assert len(lines) == 2
+    assert "seed" not in lines[0]
+    lines = differences.told(seconds, cell_of("latency", ["a"]), config)
+    assert lines[-1].startswith("seed 0 ")

@@ -1,4 +1,4 @@
-"""Where the files of a data set lie: in any of three layouts under a data root, or at a path.
+"""Where the files of a data set lie: in any of four layouts under a data root, or at a path.
 
 official   the files as published, read by torchvision or as the published folder
 published  the same, read by a module of `penumbra.images.published`

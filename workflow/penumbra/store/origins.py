@@ -47,6 +47,12 @@ def root_of(path: Path, made: Mapping[str, Any]) -> Path:
         names = ", ".join(f"{key} {value}" for key, value in made["wildcards"].items())
         raise PenumbraError(
             f"{path}: is not what its path says: rule {made['rule']} wrote it as "
-            f"{written or 'a file outside results'} ({names}); {seals.remake(path)}"
+            f"{written or 'a file outside results'} ({names}); {_mend(path, written)}"
         )
     return Path(whole[: -len(written)])
+
+
+def _mend(path: Path, written: str | None) -> str:
+    if written is None or seals.is_result(path):
+        return seals.remake(path)
+    return f"it is a copy: name the file in its place, {written}"

@@ -71,12 +71,17 @@ def damaged(path: str | Path, why: str) -> PenumbraError:
     return PenumbraError(f"{path}: damaged, or not of this project: {why}; {remake(path)}")
 
 
+def is_result(path: str | Path) -> bool:
+    """Whether a file lies below a folder `results`, so that a rule makes it."""
+    return "results" in Path(os.path.abspath(path)).parts
+
+
 def remake(path: str | Path) -> str:
     """How a file becomes whole again; only the caller knows the config of the call.
 
     What lies outside `results` was given, by hand or by an earlier call: no rule makes it.
     """
-    if "results" not in Path(os.path.abspath(path)).parts:
+    if not is_result(path):
         return "it was given from outside, so that no rule makes it: put a whole copy there"
     command = f"snakemake --force {shlex.quote(str(path))} --cores 1"
     return f"remake it: {command} with the --configfile and --config of the call that made it"

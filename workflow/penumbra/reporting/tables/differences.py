@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.intervals import Sample, interval
 from penumbra.evaluation.metrics import METRICS, PERCENT
@@ -30,7 +32,7 @@ def difference(file: Path, cell: tuple[str, str], other: tuple[str, str]) -> str
     sample = _sample(file, left).less(_sample(file, right))
     config = provenance_of(file)["config"]
     lines = [f"table      {config['title']}", _told("cell", left), _told("less", right)]
-    return "\n".join(lines + _lines(sample, left, config))
+    return "\n".join(lines + told(sample, left, config))
 
 
 def _comparable(file: Path, left: Cell, right: Cell) -> None:
@@ -76,9 +78,11 @@ def _signed(value: float, metric: str) -> str:
     return f"{'-' if value < 0 else '+'}{number(abs(value), metric)}"
 
 
-def _lines(sample: Sample, cell: Cell, config: dict[str, Any]) -> list[str]:
+def told(sample: Sample, cell: Cell, config: dict[str, Any]) -> list[str]:
+    """Lines on a difference of two cells, of which `cell` is one: mean, interval, each seed's."""
     metric, level = cell.numbers["metric"], config["confidence"]
-    unit = " points" if METRICS[metric].form == PERCENT else ""
+    is_share = METRICS[metric].form == PERCENT
+    unit = " points" if is_share else ""
     lines = [f"difference {_signed(float(sample.values.mean()), metric)}{unit}"]
     between = interval(sample)
     if between is None:
@@ -86,10 +90,15 @@ def _lines(sample: Sample, cell: Cell, config: dict[str, Any]) -> list[str]:
     elif between.error == 0:
         lines.append("interval   none: neither seeds nor test images say how far it is by chance")
     else:
-        low, high = (_signed(end, metric) for end in between.bounds(level))
+        ends = np.array(between.bounds(level))
+        if is_share:  # shares lie in [0, 1]
+            ends = ends.clip(-1, 1)
+        low, high = (_signed(end, metric) for end in ends.tolist())
         lines.append(f"interval   {low} to {high}  at {100 * level:g} %, {_over(sample, cell)}")
         lines.append(f"p-value    {between.p_value():.2g}  two-sided, of this pair alone")
-    # What is of one seed alone, as seconds an image, has one value.
+    if len(cell.planned["files"]) != len(sample.values):
+        return lines  # one value from the records of many jobs, of no seed
+    # What is of the first seed alone, as seconds an image, has one value.
     for seed, value in zip(config["seeds"], sample.values.tolist(), strict=False):
         lines.append(f"seed {seed:<5} {_signed(value, metric)}")
     return lines
