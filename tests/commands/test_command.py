@@ -1,6 +1,7 @@
 """The command as a whole: its help, version, completion, page, and what `list` says."""
 
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
@@ -101,3 +102,25 @@ def test_list_of_a_wrong_world(said, tmp_path):
     (tmp_path / "x.yaml").write_text("world: x\nscorers: {a: {module: enrgy}}\n")
     assert "did you mean 'energy'" in said("list", str(tmp_path / "x.yaml"))
     assert said("list", "ciffar").startswith("error: command line: unknown world 'ciffar'")
+
+
+@pytest.mark.parametrize("pair", ["data_root", "=x"])
+def test_a_key_without_a_value_is_told(pair, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["list", "cifar", "--config", pair])
+    assert f"{pair!r} is not KEY=VALUE" in capsys.readouterr().err
+
+
+def test_an_empty_target_is_told(capsys):
+    assert cli.main(["explain", ""]) == 1
+    assert "an empty target; is a variable of the shell empty?" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to_is_told_first(tmp_path, capsys):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    words = ["arrays", "--test", "none.npz", "--ood", "a=none.npz", "--out"]
+    assert cli.main([*words, str(tmp_path / "closed/x.csv")]) == 1
+    assert "the folder cannot be written to" in capsys.readouterr().err
+    assert cli.main(["init", str(tmp_path / "closed/w"), "--id", "none", "--ood", "a=none"]) == 1
+    assert "cannot be written to; name another place" in capsys.readouterr().err

@@ -210,6 +210,22 @@ def test_broken_images_are_left_out_by_lists(init, world, given):
         assert [row.pixels().shape for row in entries.rows] == [(3, 32, 32)] * count
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("0", "cat"), "the label 'cat' stands beside '0' in line 2; number all"),
+        (("0.5", "1.5"), "the label '0.5' is no whole number"),
+        (("cat", " dog"), "the label ' dog' begins or ends with a blank"),
+    ],
+)
+def test_no_list_is_written_that_reads_otherwise_than_its_folders(init, given, names, told):
+    classes(given / "odd", names)
+    (given / "odd" / names[0] / "0.jpg").write_bytes(b"")
+    told = ["would not be read as the folders are", told, "Rename the folders"]
+    refused(init, told, "--leave-out-broken", pets="odd")
+    assert not (given / "own").exists()
+
+
 def test_broken_rows_of_parquet_are_not_left_out(init, given):
     file = given / "numbers.parquet"
     write_parquet(file, 24)
@@ -316,6 +332,28 @@ def test_bad_folders_are_told(init, given, make):
     make(given)
     refused(init, BAD[make], pets="bad")
     assert not (given / "own").exists()
+
+
+def test_a_class_may_be_called_as_a_split(init, world, given):
+    classes(given / "vehicles", ["bus", "car", "train"])
+    status, said = init(pets="vehicles")
+    assert status == 0
+    assert "classes   3: bus 12, car 12, train 12" in said
+    assert world().config["image_sets"]["train"]["share"] == [0.0, 0.7]
+
+
+@pytest.mark.parametrize("option", ["--id", "--calibration-ood"])
+def test_what_is_given_twice_is_refused(init, given, capsys, option):
+    value = f"{'' if option == '--id' else 'Sky='}{given / 'sky'}"
+    with pytest.raises(SystemExit):
+        init(option, value, option, value)
+    assert f"{option} is given twice; give it once" in capsys.readouterr().err
+
+
+def test_the_home_of_nobody(init, given, capsys):
+    with pytest.raises(SystemExit):
+        init("--id-test", "~nobody-at-all/pets")
+    assert "nobody of this name has a home here" in capsys.readouterr().err
 
 
 def test_an_ood_folder_without_images(init, given):

@@ -50,16 +50,16 @@ DEFAULT = f" --workflow-profile {HOME}/profiles/default"
             f"--configfile {{c}}/cifar.yaml {{c}}/cifar-cpu.yaml{DEFAULT} --cores all",
         ),
         (
-            "../world a b --config seeds=3 --config download=true",
-            "a b --directory ../world --configfile {w}/penumbra.yaml"
+            "../world uat_table01 own_scores --config seeds=3 --config download=true",
+            "uat_table01 own_scores --directory ../world --configfile {w}/penumbra.yaml"
             f" --config seeds=3 download=true{DEFAULT} --cores all",
         ),
         (
             "../world/penumbra.yaml -- -k --jobs 3 -- x",
             f" --configfile {{w}}/penumbra.yaml{DEFAULT} -k --jobs 3 -- x",
         ),
-        ("a --profile slurm", f"a{DEFAULT} --profile {HOME}/slurm"),
-        ("a --profile site --cores 4", f"a{DEFAULT} --profile site --cores 4"),
+        ("x.csv --profile slurm", f"x.csv{DEFAULT} --profile {HOME}/slurm"),
+        ("../a/b --profile site --cores 4", f"../a/b{DEFAULT} --profile site --cores 4"),
         ("-- --workflow-profile none -j4", " --workflow-profile none -j4"),
     ],
 )  # fmt: skip
@@ -89,6 +89,11 @@ def test_a_folder_that_is_a_world_goes_before_one_that_ships(mine):
         ("none.yaml", "none.yaml: there is no such file of config"),
         ("..", r"\.\.: the folder holds no penumbra.yaml"),
         ("../world cifar", "a folder is a whole world"),
+        (
+            "uat_table1",
+            "table or figure of embedded 'uat_table1'; did you mean 'uat_",
+        ),
+        ("ciffar all_tables", "did you mean 'cifar'"),
     ],
 )
 def test_what_is_refused(mine, words, message):

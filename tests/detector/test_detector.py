@@ -118,6 +118,7 @@ def test_scorers_of_the_network_of_blocks_and_of_the_last_layer(module, needs, b
     ("device", "message"),
     [
         ("gpu", "device 'gpu': is none; name cpu"),
+        ("mps", "device 'mps': is none; name cpu"),
         ("cuda:99", "device cuda:99: .* GPUs are visible"),
     ],
 )

@@ -168,7 +168,7 @@ def test_a_damaged_row_group_ends_nothing(file, tmp_path, capsys):
 
 def test_a_list_of_names(file, folder, capsys):
     names = folder.parent / "list.txt"
-    names.write_text(f"{folder}/deep/00.png\n\n{folder}/deep/er\r\n")
+    names.write_text(f"\ufeff{folder}/deep/00.png\n\n{folder}/deep/er\r\n", encoding="utf-8")
     rows, _ = score(capsys, file, f"@{names}")
     assert len(rows) == 21
     assert main(["score", str(file), "@nowhere.txt"]) == 1

@@ -133,3 +133,36 @@ def test_a_given_classifier_that_is_not_there(own, tmp_path, network, weights, m
     if network == "python:nets:build" and weights:
         (tmp_path / "nets.py").write_text("def build(classes): ...\n")
         planned()
+
+
+@pytest.mark.parametrize("ood", [{"near": ["c"]}, {}])
+def test_a_table_asks_for_groups_that_a_benchmark_has(own, ood):
+    text = OWN.replace("{far: [c]}", str(ood).replace("'", ""))
+    told = f"mine has {', '.join(ood) or 'none'}"
+    with pytest.raises(PenumbraError, match=rf"own_scores\.yaml: .*group far, .*{told}"):
+        required(own(text))
+
+
+def test_a_table_of_sets_of_which_none_is_there_says_so(own, tmp_path):
+    absent = {
+        "image_sets": {"c": {"dataset": "svhn", "split": "test", "size": 16}},
+        "benchmarks": {"mine": {"missing": "omit"}},
+        "data_root": str(tmp_path),
+    }
+    (tmp_path / "tables").mkdir()
+    columns = "columns: [{group: far, sets: each, metrics: [auroc]}]\n"
+    (tmp_path / "tables/each.yaml").write_text(f"like: own_scores\n{columns}")
+    world = own(**absent, tables=["each"])
+    cells = Tables(world).of("each")
+    assert {cell.missing for cell in cells} == {"this world has no such OOD image set"}
+    assert len(cells) == len(world.table("each")["rows"])
+
+
+def test_image_sets_of_a_benchmark_have_one_size(own):
+    with pytest.raises(PenumbraError, match=r"mine\.ood\.far: c has images of 16 pixels, and a of"):
+        required(own(image_sets={"a": {"size": 32}, "b": {"size": 32}}))
+
+
+def test_classes_are_not_learned_from_images_without_labels(own):
+    with pytest.raises(PenumbraError, match="recipe quick: standard learns classes, and a is of"):
+        required(own(image_sets={"a": {"dataset": "skimage-things", "split": "test"}}))

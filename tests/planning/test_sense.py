@@ -49,6 +49,10 @@ NONSENSE = {
         digits(ood={"far": ["digits-train"]}),
         r"ood\.far: digits-train is its `train`",
     ),
+    "normalisation-of-bytes": (
+        digits(normalisation={"mean": [125.3, 123.0, 113.9], "std": [63.0, 62.1, 66.7]}),
+        r"normalisation\.mean\.0: 125\.3 is .* pixels from 0 to 1; divide those of 0 to 255 by 255",
+    ),
     "shifted-is-test": (digits(shifted=["digits-test"]), r"shifted: digits-test is its `test`"),
     "near-is-far": (digits(ood={"near": ["faces"]}), r"ood\.near: faces is its `ood\.far`"),
     "twice": (digits(ood={"far": ["faces", "faces"]}), "non-unique"),

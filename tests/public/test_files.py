@@ -1,5 +1,9 @@
 """Arrays in files, and the command that scores them."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -168,6 +172,25 @@ def test_the_command_prints_means_and_writes_what_is_asked_for(files, tmp_path, 
     scores = scores.sort_index()
     assert len(scores) == len(found.scores) * 120
     np.testing.assert_array_equal(scores.loc[("knn", "b")]["score"], knn["b"])
+
+
+def test_sets_and_scorers_may_be_named_one_by_one(files, capsys):
+    words = ["--ood", "a=a.npz", "--ood", "b=b.safetensors", "--scorers", "msp", "--scorers", "knn"]
+    assert main([*files, *words]) == 0
+    printed = capsys.readouterr().out
+    assert "OOD: a 40, b 30." in printed
+    assert "| msp |" in printed
+    assert "| knn |" in printed
+
+
+def test_an_arrow_ends_no_call_where_ascii_is_wanted(files, tmp_path):
+    words = [*files, *OOD, "--scorers", "msp", "--out", "table.csv"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "OMP_NUM_THREADS": "1"}
+    call = [sys.executable, "-m", "penumbra", *words]
+    done = subprocess.run(call, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "AUROC \\u2191" in done.stdout
+    assert (tmp_path / "table.csv").exists()
 
 
 def test_scorers_are_chosen_and_equal_scores_told(files, sets, capsys):

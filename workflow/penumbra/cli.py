@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.metadata
+import io
 import sys
 
 from penumbra.errors import PenumbraError
@@ -54,6 +55,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Entry of the command line; gives the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # an arrow ends no call where ASCII is wanted
+            stream.reconfigure(errors="backslashreplace")
     own, rest = _own(sys.argv[1:] if argv is None else argv)
     arguments = parser().parse_args(own)
     arguments.rest = rest

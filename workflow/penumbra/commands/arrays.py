@@ -27,7 +27,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--test", type=Path, required=True, metavar="FILE", help="ID test images")
     parser.add_argument(
-        "--ood", nargs="+", required=True, metavar="NAME=FILE", help="sets of OOD images"
+        "--ood",
+        nargs="+",
+        action="extend",
+        required=True,
+        metavar="NAME=FILE",
+        help="sets of OOD images",
     )
     parser.add_argument(
         "--train", type=Path, metavar="FILE", help="ID training images, to fit scorers on"
@@ -38,7 +43,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--head", type=Path, metavar="FILE", help="weight (C, D), bias (C,) of the last layer"
     )
-    parser.add_argument("--scorers", nargs="+", metavar="NAME", help="only these; all by default")
+    parser.add_argument(
+        "--scorers",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="only these; all by default",
+    )
     parser.add_argument(
         "--out", type=Path, metavar="FILE.csv", help="every metric of every image set"
     )

@@ -29,6 +29,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
+    if not arguments.target:
+        raise PenumbraError("an empty target; is a variable of the shell empty?")
     choice = world.choose(arguments.world, arguments.config)
     for line in explain(arguments.target, choice, arguments.all):
         print(line)

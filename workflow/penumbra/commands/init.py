@@ -1,10 +1,12 @@
 """A world of your own: look at your images, and write the config file that scores them."""
 
 import argparse
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penumbra.commands.shared.once import Once
 from penumbra.errors import PenumbraError
 from penumbra.machine import cores
 
@@ -26,12 +28,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--id",
         type=_path,
+        action=Once,
         required=True,
         metavar="FOLDER|FILE",
         help="in-distribution images: a folder with one folder a class, or with train/ and test/ "
         "of such; Parquet; or a list (.txt, .csv) of paths and classes",
     )
-    parser.add_argument("--id-test", type=_path, metavar="FOLDER|FILE", help="those to test on")
+    parser.add_argument(
+        "--id-test", type=_path, action=Once, metavar="FOLDER|FILE", help="those to test on"
+    )
     parser.add_argument(
         "--ood",
         type=_named,
@@ -43,6 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration-ood",
         type=_named,
+        action=Once,
         metavar="NAME=FOLDER|FILE",
         help="OOD images that calibrate detectors, and that nothing is tested on",
     )
@@ -77,7 +83,12 @@ def _named(text: str) -> tuple[str, Path]:
 def _path(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("an empty name; is a variable of the shell empty?")
-    return Path(text).expanduser().absolute()  # a shell leaves the ~ of NAME=~/FOLDER
+    try:
+        return Path(text).expanduser().absolute()  # a shell leaves the ~ of NAME=~/FOLDER
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: nobody of this name has a home here; write the whole path"
+        ) from None
 
 
 def _size(text: str) -> int:
@@ -113,6 +124,8 @@ def _check_folder(folder: Path) -> None:
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not there.is_dir():
         raise PenumbraError(f"{folder}: {there} is no folder; name another place for the world")
+    if not os.access(there, os.W_OK):
+        raise PenumbraError(f"{folder}: {there} cannot be written to; name another place")
 
 
 def _looked(arguments: argparse.Namespace) -> "tuple[list[OwnSet], dict[Path, list]]":

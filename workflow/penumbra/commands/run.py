@@ -13,12 +13,14 @@ from pathlib import Path
 
 from penumbra.commands.shared import world
 from penumbra.commands.shared.world import PROFILE, Choice
-from penumbra.errors import PenumbraError
+from penumbra.errors import PenumbraError, unknown
 from penumbra.home import HOME
 
 HELP = "compute tables and figures of a world, and all that they need"
 # What says where jobs run, and how many at once; a call that says it is not given all cores.
 WHERE = ("-c", "--cores", "-j", "--jobs", "--profile", "-e", "--executor")
+
+TARGETS = ("all_tables", "all_figures")  # beside the names of tables and figures
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -53,10 +55,12 @@ def command(arguments: argparse.Namespace) -> list[str]:
     """The call of Snakemake.
 
     Raises:
-        PenumbraError: no such world, or Snakemake's own options say again what it was given.
+        PenumbraError: no such world, table or figure, or Snakemake's own options say again what it
+            was given.
     """
     choice, targets = world.split(arguments.words, arguments.config)
     _check(choice, arguments.rest)
+    _check_targets(choice, targets)
     return [*choice.snakemake(targets), *_flags(arguments), *arguments.rest]
 
 
@@ -90,6 +94,21 @@ def _check(choice: Choice, options: Sequence[str]) -> None:
                 f"{names[0]} behind -- would take the place of what stands before it; give all of "
                 "it on one side"
             )
+
+
+def _check_targets(choice: Choice, targets: Sequence[str]) -> None:
+    """Refuse a name that is none of the world's; files are Snakemake's to know."""
+    named = [target for target in targets if not {"/", "."} & {*target}]
+    if not named:
+        return
+    _, config = choice.config()
+    folders = [HOME / "config/tables", *(file.parent / "tables" for file in choice.files)]
+    reports = (file.stem for folder in folders for file in folder.glob("*.yaml"))
+    known = [*TARGETS, *config.get("tables", ()), *config.get("figures", ()), *reports]
+    for target in named:
+        if target not in known:
+            text = f"world, table or figure of {config['world']}"
+            raise unknown(text, target, [*known, *world.shipped()], "command line")
 
 
 def _has(options: Sequence[str], names: Sequence[str]) -> bool:

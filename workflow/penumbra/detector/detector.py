@@ -34,11 +34,11 @@ def device_of(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(name)
+        device: torch.device | None = torch.device(name)
     except RuntimeError:
-        raise PenumbraError(
-            f"device {name!r}: is none; name cpu, cuda, one GPU as cuda:1, or auto"
-        ) from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise PenumbraError(f"device {name!r}: is none; name cpu, cuda, one GPU as cuda:1, or auto")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise PenumbraError(
             f"device {name}: {torch.cuda.device_count()} GPUs are visible; take cpu, or auto"

@@ -71,7 +71,7 @@ def check(named: Iterable[str], within: tuple[Path, ...] = ()) -> None:
 def _listed(file: Path) -> Iterator[str]:
     """The lines of a text file that are not empty."""
     try:
-        with file.open(encoding="utf-8", errors="surrogateescape") as lines:
+        with file.open(encoding="utf-8-sig", errors="surrogateescape") as lines:
             yield from filter(None, (line.rstrip("\r\n") for line in lines))
     except OSError as error:
         raise PenumbraError(f"{LIST}{file}: the list cannot be read ({reason(error)})") from error

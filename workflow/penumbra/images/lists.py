@@ -53,7 +53,7 @@ def lines_of(file: Path) -> list[Line]:
     lines = list(_of_csv(text, file) if suffix(file.name) == ".csv" else _of_text(text, file))
     if not lines:
         raise PenumbraError(f"{file}: names no image; write one a line, `path label`")
-    _check(lines, file)
+    check(lines, file)
     return lines
 
 
@@ -115,8 +115,12 @@ def _named(names: list[str], plain: tuple[str, ...]) -> list[int]:
     return [place for place in columns if names[place] == plain[0]] or columns
 
 
-def _check(lines: list[Line], file: Path) -> None:
-    """Refuse lines that do not go together."""
+def check(lines: list[Line], file: Path) -> None:
+    """Refuse lines that do not go together, of a list that is read or is to be written.
+
+    Raises:
+        PenumbraError: naming the line, and another one that it does not go with.
+    """
     labelled = bool(lines[0].label)
     for line in lines:
         where = f"{file}, line {line.number}"

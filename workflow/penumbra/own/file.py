@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from penumbra.errors import PenumbraError
+from penumbra.images import lists
 from penumbra.images.names import check_text
 from penumbra.own.names import quote, slug
 from penumbra.own.networks import Network
@@ -145,4 +146,21 @@ def without_broken(one: OwnSet, folder: Path, kept: dict[Path, list]) -> OwnSet:
     file = folder.absolute() / f"{slug(one.name)}.csv"
     paths = [str(base / image.origin) for image in look.images]
     kept[file] = list(zip(paths, labels, strict=True))
+    _check_list(one.name, kept[file], file)
     return one._replace(place=one.place._replace(paths=[file]))
+
+
+def _check_list(name: str, rows: list[tuple[str, str]], file: Path) -> None:
+    """Refuse classes that a list would read as others than the folders named."""
+    numbered = enumerate(rows, 2)  # below the head
+    lines = [lists.Line(number, path, label.strip()) for number, (path, label) in numbered]
+    try:
+        lists.check(lines, file)
+        blank = [label for _, label in rows if label != label.strip()]
+        if blank:
+            raise PenumbraError(f"the label {blank[0]!r} begins or ends with a blank")
+    except PenumbraError as error:
+        raise PenumbraError(
+            f"{name}: a list without the broken images would not be read as the folders are: "
+            f"{error}. Rename the folders, or take the broken images out of them"
+        ) from None

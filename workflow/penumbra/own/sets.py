@@ -100,7 +100,7 @@ def _split(given: Path, names: tuple[str, ...]) -> list[Path]:
     numbered = (path.stem for path in parquet if pieces.NUMBERED.search(path.stem))
     splits = {pieces.NUMBERED.split(stem)[0] for stem in numbered}
     for name in names:
-        if name in there and there[name].is_dir():
+        if name in there and there[name].is_dir() and not _is_class(there[name]):
             return [there[name]]
         if f"{name}.parquet" in there:
             return [there[f"{name}.parquet"]]
@@ -110,6 +110,17 @@ def _split(given: Path, names: tuple[str, ...]) -> list[Path]:
             pieces.check(files, name)
             return files
     return []
+
+
+def _is_class(folder: Path) -> bool:
+    """Whether a folder that is called as a split is a class: trains, beside buses and cars.
+
+    It is where it holds no folders, and stands beside folders that are called otherwise.
+    """
+    splits = {name for names in CALLED.values() for name in names}
+    beside = (path for path in folder.parent.iterdir() if path.is_dir())
+    others = [p for p in beside if not is_left_out(p.name) and p.name.lower() not in splits]
+    return bool(others) and not any(path.is_dir() for path in folder.iterdir())
 
 
 def shares(roles: set[str]) -> dict[str, Shares]:

@@ -66,8 +66,12 @@ class Cell:
 def expand(table: Mapping[str, Any], world: World) -> list[Cell]:
     """All cells of a table in one world, row by row."""
     cells = []
+    columns = [*_columns(table, world)]
+    if not columns:  # one for each image set, and not one is there: the table says so
+        whole = [{k: v for k, v in c.items() if k != "sets"} for c in table["columns"]]
+        columns = [(column.get("label", ""), column, []) for column in whole]
     for i, row in enumerate(table["rows"]):
-        for j, (label, column, sets) in enumerate(_columns(table, world)):
+        for j, (label, column, sets) in enumerate(columns):
             cell = {**{k: table[k] for k in OF_ALL if k in table}, **row}
             cell |= column.get("with", {})
             benchmark = world.tested(cell.get("benchmark")) or ""
@@ -141,6 +145,7 @@ def _files(
     if kind == "categories" and "outliers" not in cell:
         raise PenumbraError(f"row {cell['label']}: say which `outliers` are counted")
     names = world.model(cell)
+    _check_labels(world, names)
     if kind == "selections" and not (detector(world, names["recipe"]) or {}).get("filter"):
         return (), UNFILTERED
     if kind in ("history", "training-run") and is_given(world, names):
@@ -156,6 +161,18 @@ def _files(
         (scorers.check_latency if kind == "latency" else scorers.check)(world, names)
     seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
     return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
+
+
+def _check_labels(world: World, names: Mapping[str, Any]) -> None:
+    """Refuse a model that would learn classes from images without labels."""
+    train = world.config["benchmarks"][names["benchmark"]]["train"]
+    dataset = world.image_set(train)["dataset"]
+    method = method_of(world, names)
+    if method not in (*UNLABELLED, *UNTRAINED) and not world.datasets[dataset]["labelled"]:
+        raise PenumbraError(
+            f"recipe {names['recipe']}: {method} learns classes, and {train} is of {dataset}, "
+            "which is `labelled: false`; train on images with labels, or by a method without"
+        )
 
 
 def is_given(world: World, names: Mapping[str, Any]) -> bool:

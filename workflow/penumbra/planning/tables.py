@@ -9,6 +9,7 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.resampling import draws_of
+from penumbra.planning.cell_checks import check_cells
 from penumbra.planning.cells import Cell, expand
 from penumbra.planning.left_out import figure_entries
 from penumbra.planning.outlier_training import detector, trained
@@ -33,7 +34,9 @@ class Tables:
         table = self._world.reports.laid(name)
         check_table(self._world, table)
         try:
-            return expand(table, self._world)
+            cells = expand(table, self._world)
+            check_cells(cells, table, self._world)
+            return cells
         except PenumbraError as error:
             raise PenumbraError(f"{self._world.reports.file(name)}: {error}") from error
 

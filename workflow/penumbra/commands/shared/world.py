@@ -74,11 +74,19 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
 
 
+def _pair(text: str) -> str:
+    key, equals, _ = text.partition("=")
+    if not (key.strip() and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return text
+
+
 def add_config(parser: argparse.ArgumentParser) -> None:
     """The argument that changes single keys of the config."""
     parser.add_argument(
         "--config",
         action="append",
+        type=_pair,
         default=[],
         metavar="KEY=VALUE",
         help="a key of the config, as data_root=DIR; may be given several times",
