@@ -145,7 +145,7 @@ def test_a_table_asks_for_groups_that_a_benchmark_has(own, ood):
 
 def test_a_table_of_sets_of_which_none_is_there_says_so(own, tmp_path):
     absent = {
-        "image_sets": {"c": {"dataset": "svhn", "split": "test", "size": 16}},
+        "image_sets": {"c": {"dataset": "svhn", "split": "test"}},
         "benchmarks": {"mine": {"missing": "omit"}},
         "data_root": str(tmp_path),
     }
@@ -156,11 +156,6 @@ def test_a_table_of_sets_of_which_none_is_there_says_so(own, tmp_path):
     cells = Tables(world).of("each")
     assert {cell.missing for cell in cells} == {"this world has no such OOD image set"}
     assert len(cells) == len(world.table("each")["rows"])
-
-
-def test_image_sets_of_a_benchmark_have_one_size(own):
-    with pytest.raises(PenumbraError, match=r"mine\.ood\.far: c has images of 16 pixels, and a of"):
-        required(own(image_sets={"a": {"size": 32}, "b": {"size": 32}}))
 
 
 def test_classes_are_not_learned_from_images_without_labels(own):

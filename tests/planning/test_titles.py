@@ -76,7 +76,7 @@ def test_a_missing_set_is_told_by_the_tables_that_would_show_it(world_of, tmp_pa
     """With no data at hand: one group's sets are not missing from the tables of another."""
     far = {"far": ["textures", "svhn"], "near": ["four-digits"]}
     over = {
-        "image_sets": {"svhn": {"dataset": "svhn", "split": "test", "size": 16, "label": "SVHN"}},
+        "image_sets": {"svhn": {"dataset": "svhn", "split": "test", "label": "SVHN"}},
         "benchmarks": {"six-digits": {"ood": far, "missing": "omit"}},
         "data_root": str(tmp_path),
     }

@@ -122,8 +122,8 @@ def test_all_data_that_are_missing_are_told_at_once(world):
     over = {
         "data_root": "nowhere",
         "image_sets": {
-            "textures": {"dataset": "textures", "size": 16},
-            "faces": {"dataset": "isun", "size": 16},
+            "textures": {"dataset": "textures"},
+            "faces": {"dataset": "isun"},
         },
     }
     with pytest.raises(PenumbraError) as error:
@@ -205,7 +205,7 @@ def test_unknown_table_is_named(world):
 
 
 def stored(name="svhn"):
-    return {"image_sets": {"textures": {"dataset": name, "split": "test", "size": 16}}}
+    return {"image_sets": {"textures": {"dataset": name, "split": "test"}}}
 
 
 def test_missing_data_set_says_what_is_expected_where_and_how_to_get_it(world, tmp_path):
