@@ -58,6 +58,8 @@ DEFAULT = f" --workflow-profile {HOME}/profiles/default"
             "../world/penumbra.yaml -- -k --jobs 3 -- x",
             f" --configfile {{w}}/penumbra.yaml{DEFAULT} -k --jobs 3 -- x",
         ),
+        # A figure of a paper without a file: Snakemake's rule of that name says why.
+        ("badood_figure04 --cores 1", f"badood_figure04{DEFAULT} --cores 1"),
         ("x.csv --profile slurm", f"x.csv{DEFAULT} --profile {HOME}/slurm"),
         ("../a/b --profile site --cores 4", f"../a/b{DEFAULT} --profile site --cores 4"),
         ("-- --workflow-profile none -j4", " --workflow-profile none -j4"),
@@ -89,10 +91,7 @@ def test_a_folder_that_is_a_world_goes_before_one_that_ships(mine):
         ("none.yaml", "none.yaml: there is no such file of config"),
         ("..", r"\.\.: the folder holds no penumbra.yaml"),
         ("../world cifar", "a folder is a whole world"),
-        (
-            "uat_table1",
-            "table or figure of embedded 'uat_table1'; did you mean 'uat_",
-        ),
+        ("uat_table1", "table or figure of embedded 'uat_table1'; did you mean 'uat_"),
         ("ciffar all_tables", "did you mean 'cifar'"),
     ],
 )

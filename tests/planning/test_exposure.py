@@ -6,8 +6,8 @@ import pytest
 
 from penumbra.errors import PenumbraError
 from penumbra.planning import scorers
+from penumbra.planning.behind import Asked, image_sets
 from penumbra.planning.models import Models
-from penumbra.planning.requirements import Asked, _image_sets
 from penumbra.planning.tables import Tables
 
 MODEL = {"benchmark": "digits", "backbone": "resnet34", "recipe": "oe", "seed": "0"}
@@ -32,7 +32,7 @@ def test_the_image_set_is_an_input_of_the_training(made):
     assert "penumbra.training.pool" not in spec["roots"]
     cells = [cell for cell in Tables(world).of("badood_table01") if cell.row_label.startswith("OE")]
     assert cells[0].missing is None
-    assert "things" in _image_sets(world, Asked(cells, []))
+    assert "things" in image_sets(world, Asked(cells, []))
 
 
 @pytest.mark.parametrize(

@@ -98,17 +98,22 @@ def _check(choice: Choice, options: Sequence[str]) -> None:
 
 def _check_targets(choice: Choice, targets: Sequence[str]) -> None:
     """Refuse a name that is none of the world's; files are Snakemake's to know."""
-    named = [target for target in targets if not {"/", "."} & {*target}]
+    named = [target for target in targets if not (_ships(target) or {"/", "."} & {*target})]
     if not named:
         return
-    _, config = choice.config()
-    folders = [HOME / "config/tables", *(file.parent / "tables" for file in choice.files)]
-    reports = (file.stem for folder in folders for file in folder.glob("*.yaml"))
-    known = [*TARGETS, *config.get("tables", ()), *config.get("figures", ()), *reports]
+    from penumbra.planning.reports import files_of  # slow to import
+    from penumbra.planning.targets import known
+
+    files, config = choice.config()
+    names = {*TARGETS, *known(files_of([world.CONFIG, *(file.parent for file in files)]))}
     for target in named:
-        if target not in known:
+        if target not in names:
             text = f"world, table or figure of {config['world']}"
-            raise unknown(text, target, [*known, *world.shipped()], "command line")
+            raise unknown(text, target, [*sorted(names), *world.shipped()], "command line")
+
+
+def _ships(target: str) -> bool:
+    return target in TARGETS or (world.CONFIG / "tables" / f"{target}.yaml").is_file()
 
 
 def _has(options: Sequence[str], names: Sequence[str]) -> bool:

@@ -118,9 +118,11 @@ def _is_class(folder: Path) -> bool:
     It is where it holds no folders, and stands beside folders that are called otherwise.
     """
     splits = {name for names in CALLED.values() for name in names}
-    beside = (path for path in folder.parent.iterdir() if path.is_dir())
-    others = [p for p in beside if not is_left_out(p.name) and p.name.lower() not in splits]
-    return bool(others) and not any(path.is_dir() for path in folder.iterdir())
+    is_beside_others = any(
+        path.is_dir() and not is_left_out(path.name) and path.name.lower() not in splits
+        for path in folder.parent.iterdir()
+    )
+    return is_beside_others and not any(path.is_dir() for path in folder.iterdir())
 
 
 def shares(roles: set[str]) -> dict[str, Shares]:

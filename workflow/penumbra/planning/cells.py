@@ -145,7 +145,6 @@ def _files(
     if kind == "categories" and "outliers" not in cell:
         raise PenumbraError(f"row {cell['label']}: say which `outliers` are counted")
     names = world.model(cell)
-    _check_labels(world, names)
     if kind == "selections" and not (detector(world, names["recipe"]) or {}).get("filter"):
         return (), UNFILTERED
     if kind in ("history", "training-run") and is_given(world, names):
@@ -161,18 +160,6 @@ def _files(
         (scorers.check_latency if kind == "latency" else scorers.check)(world, names)
     seeds = world.config["seeds"][:1] if kind == "latency" else world.config["seeds"]
     return tuple(path(world.name, kind, **names, seed=seed) for seed in seeds), None
-
-
-def _check_labels(world: World, names: Mapping[str, Any]) -> None:
-    """Refuse a model that would learn classes from images without labels."""
-    train = world.config["benchmarks"][names["benchmark"]]["train"]
-    dataset = world.image_set(train)["dataset"]
-    method = method_of(world, names)
-    if method not in (*UNLABELLED, *UNTRAINED) and not world.datasets[dataset]["labelled"]:
-        raise PenumbraError(
-            f"recipe {names['recipe']}: {method} learns classes, and {train} is of {dataset}, "
-            "which is `labelled: false`; train on images with labels, or by a method without"
-        )
 
 
 def is_given(world: World, names: Mapping[str, Any]) -> bool:

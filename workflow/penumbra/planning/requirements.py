@@ -7,39 +7,30 @@ told when that figure is asked for.
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.metrics import METRICS
 from penumbra.images.layout import missing
 from penumbra.networks.loading.clip_files import holds_clip
-from penumbra.planning import class_names
-from penumbra.planning.cells import NO_SET, Cell
+from penumbra.planning import behind, class_names
+from penumbra.planning.behind import Asked
 from penumbra.planning.gathering import gather, tell
 from penumbra.planning.left_out import figure_entries
 from penumbra.planning.networks import given_files, network
-from penumbra.planning.outlier_training import detector, exposure
+from penumbra.planning.options_of_models import UNLABELLED, UNTRAINED
+from penumbra.planning.outlier_training import detector
 from penumbra.planning.parts import (
     OF_CLASSES,
     lacking_weights,
     options_of,
     outlier_set,
     part,
-    parts_of,
-    used,
 )
 from penumbra.planning.report_checks import check_figure
-from penumbra.planning.scorers import method_of, second_model
+from penumbra.planning.scorers import method_of
 from penumbra.planning.tables import Tables
 from penumbra.planning.targets import unfit
 from penumbra.planning.world import OF_CLIP, World
-
-
-class Asked(NamedTuple):
-    """What is to be made: cells of tables, and inputs of figures."""
-
-    cells: list[Cell]
-    entries: list[dict[str, Any]]
 
 
 def require(world: World, tables: Tables) -> None:
@@ -86,69 +77,18 @@ def require_figure(world: World, name: str) -> None:
 def _require(world: World, asked: Asked) -> None:
     absent = {
         source: missing(source[0], world.datasets[source[0]], source[1], world.root)
-        for image_set in sorted(_image_sets(world, asked))
+        for image_set in sorted(behind.image_sets(world, asked))
         for source in world.lacking(image_set)
     }
     problems = [*absent.values(), *_missing_weights(world, asked), *_missing_clip(world, asked)]
     problems += [*_missing_models(world, asked), *_unread(world, asked)]
+    problems += _without_labels(world, asked)
     if problems:
         raise PenumbraError("\n\n".join(map(str, problems)))
 
 
-def _benchmarks(world: World, asked: Asked) -> set[str]:
-    """The benchmarks that are read, and that their models are trained on.
-
-    One of which all OOD sets are left out would be read, were they there.
-    """
-    read = {cell.benchmark for cell in asked.cells if cell.files or cell.missing == NO_SET}
-    read |= {world.benchmark_of(entry) for entry in asked.entries}
-    return read | {world.trained_on(benchmark) for benchmark in read}
-
-
-def _parts(world: World, asked: Asked) -> set[str]:
-    """The parts of the synthesis chain behind what is asked for."""
-    sets = (parts_of(outlier_set(world, name)) for name in _outlier_sets(world, asked))
-    return {*used(world, [named for parts in sets for named in parts.values()])}
-
-
-def _outlier_sets(world: World, asked: Asked) -> set[str]:
-    detectors = (detector(world, recipe) for recipe in _recipes(world, asked))
-    of_recipes = {outlier_options["set"] for outlier_options in detectors if outlier_options}
-    return of_recipes | {entry["outliers"] for entry in asked.entries if "outliers" in entry}
-
-
-def _models(world: World, asked: Asked) -> set[tuple[str, str]]:
-    """Recipe and backbone of all models that are read, by a scorer of two models both."""
-    read: list[dict[str, Any]]
-    read = [{**cell.model, "scorer": cell.scorer} for cell in asked.cells if cell.model]
-    entries = (entry for entry in asked.entries if "recipe" in entry)
-    read += [{**entry, "benchmark": world.benchmark_of(entry)} for entry in entries]
-    read += [m for each in read if each.get("scorer") and (m := second_model(world, each))]
-    return {(each["recipe"], each["backbone"]) for each in read}
-
-
-def _recipes(world: World, asked: Asked) -> set[str]:
-    """The recipes of all models that are read."""
-    return {recipe for recipe, _ in _models(world, asked)}
-
-
-def _image_sets(world: World, asked: Asked) -> set[str]:
-    """Image sets that cannot be done without."""
-    needed: set[str] = set()
-    for benchmark in _benchmarks(world, asked):
-        entry = world.config["benchmarks"][benchmark]
-        needed.update(world.own(benchmark))
-        if entry["missing"] == "error":
-            needed.update(name for group in entry["ood"].values() for name in group)
-    needed |= {given for r in _recipes(world, asked) if (given := exposure(world, r))}
-    sets = (outlier_set(world, name) for name in _outlier_sets(world, asked))
-    needed |= {entry["images"] for entry in sets if entry["kind"] == "images"}
-    entries = (part(world, name) for name in _parts(world, asked))
-    return needed | {entry["images"] for entry in entries if entry.get("training") is not None}
-
-
 def _missing_weights(world: World, asked: Asked) -> Iterator[str]:
-    for name in sorted(_parts(world, asked)):
+    for name in sorted(behind.parts(world, asked)):
         entry = part(world, name)
         if entry.get("weights") is not None:
             for file in lacking_weights(world, entry):
@@ -161,7 +101,7 @@ def _missing_weights(world: World, asked: Asked) -> Iterator[str]:
 
 def _missing_models(world: World, asked: Asked) -> Iterator[str]:
     """Files that pretrained recipes name."""
-    pairs = _models(world, asked)
+    pairs = behind.models(world, asked)
     for backbone in sorted({backbone for _, backbone in pairs}):
         try:
             network(world, {"backbone": backbone})
@@ -208,7 +148,7 @@ def _unread(world: World, asked: Asked) -> Iterator[str]:
     for benchmark, name in sorted(of_words):
         known = class_names.known(world, benchmark)
         yield from class_names.unread(world, benchmark, known, f"outliers.{name}")
-    for name in sorted(_parts(world, asked)):
+    for name in sorted(behind.parts(world, asked)):
         entry = part(world, name)
         if entry["kind"] in OF_CLASSES and entry.get("training") is not None:
             known = class_names.known_of(world, entry["images"])
@@ -243,8 +183,20 @@ def _of_words(world: World, asked: Asked) -> set[tuple[str, str]]:
 
 def _of_clip(world: World, asked: Asked) -> set[tuple[str, str, str]]:
     """Benchmark, recipe and backbone of the classifiers out of CLIP."""
-    cells = ({"benchmark": c.benchmark, **c.model} for c in asked.cells if c.model and c.files)
-    entries = (entry for entry in asked.entries if "recipe" in entry)
-    told = [*cells, *({**e, "benchmark": world.benchmark_of(e)} for e in entries)]
-    models = ((m["benchmark"], m["recipe"], m["backbone"]) for m in told)
+    models = behind.trained(world, asked)
     return {m for m in models if method_of(world, {"recipe": m[1], "backbone": m[2]}) in OF_CLIP}
+
+
+def _without_labels(world: World, asked: Asked) -> Iterator[str]:
+    """Models that would learn classes from images without labels."""
+    for benchmark, recipe, backbone in sorted(behind.trained(world, asked)):
+        train = world.config["benchmarks"][benchmark]["train"]
+        dataset = world.image_set(train)["dataset"]
+        if world.datasets[dataset]["labelled"]:
+            continue
+        method = method_of(world, {"recipe": recipe, "backbone": backbone})
+        if method not in (*UNLABELLED, *UNTRAINED):
+            yield (
+                f"recipe {recipe}: {method} learns classes, and {train} is of {dataset}, which is "
+                "`labelled: false`; train on images with labels, or by a method without"
+            )

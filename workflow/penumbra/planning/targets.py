@@ -1,7 +1,7 @@
 """Tables and figures that a world does not have: asked for by name, they say why."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from snakemake.exceptions import WorkflowError
 
@@ -22,11 +22,16 @@ def unfit(name: str) -> str:
     return "" if NAME.fullmatch(name) else "is no name of lower-case letters, digits, _ and -"
 
 
+def known(files: Iterable[str]) -> set[str]:
+    """Names of tables and figures that targets may have: of these files, and of the papers."""
+    of_papers = {f"{kind}{i:02}" for kind, count in PAPERS.items() for i in range(1, count + 1)}
+    return of_papers | {name for name in files if not unfit(name)}
+
+
 def undeclared(world: World) -> list[str]:
     """Tables and figures that the papers or files have, and this world has not."""
-    known = {name for name in world.reports.files if not unfit(name)}
-    known |= {f"{kind}{i:02}" for kind, count in PAPERS.items() for i in range(1, count + 1)}
-    return sorted(known - {*world.config["tables"], *world.config["figures"]})
+    declared = {*world.config["tables"], *world.config["figures"]}
+    return sorted(known(world.reports.files) - declared)
 
 
 def refuse(world: World, name: str, names: Mapping[str, str]) -> list[str]:

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.intervals import Sample, interval
 from penumbra.evaluation.metrics import METRICS, PERCENT
@@ -29,9 +27,10 @@ def difference(file: Path, cell: tuple[str, str], other: tuple[str, str]) -> str
     left, right = find_cell(file, *cell), find_cell(file, *other)
     _comparable(file, left, right)
     origins.check(file)
-    sample = _sample(file, left).less(_sample(file, right))
-    config = provenance_of(file)["config"]
-    lines = [f"table      {config['title']}", _told("cell", left), _told("less", right)]
+    made = provenance_of(file)
+    root, config = origins.root_of(file, made), made["config"]
+    sample = _sample(file, root, left).less(_sample(file, root, right))
+    lines = [f"table      {config['title']}", _headed("cell", left), _headed("less", right)]
     return "\n".join(lines + told(sample, left, config))
 
 
@@ -48,9 +47,8 @@ def _comparable(file: Path, left: Cell, right: Cell) -> None:
         )
 
 
-def _sample(file: Path, cell: Cell) -> Sample:
-    """A cell's values and draws, from the files that the table was made from."""
-    root = origins.root_of(file, provenance_of(file))
+def _sample(file: Path, root: Path, cell: Cell) -> Sample:
+    """A cell's values and draws, from the files below `root` that the table was made from."""
     names = cell.planned["files"]
     draws = [draws_of(Path(name)) for name in names] if _is_of_scores(cell) else []
     for name in (*names, *draws):
@@ -69,7 +67,7 @@ def _name(cell: Cell) -> str:
     return f"{cell.numbers['row_label']}, {cell.column_name}"
 
 
-def _told(role: str, cell: Cell) -> str:
+def _headed(role: str, cell: Cell) -> str:
     shown = number(cell.numbers["mean"], cell.numbers["metric"])
     return f"{role:<10} {shown}  {_name(cell)}"
 
@@ -90,11 +88,11 @@ def told(sample: Sample, cell: Cell, config: dict[str, Any]) -> list[str]:
     elif between.error == 0:
         lines.append("interval   none: neither seeds nor test images say how far it is by chance")
     else:
-        ends = np.array(between.bounds(level))
+        low, high = between.bounds(level)
         if is_share:  # shares lie in [0, 1]
-            ends = ends.clip(-1, 1)
-        low, high = (_signed(end, metric) for end in ends.tolist())
-        lines.append(f"interval   {low} to {high}  at {100 * level:g} %, {_over(sample, cell)}")
+            low, high = max(-1.0, low), min(1.0, high)
+        ends = f"{_signed(low, metric)} to {_signed(high, metric)}"
+        lines.append(f"interval   {ends}  at {100 * level:g} %, {_over(sample, cell)}")
         lines.append(f"p-value    {between.p_value():.2g}  two-sided, of this pair alone")
     if len(cell.planned["files"]) != len(sample.values):
         return lines  # one value from the records of many jobs, of no seed
