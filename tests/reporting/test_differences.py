@@ -131,6 +131,16 @@ def test_files_made_anew_since_are_refused(table, shown, name):
     assert "do not belong together" in told
 
 
+@pytest.mark.parametrize("name", ["KNN-1.parquet", "draws/KNN-1.parquet"])
+def test_damaged_files_are_refused(table, shown, name):
+    file = table.parents[1] / "metrics" / name
+    data = bytearray(file.read_bytes())
+    data[len(data) // 4] ^= 1
+    file.write_bytes(data)
+    told = shown(table, "--cell", "KNN", "1", "--less", "MSP", "1", status=1)
+    assert f"error: results/w/metrics/{name}: damaged, or not of this project" in told
+
+
 def test_a_copied_table_is_refused(table, shown, tmp_path):
     copy = shutil.copy(table, tmp_path / "copy.parquet")
     told = shown(copy, "--cell", "KNN", "1", "--less", "MSP", "1", status=1)

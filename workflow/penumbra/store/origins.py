@@ -37,7 +37,7 @@ def check(path: Path, digest_of: Callable[[Path], str | None] = seals.sealed) ->
 
 
 def root_of(path: Path, made: Mapping[str, Any]) -> Path:
-    """The folder that an artifact's recorded paths start from.
+    """The folder that an artifact's recorded paths start from, seen from that of the call.
 
     Raises:
         PenumbraError: the artifact was not written under this path.
@@ -49,7 +49,7 @@ def root_of(path: Path, made: Mapping[str, Any]) -> Path:
             f"{path}: is not what its path says: rule {made['rule']} wrote it as "
             f"{written or 'a file outside results'} ({names}); {_mend(path, written)}"
         )
-    return Path(whole[: -len(written)])
+    return Path(os.path.relpath(whole[: -len(written)]))
 
 
 def _mend(path: Path, written: str | None) -> str:

@@ -10,7 +10,7 @@ from penumbra.evaluation.resampling import draws_of
 from penumbra.reporting.tables.render import number
 from penumbra.reporting.tables.stored import Cell, find_cell
 from penumbra.reporting.tables.values import sample_of
-from penumbra.store import origins, seals
+from penumbra.store import checked, origins, seals
 from penumbra.store.artifacts import provenance_of
 
 
@@ -22,11 +22,13 @@ def difference(file: Path, cell: tuple[str, str], other: tuple[str, str]) -> str
 
     Raises:
         PenumbraError: as `find_cell`; the cells are of two metrics, or one is not computed; the
-            table is not where it was written, or files behind it are gone or others by now.
+            table is damaged or not where it was written; files behind it are gone, damaged, or
+            others by now.
     """
     left, right = find_cell(file, *cell), find_cell(file, *other)
     _comparable(file, left, right)
-    origins.check(file)
+    checked.digest(file)
+    origins.check(file, checked.digest)
     made = provenance_of(file)
     root, config = origins.root_of(file, made), made["config"]
     sample = _sample(file, root, left).less(_sample(file, root, right))
