@@ -32,7 +32,6 @@ def spec(**changes):
         "name": "pets-train", "dataset_name": "pets", "dataset": PETS, "split": "train",
         "size": 32, "classes": None, "classes_file": None, "folders": None, "count": 6,
         "limit": None, "share": None, "thin": None, "semantic": None, "covariate": None,
-        "download": False,
     }  # fmt: skip
     return base | changes
 

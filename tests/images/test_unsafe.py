@@ -38,7 +38,7 @@ def test_a_pickle_without_its_checksum_is_refused_unopened(root, tmp_path, name)
     assert locate(name, dataset, "test", tmp_path) is not None
     config = {
         "name": name, "dataset_name": name, "dataset": dataset, "sources": {}, "split": "test",
-        "size": 32, "count": 10000, "download": False, "classes": None, "limit": None,
+        "size": 32, "count": 10000, "classes": None, "limit": None,
         "folders": None,
     }  # fmt: skip
     with pytest.raises(PenumbraError, match=dataset["title"].split()[0]):

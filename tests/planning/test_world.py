@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from penumbra.errors import PenumbraError
 from penumbra.planning import needs, targets
-from penumbra.planning.cells import expand
+from penumbra.planning.cells import OPTIONAL, expand
 from penumbra.planning.config import merge, resolve_recipe
 from penumbra.planning.figures import Figures
 from penumbra.planning.models import Models
@@ -293,6 +293,17 @@ def test_every_shipped_world_is_sound(world, root, name):
         return
     with pytest.raises(PenumbraError, match="is missing"):
         required(made)
+
+
+@pytest.mark.parametrize("metric", ["heldout_accuracy", "shifted_matched_accuracy"])
+def test_an_accuracy_of_images_that_a_benchmark_has_not_is_no_cell(world, metric):
+    table = {"name": "made", "backbone": "resnet18", "columns": [{"metrics": [metric]}]}
+    table |= {"rows": [{"label": "MSP", "recipe": "standard", "scorer": "msp"}]}
+    role = metric.split("_")[0]
+    made = world()
+    made.config["benchmarks"]["digits"].pop(role, None)
+    (cell,) = expand(table, made)
+    assert (cell.files, cell.missing) == ((), f"its benchmark has no {OPTIONAL[role]} images")
 
 
 def test_a_column_may_choose_the_scorer_and_accuracies_are_of_clean_images(world):

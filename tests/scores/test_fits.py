@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from penumbra.errors import PenumbraError
-from penumbra.stages.fits import images_arrays
+from penumbra.stages.shared.arrays import images_arrays
 from penumbra.store.artifacts import write_parquet
 from penumbra.store.columns import vectors
 

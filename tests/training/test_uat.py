@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from penumbra.errors import PenumbraError
 from penumbra.networks.base import Classifier
 from penumbra.options.methods.pgd import Inner
 from penumbra.training.method import Batch, Setting
@@ -151,7 +152,33 @@ def test_long_interval_is_one_map_per_epoch():
     run.method.ascend = lambda x, y: (ascend(x, y), maps.append(run.method.map.clone()))
     run.run(None, lambda _: None)
     assert len(maps) == 2
-    assert torch.equal(maps[-1], run.method.map)
+    assert not torch.equal(*maps)
+
+
+def test_a_random_restart_is_random_whatever_the_first_map_was():
+    random, zero = (
+        trainer("uat", UAT | {"init": "zero", "restart": restart, "steps": 1})
+        for restart in ("random", "zero")
+    )
+    x, y = batch_of()
+    for run in (random, zero):
+        assert not run.method.delta.any()
+        run.method.ascend(x, y)
+    assert zero.method.delta.abs().max() == zero.method.options.step_size
+    assert random.method.delta.unique().numel() > zero.method.delta.unique().numel()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"restart": "random", "update": "sign_step"}, "restart random is for update pgd"),
+        ({"restart": "zero", "update": "grad_step"}, "restart zero is for update pgd"),
+        ({"space": "pixel", "position": "middle"}, "space pixel is for position input"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(options, said):
+    with pytest.raises(PenumbraError, match=said):
+        trainer("uat", UAT | options)
 
 
 def test_map_is_one_for_all_samples():

@@ -1,7 +1,7 @@
 """Readings of a model: its outputs, and statistics of its feature maps.
 
 REQUIRED INPUTS: a model, the benchmark's images, for x + L the model that learned the map.
-OUTPUTS: results/<world>/{outputs,statistics,accuracy,latency}/<model>/<input>…, blocks/<recipe>
+OUTPUTS: results/<world>/{outputs,statistics,accuracy,theory,latency}/<model>/<input>…, blocks/<recipe>
 """
 
 
@@ -107,6 +107,29 @@ rule accuracy:
     shell:
         "starter python -m penumbra.stages.accuracy"
         " --in outputs={input.outputs:q} --out accuracy={output.accuracy:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
+
+
+rule theory:
+    """What the UAT paper's lemmas say of features and class weights, on test images."""
+    input:
+        outputs=results("outputs/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.parquet"),
+        model=readings.model,
+    output:
+        theory=results("theory/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.parquet"),
+    log:
+        logs("theory/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}.log"),
+    conda:
+        "../../envs/penumbra.yaml"
+    resources:
+        mem_mb=demands.mem_mb("theory"),
+        runtime=demands.minutes("theory"),
+        share=25,
+    params:
+        spec=readings.theory_spec,
+    shell:
+        "starter python -m penumbra.stages.theory"
+        " --in outputs={input.outputs:q} model={input.model:q}"
+        " --out theory={output.theory:q} <<< {params.spec:q} 2>&1 | keep {log:q}"
 
 
 rule latency:

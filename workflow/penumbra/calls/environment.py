@@ -11,12 +11,12 @@ from snakemake.exceptions import WorkflowError
 
 from penumbra.errors import PenumbraError
 from penumbra.home import IS_INSTALLED
-from penumbra.images.entries import ROOT
+from penumbra.images.entries import DOWNLOAD, ROOT
 from penumbra.store.artifacts import COMMIT
 from penumbra.training.gpus import GPUS, VISIBLE
 
 
-def set_environment(base: Path, data_root: Path | None) -> None:
+def set_environment(base: Path, data_root: Path | None, download: bool) -> None:
     """Stages run with this interpreter and this checkout, however Snakemake was called."""
     search_path = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), search_path])
@@ -27,6 +27,7 @@ def set_environment(base: Path, data_root: Path | None) -> None:
         os.environ[COMMIT] = commit
     if data_root is not None:
         os.environ[ROOT] = str(data_root.resolve())
+    os.environ[DOWNLOAD] = "1" if download else ""
 
 
 def _commit(base: Path) -> str:

@@ -10,7 +10,9 @@ import numpy as np
 from penumbra.errors import PenumbraError
 
 NO_LABEL = -1
-ROOT = "PENUMBRA_DATA_ROOT"  # in the environment of jobs: the folder of the data sets
+# In the environment of jobs: the folder of the data sets, and whether what is not there is fetched.
+ROOT = "PENUMBRA_DATA_ROOT"
+DOWNLOAD = "PENUMBRA_DOWNLOAD"
 DECODED, LISTED = "decoded", "listed"  # how an image set is stored
 WHOLE = -1  # in place of a row group: the file is one image
 

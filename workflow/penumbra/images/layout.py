@@ -12,7 +12,7 @@ files, or a list of images (`penumbra.images.lists`).
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,11 @@ def candidates(
     places.append(("parquet", own / f"{split}.parquet"))
     places.append(("parquet", own / f"{split}-*.parquet"))
     return places
+
+
+def can_fetch(dataset: Mapping[str, Any]) -> bool:
+    """Whether torchvision has an address of a data set."""
+    return "torchvision" in dataset.get("official", {})
 
 
 def named(dataset: dict[str, Any], split: str) -> list[str]:
@@ -120,8 +125,7 @@ def missing(name: str, dataset: dict[str, Any], split: str, root: Path | None) -
     else:
         looked = candidates(name, dataset, split, root)
         places = "\n".join(f"  {layout:<10}{path}" for layout, path in looked)
-    can_fetch = "torchvision" in dataset.get("official", {})
-    fetch = "\nor let torchvision fetch it: --config download=true" if can_fetch else ""
+    fetch = "\nor let torchvision fetch it: --config download=true" if can_fetch(dataset) else ""
     source = dataset.get("source", "see config/datasets.yaml")
     return PenumbraError(f"{what}. Expected one of\n{places}\nHow to get it: {source}{fetch}")
 

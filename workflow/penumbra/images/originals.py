@@ -20,7 +20,7 @@ from PIL import Image
 from penumbra.errors import UnreadableError
 from penumbra.images.decode import reason, rgb
 from penumbra.images.encoded import Cache, Encoded, RowGroup
-from penumbra.images.entries import ROOT, WHOLE, Address, Entries, Entry
+from penumbra.images.entries import DOWNLOAD, ROOT, WHOLE, Address, Entries, Entry
 from penumbra.images.square import SQUARES, pixels
 from penumbra.store.columns import column, numbers
 
@@ -33,6 +33,11 @@ def data_root() -> Path | None:
     """The folder of the data sets, where the call named one."""
     root = os.environ.get(ROOT)
     return Path(root) if root else None
+
+
+def may_download() -> bool:
+    """Whether the call lets torchvision fetch data sets that are not there."""
+    return bool(os.environ.get(DOWNLOAD))
 
 
 def threads() -> int:

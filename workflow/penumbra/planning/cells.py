@@ -8,6 +8,7 @@ from penumbra.errors import PenumbraError, unknown
 from penumbra.evaluation.metrics import METRICS
 from penumbra.planning import scorers
 from penumbra.planning.left_out import why
+from penumbra.planning.networks import head_of
 from penumbra.planning.options_of_models import UNLABELLED, UNTRAINED
 from penumbra.planning.outlier_training import detector, shard_files
 from penumbra.planning.parts import anchors
@@ -26,6 +27,7 @@ TIMED = {
     "guidance_seconds": "embeddings",
     "images_seconds": "outliers",
 }
+OPTIONAL = {"heldout": "held-out", "shifted": "covariate-shifted"}  # roles of ID images
 NO_SET = "this world has no such OOD image set"
 
 
@@ -149,12 +151,20 @@ def _files(
         return (), UNFILTERED
     if kind in ("history", "training-run") and is_given(world, names):
         return (), "it was not trained here"
-    if kind in ("history", "accuracy") and method_of(world, names) in UNLABELLED:
+    if kind in ("history", "accuracy", "theory") and method_of(world, names) in UNLABELLED:
         return (), "it is trained without labels and has no classes"
+    if kind == "theory" and head_of(world, names["backbone"], names["recipe"]) is not None:
+        return (), "its last layer is not linear"
     if kind in ("history", "training-run", "selections"):
         names |= {"benchmark": world.trained_on(names["benchmark"])}
+    role = metric.split("_")[0]
+    images = world.config["benchmarks"][names["benchmark"]]
+    if kind == "accuracy" and role in OPTIONAL and not images.get(role):
+        return (), f"its benchmark has no {OPTIONAL[role]} images"
     if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
         names |= {"input": CLEAN}
+    if kind == "theory":
+        names |= {"input": world.input_of(cell)}
     if kind in ("metrics", "latency"):
         names |= {"input": world.input_of(cell), "scorer": cell["scorer"]}
         (scorers.check_latency if kind == "latency" else scorers.check)(world, names)

@@ -7,7 +7,7 @@ from typing import Any
 from penumbra.errors import unknown
 from penumbra.images.classes import class_list
 from penumbra.images.entries import DECODED
-from penumbra.images.layout import listing, missing
+from penumbra.images.layout import can_fetch, listing, missing
 from penumbra.planning.spec import spec
 from penumbra.planning.world import World
 
@@ -33,7 +33,7 @@ class Images:
         return []
 
     def spec(self, names: Mapping[str, str]) -> str:
-        """Reads: the image set, its data set's entry without prose, the listing of its files.
+        """Reads: the image set, its data set's entry without prose, the listings of files.
 
         Raises:
             PenumbraError: the data set has no such split.
@@ -43,7 +43,6 @@ class Images:
         dataset, split = world.datasets[entry["dataset"]], entry["split"]
         if split not in dataset["splits"]:
             raise unknown("split", split, dataset["splits"], f"image_sets.{name}")
-        location = world.location(name) if dataset["reader"] == "stored" else None
         listed = class_list(world.folder / "classes", entry.get("classes_file"))
         classes = entry.get("classes") or listed
         folders = dataset.get("class_list") or _folders(classes, entry)
@@ -60,14 +59,32 @@ class Images:
             "classes_file": entry.get("classes_file"),
             "count": entry.get("count", dataset["splits"][split].get("count")),
             **{key: entry.get(key) for key in SUBSETS},
-            "download": world.config["download"],
-            "listing": self._listing(location, folders and tuple(folders)) if location else None,
+            "listings": self._listings(entry, folders and tuple(folders)),
         }
         every = [dataset, *(world.datasets[s] for s in _sources(dataset))]
         read = (each.get("official", {}).get("reads") for each in every)
         roots = [f"penumbra.images.readers.{dataset['reader']}"]
         roots += [f"penumbra.images.published.{module}" for module in filter(None, read)]
         return spec("images", config, roots, {"image_set": name})
+
+    def _listings(
+        self, entry: Mapping[str, Any], folders: tuple[int | str, ...] | None
+    ) -> list[str | None]:
+        """Of each data set that an image set is read from, the digest of its files' listing.
+
+        None where torchvision reads its own layout: it could be fetched in this call, and the next
+        one would take a digest for a change.
+        """
+        world, digests = self._world, []
+        for source, split in world.sources(entry["dataset"], entry["split"]):
+            dataset = world.datasets[source]
+            is_stored = dataset["reader"] == "stored"
+            location = world.location(source, split) if is_stored else None
+            if location and not (location.layout == "official" and can_fetch(dataset)):
+                digests.append(self._listing(location, folders))
+            else:
+                digests.append(None)
+        return digests
 
 
 def _folders(

@@ -37,6 +37,7 @@ TEMPLATES = {
     "detectors": f"detectors/{READING}/{{scorer}}.safetensors",
     "metrics": f"metrics/{READING}.parquet",
     "accuracy": f"accuracy/{READING}.parquet",
+    "theory": f"theory/{READING}.parquet",
     "latency": f"latency/{READING}/{{scorer}}.parquet",
     "tables": "tables/{table}.parquet",
     "figures": "figures/{figure}.png",

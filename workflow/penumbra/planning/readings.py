@@ -14,7 +14,7 @@ SELECTED = "selected"  # in place of a block's name: the one that norm ratios ch
 
 
 class Readings:
-    """The rules `outputs`, `blocks`, `statistics` and `accuracy`."""
+    """The rules `outputs`, `blocks`, `statistics`, `accuracy` and `theory`."""
 
     def __init__(self, world: World):
         self._world = world
@@ -94,6 +94,10 @@ class Readings:
     def accuracy_spec(self, names: Mapping[str, str]) -> str:
         """Reads: nothing."""
         return spec("accuracy", {}, [], names)
+
+    def theory_spec(self, names: Mapping[str, str]) -> str:
+        """Reads: nothing."""
+        return spec("theory", {}, [], names)
 
 
 class Shards:

@@ -19,7 +19,8 @@ MODEL = ("backbone", "recipe")
 # What a row says for the metrics of an artifact, and an input of a figure for its kind.
 OF_ROWS = {
     **dict.fromkeys(("metrics", "latency"), (*MODEL, "scorer")),
-    **dict.fromkeys(("accuracy", "history", "training-run", "outliers", "selections"), MODEL),
+    **dict.fromkeys(("accuracy", "theory", "history", "training-run"), MODEL),
+    **dict.fromkeys(("outliers", "selections"), MODEL),
     "categories": (*MODEL, "outliers"),
 }
 OF_INPUTS = {

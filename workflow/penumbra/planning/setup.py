@@ -33,7 +33,7 @@ def set_up(config: Mapping[str, Any], home: Path, workflow: Any) -> tuple[World,
     except PenumbraError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    set_environment(home, world.root)
+    set_environment(home, world.root, world.config["download"])
     if is_planner:
         logger.info(f"World {world.name}: planning its jobs.")
     else:

@@ -7,7 +7,7 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 from penumbra.images.classes import resolved
-from penumbra.images.layout import Location, locate
+from penumbra.images.layout import Location, can_fetch, locate
 from penumbra.options.offered import whole
 from penumbra.planning.answers import answers
 from penumbra.planning.config import Files, from_command_line, merge, resolve_recipe, without_nulls
@@ -222,17 +222,14 @@ class World:
         dataset = self.datasets[name]
         if dataset["reader"] != "stored":
             return True
-        can_fetch = (
-            self.config["download"] and self.root and "torchvision" in dataset.get("official", {})
-        )
-        return bool(can_fetch) or locate(name, dataset, split, self.root) is not None
+        if self.config["download"] and self.root and can_fetch(dataset):
+            return True
+        return self.location(name, split) is not None
 
     @functools.cache  # noqa: B019
-    def location(self, image_set: str) -> Location | None:
-        """Where the files of a stored image set lie, or None."""
-        entry = self.image_set(image_set)
-        dataset = self.datasets[entry["dataset"]]
-        return locate(entry["dataset"], dataset, entry["split"], self.root)
+    def location(self, name: str, split: str) -> Location | None:
+        """Where the files of a stored data set's split lie, or None."""
+        return locate(name, self.datasets[name], split, self.root)
 
     def ood(self, benchmark: str, group: str) -> list[str]:
         """The OOD image sets of a group, in order; without those that are not there and may be."""

@@ -81,7 +81,6 @@ def _source(spec: dict[str, Any], name: str, split: str, root: Path | None) -> E
         "size": spec["size"],
         "folders": None,
         "count": dataset["splits"][split].get("count"),
-        "download": spec["download"],
     }
     images = READERS[dataset["reader"]].entries(inner, root)
     images.check(name)

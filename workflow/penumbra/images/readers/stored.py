@@ -19,6 +19,7 @@ from penumbra.images.cuts import Cut
 from penumbra.images.decode import reason, rgb
 from penumbra.images.encoded import Encoded, listed
 from penumbra.images.entries import NO_LABEL, Address, Entries, Entry
+from penumbra.images.fetching import fetched, published_by_torchvision
 from penumbra.images.folders import Folder
 from penumbra.images.layout import Location, locate, missing
 from penumbra.images.listed import Listed, Rows, Stored
@@ -29,6 +30,7 @@ from penumbra.images.names import (
     quoted,
     readable,
 )
+from penumbra.images.originals import may_download
 
 PLAIN = ("images", "image", "imgs", "img", "jpegimages")  # between a class folder and its images
 
@@ -42,8 +44,8 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
     """
     name, dataset, split = spec["dataset_name"], spec["dataset"], spec["split"]
     location = locate(name, dataset, split, root)
-    if location is None and spec["download"] and root is not None:
-        location = _download(name, dataset, split, root)
+    if location is None and root is not None and may_download():
+        location = fetched(name, dataset, split, root)
     if location is None:
         raise missing(name, dataset, split, root)
     given = entries_at(location, dataset, split, spec["folders"])
@@ -182,7 +184,7 @@ def _published_rows(place: Path, dataset: dict[str, Any], split: str) -> Listed:
 
 
 def _torchvision_rows(folder: Path, dataset: dict[str, Any], split: str) -> tuple[Rows, list[str]]:
-    published = _torchvision(dataset, split, folder, download=False)
+    published = published_by_torchvision(dataset, split, folder, download=False)
     arrays = published.data
     if arrays.shape[1] == 3:  # SVHN stores channels first
         arrays = arrays.transpose(0, 2, 3, 1)
@@ -194,24 +196,6 @@ def _torchvision_rows(folder: Path, dataset: dict[str, Any], split: str) -> tupl
         for i, (a, y) in enumerate(zip(arrays, labels, strict=True))
     ]
     return rows, list(getattr(published, "classes", []))
-
-
-def _torchvision(dataset: dict[str, Any], split: str, folder: Path, download: bool) -> Any:
-    import torchvision.datasets  # seconds to import; only this layout needs it
-
-    published = getattr(torchvision.datasets, dataset["official"]["torchvision"])
-    try:
-        # Verifies checksums before it unpickles anything.
-        return published(folder, download=download, **dataset["official"]["arguments"][split])
-    except (RuntimeError, OSError) as error:
-        raise PenumbraError(f"{dataset['title']} in {folder}: {error}") from error
-
-
-def _download(name: str, dataset: dict[str, Any], split: str, root: Path) -> Location | None:
-    if "torchvision" not in dataset.get("official", {}):
-        return None
-    _torchvision(dataset, split, root, download=True)
-    return locate(name, dataset, split, root)
 
 
 def _sample(images: Entries, dataset: dict[str, Any], split: str) -> Entries:

@@ -1,5 +1,6 @@
 """Options of universal adversarial training (UAT paper, Algorithm 1)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +34,7 @@ class Options(check.Options):
     step_size: Positive
     """Length of a PGD step, in units of alpha."""
     restart: Literal["warm", "random", "zero"]
-    """Where an update starts from."""
+    """Where an update of kind pgd starts from: the last map, a random one, or none."""
     clip: NotNegative | Literal["alpha"] | None
     """Bound of accumulating steps: a number, alpha, or null for none (diverges)."""
     init: Literal["zero", "uniform"]
@@ -43,3 +44,18 @@ class Options(check.Options):
     inner_attack: Inner | None
     """Algorithm 1, line 15 read literally: per-sample PGD before the map moves by any update; null
     for none."""
+
+    def together(self) -> Iterator[tuple[str, str]]:
+        """What would change nothing is refused."""
+        if self.restart != "warm" and self.update != "pgd":
+            yield (
+                "restart",
+                f"restart {self.restart} is for update pgd; the steps of {self.update} add up from "
+                "the map before: say warm",
+            )
+        if self.space == "pixel" and self.position != "input":
+            yield (
+                "space",
+                f"space pixel is for position input; at {self.position} alpha is in units of that "
+                "place's activations: say normalised",
+            )

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 
+from penumbra.evaluation.theory import separation
 from penumbra.images.image_set import classes_of, evenly
 from penumbra.reporting.drawing import bare, panels
 from penumbra.store.artifacts import read_parquet
@@ -31,7 +32,7 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
             perplexity=options["perplexity"], init="pca", random_state=options["seed"], n_jobs=1
         ).fit_transform(features)
         points(axis, plane, labels, classes)
-        ratio = _compactness(features, labels)
+        ratio = separation(features, labels)["intra_inter"]
         silhouette = silhouette_score(features, labels)
         axis.set_title(f"{name}: silhouette {silhouette:.3f}, intra/inter {ratio:.3f}", fontsize=9)
         bare(axis)
@@ -63,15 +64,3 @@ def _test_features(file: Path, samples: int) -> tuple[np.ndarray, np.ndarray]:
             rows = evenly(len(images), samples)
             return matrix(images["features"])[rows], numbers(images["label"])[rows]
     raise ValueError(f"{file} holds no test images")
-
-
-def _compactness(features: np.ndarray, labels: np.ndarray) -> float:
-    """Mean distance to the own class centre over the mean distance between class centres."""
-    classes = np.unique(labels)
-    centres = np.stack([features[labels == c].mean(0) for c in classes])
-    own = centres[np.searchsorted(classes, labels)]
-    intra = np.linalg.norm(features - own, axis=1).mean()
-    inter = np.linalg.norm(centres[:, None] - centres, axis=2)[
-        np.triu_indices(len(classes), 1)
-    ].mean()
-    return float(intra / inter)

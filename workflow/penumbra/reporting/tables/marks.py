@@ -14,7 +14,9 @@ MARKS = {
     "‡": "in some of its seeds or image sets all scores are equal; there it tells nothing apart.",
 }
 # Why a cell has no number although its scores are there.
-NOT_FINITE = "it is not finite, as where a norm is 0 or scores are infinite"
+NOT_FINITE = (
+    "it is not finite, as where a norm is 0, scores are infinite, or no image is of a known class"
+)
 
 
 def sign(equal: float | None) -> str:

@@ -45,7 +45,12 @@ def _of_accuracy(cell: Mapping[str, Any], file: str) -> float:
     role, matched = cell["metric"].split("_")[0], "_matched" in cell["metric"]
     value, n = ("matched_accuracy", "n_matched") if matched else ("accuracy", "n")
     rows = [row for row in _rows(file) if row["role"] == role]
-    return sum(row[value] * row[n] for row in rows) / sum(row[n] for row in rows)
+    images = sum(row[n] for row in rows)
+    return sum(row[value] * row[n] for row in rows) / images if images else math.nan
+
+
+def _of_theory(cell: Mapping[str, Any], file: str) -> float:
+    return _rows(file)[0][cell["metric"]]
 
 
 def _of_history(cell: Mapping[str, Any], file: str) -> float:
@@ -84,6 +89,7 @@ def _of_selection(cell: Mapping[str, Any], file: str) -> float:
 READERS: dict[str, Callable[[Mapping[str, Any], str], float]] = {
     "metrics": _of_metrics,
     "accuracy": _of_accuracy,
+    "theory": _of_theory,
     "history": _of_history,
     "training-run": _of_run,
     "latency": _of_latency,

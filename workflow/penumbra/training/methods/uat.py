@@ -38,7 +38,7 @@ class Universal(Method):
         shape = setting.model.shape_at(self.where, setting.shape)
         self.generator = torch.Generator(setting.device)
         self.generator.manual_seed(derive(setting.seed, "map"))
-        self.delta = self._draw(shape)
+        self.delta = self._drawn(shape, self.options.init)
         self.unit = self._fixed_unit()
         self.map = (
             self._bounded(self.delta) if self.unit is not None else torch.zeros_like(self.delta)
@@ -70,7 +70,7 @@ class Universal(Method):
         """Move the map by the loss's gradient, `steps` times for PGD and once otherwise."""
         o = self.options
         if o.restart != "warm":
-            self.delta = self._draw(self.delta.shape) if o.restart == "random" else self.delta * 0
+            self.delta = self._drawn(self.delta.shape, o.restart)
         with frozen(self.setting.model, o.bn_phase3):
             if o.update == "pgd":
                 assert self.unit is not None, "the map's unit is measured on the first batch"
@@ -99,8 +99,8 @@ class Universal(Method):
     def _counter(self, batch: Batch) -> int:
         return batch.index if self.options.index == "epoch" else batch.step
 
-    def _draw(self, shape: tuple[int, ...]) -> Tensor:
-        if self.options.init == "zero":
+    def _drawn(self, shape: tuple[int, ...], start: str) -> Tensor:
+        if start == "zero":
             return torch.zeros(shape, device=self.setting.device)
         return torch.rand(shape, generator=self.generator, device=self.setting.device) * 2 - 1
 
