@@ -45,6 +45,16 @@ def laid(world, root, published):
     return make
 
 
+@pytest.mark.parametrize("name", sorted({*OVERLAYS} - {"embedded-full"}))
+def test_no_role_falls_through_to_the_embedded_digits(root, name):
+    """A world says of each role which benchmark plays it, or null."""
+    digits = load_yaml(root / "config/config.yaml")["roles"]
+    stated = {}
+    for file in OVERLAYS[name]:
+        stated |= load_yaml(root / f"config/{file}.yaml").get("roles", {})
+    assert {*stated} >= {role for role, benchmark in digits.items() if benchmark is not None}
+
+
 @pytest.mark.parametrize("name", ["midog", "spacenet8", "midog-spacenet8", "adjacent"])
 def test_nothing_is_missing_and_every_row_is_computed(laid, name):
     made = laid(name)
