@@ -1,4 +1,4 @@
-"""What an image set's job is held to: the files that it reads, and no more of the call than that."""
+"""What an image set's job is held to: the files that it reads, and no more of the call."""
 
 import os
 

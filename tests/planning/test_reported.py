@@ -72,7 +72,7 @@ def test_jpeg_copies_have_the_numbers_of_the_sets_that_are_whole(world_of):
     assert beside(world, "uat_table04") == {}
 
 
-# Cut as the paper that is compared with cuts it, and a set of which one file is missing; sets of 960
+# Cut as the paper that is compared with cuts it, and a set that lacks one file. Sets of 960
 # images are one reading of what badood's Table 1 is over.
 CUT_AND_PRINTED = {("cifar100", "svhn"), ("cifar-jpeg", "cifar100-test")}
 

@@ -74,6 +74,15 @@ def names(recipe):
             {"recipes": {"bad-ood": {"outliers": {"judges": ["bad-ood-low"]}}}},
             "saw filtered outliers only",
         ),
+        *(
+            ({"recipes": {"bad-ood": {"outliers": {"judges": [*judges]}}}}, f"these score: {told};")
+            for judges, told in {
+                ("detector-fold0",): "detector-fold0 fold 0 of 2",
+                ("detector-fold0", "detector"): "detector-fold0 fold 0 of 2, detector all",
+                ("detector-fold0", "detector-fold0"): "detector-fold0 fold 0 of 2, .*fold 0 of 2",
+                ("detector", "detector"): "detector all, detector all",
+            }.items()
+        ),
         (
             {"recipes": {"bad-ood": {"outliers": {"calibration": "betas"}}}},
             "unknown calibration 'betas'; did you mean 'beta'",

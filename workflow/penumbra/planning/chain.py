@@ -1,6 +1,6 @@
 """The synthesis chain in a config fits together: parts, outlier sets, detectors and judges."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from penumbra.errors import PenumbraError
@@ -228,8 +228,10 @@ def _detector(world: World, outlier_options: Mapping[str, Any]) -> Iterator[str]
     if by_score and outlier_options.get("calibration") is None:
         known = ", ".join(world.config["calibrations"])
         yield f".outliers: filter {name} goes by calibrated scores; name a calibration of {known}"
-    for judge in outlier_options.get("judges") or []:
+    judges = outlier_options.get("judges") or []
+    for judge in judges:
         yield from _judge(world, judge, outlier_options["set"])
+    yield from _folds(world, judges)
 
 
 def _judge(world: World, judge: str, outliers: str) -> Iterator[str]:
@@ -238,3 +240,17 @@ def _judge(world: World, judge: str, outliers: str) -> Iterator[str]:
         yield f".outliers.judges: {judge} was not trained on outlier set {outliers}"
     elif own.get("filter") is not None:
         yield f".outliers.judges: {judge} saw filtered outliers only"
+
+
+def _folds(world: World, judges: Sequence[str]) -> Iterator[str]:
+    """A judge scores the fold that it left out, or all outliers where it left out none."""
+    folds = [(detector(world, judge) or {}).get("fold") for judge in judges]
+    count = next((fold[1] for fold in folds if fold), 1)
+    each = [[i, count] for i in range(count)] if any(folds) else [[]]
+    if sorted(fold or [] for fold in folds) not in (each, []):
+        shares = ("fold {} of {}".format(*fold) if fold else "all" for fold in folds)
+        told = ", ".join(map(" ".join, zip(judges, shares, strict=True)))
+        yield (
+            f".outliers.judges: every outlier needs one judge, and these score: {told}; name a "
+            "detector of each fold, all of as many, or one that trained on all outliers"
+        )

@@ -5,11 +5,13 @@ from typing import Any
 
 from penumbra.errors import PenumbraError
 from penumbra.planning import needs
+from penumbra.planning.blocks import blocks, check_block
 from penumbra.planning.config import merge, resolve_recipe
 from penumbra.planning.networks import head_of, is_of_tokens
 from penumbra.planning.options_of_models import UNLABELLED
 from penumbra.planning.outlier_training import check_exposure
 from penumbra.planning.parts import weights_file
+from penumbra.planning.paths import CLEAN
 from penumbra.planning.world import World
 
 OWN = ("module", "block", "options", "fit", "weights", "second")
@@ -46,6 +48,7 @@ def check(world: World, names: Mapping[str, str]) -> None:
     _check_learned(world, entry, names)
     if needs.of_block(wanted) and "block" not in entry:
         raise PenumbraError(f"scorer {name}: it reads a feature map; name its `block`, or selected")
+    _check_block(world, entry, names)
     if "weights" in entry and not weights_file(world, entry).is_file():
         raise PenumbraError(
             f"scorer {name}: {weights_file(world, entry)} is missing; put the safetensors file of "
@@ -93,6 +96,23 @@ def _check_maps(world: World, wanted: tuple[str, ...], names: Mapping[str, str])
             f"recipe {recipe}: its map is added at {options['position']}, and backbone {backbone}, "
             f"of the network {network}, has no feature maps; say `position: input`"
         )
+
+
+def _check_block(world: World, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    """The block that a scorer names is in the network, and the map that is added reaches it."""
+    backbone = world.backbone(names["backbone"])
+    known = blocks(backbone["network"], backbone["options"])
+    if "block" not in entry or known is None:
+        return
+    position = None
+    if (given := names.get("input", CLEAN)) != CLEAN:
+        learned = given.removeprefix("map-")
+        recipe = resolve_recipe(world.config["recipes"], learned, names["backbone"])
+        position = recipe.get("options", {}).get("position")
+    try:
+        check_block(entry["block"], f"backbone {names['backbone']}", known, position)
+    except PenumbraError as error:
+        raise PenumbraError(f"scorer {names['scorer']}: {error}") from error
 
 
 def _check_head(world: World, entry: Mapping[str, Any], names: Mapping[str, str]) -> None:
