@@ -48,8 +48,8 @@ STAGES = {
     "training of parts": ("parts",),
     "representations": ("representations",),
     "outlier embeddings": ("embeddings",),
-    "outlier images": ("outliers",),
-    "readings": ("outputs", "statistics", "energies", "categories", "latency"),
+    "outlier images": ("outliers", "reconstructions"),
+    "readings": ("outputs", "blocks", "statistics", "energies", "categories", "latency"),
     "scorers of the network": ("fits_network", "scores_network"),
 }
 ON_ARRAYS = "images, arrays, tables (no GPU)"

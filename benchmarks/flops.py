@@ -33,7 +33,7 @@ def uncounted(world: World, job: Job) -> str | None:
         return backbone if world.config["backbones"][backbone]["network"] == "clip" else None
     if job.stated in ("parts", "representations"):
         return None if parts.part(world, part_name)["kind"] in PUBLISHED else part_name
-    if job.stated not in ("embeddings", "outliers"):
+    if job.stated not in ("embeddings", "outliers", "reconstructions"):
         return None
     generator = parts.outlier_set(world, name).get("generator")
     is_mage = generator is not None and parts.part(world, generator)["kind"] == "mage"
@@ -53,6 +53,9 @@ def gflop(world: World, job: Job) -> float:
         return count * guidance(world, wc.outliers)
     if job.stated == "outliers":
         return count * decoding(world, wc.outliers)
+    if job.stated == "reconstructions":
+        generator = parts.part(world, parts.outlier_set(world, wc.outliers)["generator"])
+        return 1.5 * _images(world, wc, "train") * part(world, generator["tokenizer"])
     passed = passes(world, job)
     return passed * classifier(world, wc.backbone, _side(world, wc.benchmark)) if passed else 0
 
@@ -65,9 +68,10 @@ def passes(world: World, job: Job) -> float:
         return count * training(resolve_recipe(world.config["recipes"], wc.recipe, wc.backbone))
     if rule == "outputs":
         return count
+    if rule == "blocks":  # images and their jigsaws
+        return 2 * (world.config["block_selection"]["images"] or _images(world, wc, "train"))
     if rule == "statistics":
-        voters = world.config["block_selection"]["images"] or _images(world, wc, "train")
-        return 2 * voters + _scored(world, wc)
+        return _scored(world, wc)
     if rule == "fits_network":
         fit = world.config["scorers"][wc.scorer].get("fit", {})
         return 4 * (fit.get("images") or _images(world, wc, "train"))

@@ -64,9 +64,10 @@ def photographs(count: int = 200) -> float:
 
     out = io.BytesIO()
     Image.fromarray(data.astronaut()).resize((500, 375)).save(out, "JPEG", quality=90)
-    dataset = {"title": "One photograph", "classes": 1, "fit": "crop", "splits": {"test": {}}}
+    dataset = {"title": "One photograph", "classes": 1, "square": "crop"}
+    dataset |= {"labelled": False, "splits": {"test": {}}}
     spec = {"name": "photograph", "dataset_name": "photograph", "dataset": dataset}
-    spec |= {"split": "test", "size": 224, "count": count, "download": False}
+    spec |= {"split": "test", "size": 224, "count": count, "folders": None}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "photograph"
         folder.mkdir()

@@ -42,7 +42,7 @@ def outputs(count: int) -> Iterator[pa.Table]:
         )
 
 
-def measure(count: int) -> dict[str, dict[str, float]]:
+def measure(count: int, scorers: tuple[str, ...] = SCORERS) -> dict[str, dict[str, float]]:
     """Scorer -> what the stage `fits` records on `count` images: seconds, peak_memory_mib."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -50,12 +50,12 @@ def measure(count: int) -> dict[str, dict[str, float]]:
         head = {"model.fc.weight": np.eye(CLASSES, WIDTH, dtype=np.float32)}
         head["model.fc.bias"] = np.zeros(CLASSES, np.float32)
         write_arrays(folder / "head.safetensors", head, MADE)
-        return {scorer: _run(folder, scorer) for scorer in SCORERS}
+        return {scorer: _run(folder, scorer) for scorer in scorers}
 
 
 def _run(folder: Path, module: str) -> dict[str, float]:
     roots = [f"penumbra.scores.{module}"]
-    config = {"module": module, "options": {}, "role": "train", "images": None}
+    config = {"module": module, "options": {}, "role": "train", "images": None, "second": {}}
     config["needs"] = needs.fit_needs({"module": module})
     spec = {"rule": "fits", "wildcards": _wildcards(module), "config": config, "roots": roots}
     spec["code"] = code_of(["penumbra.stages.fits", *roots])["digest"]

@@ -1,7 +1,7 @@
 """What worlds cost: arithmetic is torch's own count, and shards are estimated as their rule."""
 
 import pytest
-from benchmarks import flops, worlds
+from benchmarks import cost, flops, worlds
 from benchmarks.worlds import Job, Wildcards
 
 MODEL = {"benchmark": "digits", "backbone": "resnet18", "recipe": "standard", "seed": "0"}
@@ -25,13 +25,25 @@ def test_a_shard_is_stated_as_its_rule(world, rule):
     assert job(f"gather_{rule}").stated == "gather"
 
 
+@pytest.mark.parametrize(
+    ("rule", "of"),
+    [
+        ("blocks", {k: v for k, v in MODEL.items() if k != "seed"}),
+        ("reconstructions", {"benchmark": "digits", "outliers": "mixed"}),
+    ],
+)
+def test_a_job_with_a_network_has_a_count(world, rule, of):
+    assert cost.runs_network(job(rule, **of))
+    assert flops.gflop(world, job(rule, **of)) > 0
+
+
 def test_methods_that_pass_more_often_cost_more(world):
-    cost = {
+    counts = {
         recipe: flops.gflop(world, job("models", **{**MODEL, "recipe": recipe}))
         for recipe in ("standard", "uat", "pgd")
     }
-    assert cost["standard"] < cost["uat"] < 1.2 * cost["standard"]
-    assert cost["pgd"] > 2 * cost["standard"]
+    assert counts["standard"] < counts["uat"] < 1.2 * counts["standard"]
+    assert counts["pgd"] > 2 * counts["standard"]
 
 
 def test_published_parts_count_as_their_papers_say(tmp_path):
