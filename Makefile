@@ -58,7 +58,9 @@ headline: $(STAMP)
 	$(JPEG) --config data_root=$(DATA) -- uat_table05 uat_table06 uat_table12
 	@for table in results/cifar-jpeg/tables/uat_table*.parquet \
 		results/cifar-jpeg-variants/tables/uat_variants.parquet; do \
-		$(BIN)/python -m penumbra show --reported $$table; echo; done >docs/results/cifar-jpeg.md
+		$(BIN)/python -m penumbra show --reported $$table || exit 1; echo; \
+		done >docs/results/cifar-jpeg.md.new
+	@mv docs/results/cifar-jpeg.md.new docs/results/cifar-jpeg.md
 
 # Training images streamed from JPEGs, against decoding alone and a DataLoader.
 benchmark-feeding: $(STAMP)

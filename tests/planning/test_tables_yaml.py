@@ -79,6 +79,13 @@ WRONG = {
     "label-close": (column(label="a }"), "columns.0.label: 'a }': Single '}'"),
     "label-attribute": (column(label="{benchmark.x}"), "columns.0.label: .*wants {benchmark.x}"),
     "label-format": (column(label="{backbone:>9}"), "columns.0.label: .*wants {backbone}"),
+    "label-backbones": (
+        {
+            **table(["backbone"], rows=[{**ROW, "backbone": name} for name in ("wrn", "vgg11")]),
+            "columns": [{**FAR, "label": "{backbone}"}],
+        },
+        "columns.0.label: rows differ in their backbone; say one `with` the column",
+    ),
     "like-itself": (
         {**table(), "like": "mine"},
         "like: mine is this file itself, .*; give it another name",

@@ -287,7 +287,7 @@ def test_every_shipped_world_is_sound(world, root, name):
         rows = {cell.row for cell in Tables(made).of(table)}
         assert rows <= set(range(len(made.table(table)["rows"])))
     for figure in made.config["figures"]:
-        assert made.table(figure)["inputs"] is not None
+        assert isinstance(made.table(figure)["inputs"], dict)
     if made.root is None:
         required(made)
         return
@@ -304,6 +304,13 @@ def test_an_accuracy_of_images_that_a_benchmark_has_not_is_no_cell(world, metric
     made.config["benchmarks"]["digits"].pop(role, None)
     (cell,) = expand(table, made)
     assert (cell.files, cell.missing) == ((), f"its benchmark has no {OPTIONAL[role]} images")
+
+
+def test_a_column_is_called_after_the_backbone_of_its_rows(world):
+    table = {"name": "made", "columns": [{"label": "{backbone}", "metrics": ["test_accuracy"]}]}
+    table |= {"rows": [{"label": "A", "recipe": "standard", "backbone": "wrn"}]}
+    made = world()
+    assert expand(table, made)[0].column_label == made.config["backbones"]["wrn"]["label"]
 
 
 def test_a_column_may_choose_the_scorer_and_accuracies_are_of_clean_images(world):

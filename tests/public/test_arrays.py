@@ -105,6 +105,7 @@ def test_a_scorer_that_cannot_be_fitted_to_these_images_is_left_out_unless_asked
         ({"a": {"module": "knn", "options": {"k": 0}}}, r"scorer a, options: k is 0, not at least"),
         ({"knn": {"options": {"n": 5}}}, r"scorer knn, options: unknown option 'n'"),
         ({"dice": {"fit": {"percentile": 101}}}, r"scorer dice, fit: percentile is 101, not in"),
+        ({"msp": None}, r"scorer msp: None is no mapping; write {}"),
         ({"msp": {"fit": {}}}, r"scorer msp: it is fitted on nothing"),
     ],
 )

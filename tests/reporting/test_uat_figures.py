@@ -6,16 +6,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 import yaml
 
+from penumbra.errors import PenumbraError
 from penumbra.images.image_set import ImageSet, to_table
 from penumbra.planning.figures import Figures
 from penumbra.planning.world import World
 from penumbra.reporting.bars import bars
 from penumbra.reporting.drawing import panels, save
-from penumbra.reporting.figures import uat_figure03
+from penumbra.reporting.figures import uat_figure03, uat_figure05
 from penumbra.reporting.origin import origin, sign
-from penumbra.store.artifacts import write_parquet
+from penumbra.store.artifacts import write_checkpoint, write_parquet
 from penumbra.store.columns import column, vectors
 
 CLASSES = ["cat", "dog", "owl"]
@@ -62,6 +64,25 @@ def test_the_legend_of_figure_3_names_the_classes(files):
     for axis in figure.axes:
         colours = {tuple(dots.get_facecolor()[0]) for dots in axis.collections}
         assert len(colours) == 3
+
+
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({}, "holds no universal map"),
+        ({"map@layer2.1": torch.zeros(1, 8, 4, 4)}, "holds a map that is added at layer2.1"),
+    ],
+)
+def test_figure_5_is_of_a_map_of_the_input(tmp_path, tensors, said):
+    file = tmp_path / "model.safetensors"
+    write_checkpoint(file, {"model.fc.bias": torch.zeros(2), **tensors}, {"rule": "models"})
+    config = {
+        "title": "T",
+        "options": {"contrast": 1},
+        "networks": {"model": {"normalisation": {"std": [0.5] * 3}}},
+    }
+    with pytest.raises(PenumbraError, match=said):
+        uat_figure05.draw({"model": [file]}, config)
 
 
 def test_many_classes_have_colours_and_no_legend():

@@ -3,16 +3,15 @@
 One training of some seconds stands for one of days; every fault comes in the middle of it.
 """
 
-import contextlib
 import os
 import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.processes import working_in
 from tests.slurm.cluster import descendants
 from tests.slurm.worlds import ON_CLUSTER, OnCluster
 
@@ -76,13 +75,8 @@ def states(world):
 
 def stages(world):
     """The training's processes, of this checkout alone."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdigit() and Path(os.readlink(entry / "cwd")) == world.folder:
-                command = (entry / "cmdline").read_bytes().split(b"\0")
-                found += [int(entry.name)] if b"penumbra.stages.models" in command else []
-    return found
+    working = working_in(world.folder)
+    return [number for number, command in working if "penumbra.stages.models" in command]
 
 
 def hold(world, sign):

@@ -127,6 +127,7 @@ def test_facts_are_kept_by_content_alone(tmp_path):
 def test_versions_of_packages_are_known():
     versions = closure.package_versions(("PIL", "sklearn", "torch", "yaml"))
     assert {name.lower() for name in versions} == {"pillow", "scikit-learn", "torch", "pyyaml"}
+    assert all(version[0].isdigit() for version in versions.values())
 
 
 def test_a_module_outside_the_closure_is_found():

@@ -1,14 +1,17 @@
 """A small embedded world, run once, that tests copy, edit and plan again."""
 
 import csv
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
 
 from tests.conftest import Checkout
+from tests.processes import working_in
 
 # Real images and networks, one short run of each model.
 TINY = """
@@ -112,7 +115,9 @@ class Tiny(Checkout):
         )
         for line in process.stdout:
             if sign in line:
-                subprocess.run(["pkill", "-9", "-f", f"out model={target}"], check=True)
+                for number, command in working_in(self.folder):
+                    if f"out model={target}" in " ".join(command):
+                        os.kill(number, signal.SIGKILL)
                 break
         process.stdout.read()
         return process.wait()

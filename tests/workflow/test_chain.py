@@ -230,11 +230,17 @@ def test_fewer_anchors_than_outliers_stop_with_the_mend(chain):
     assert "cycle: true" in done.output
 
 
-def test_a_killed_part_resumes_and_ends_with_the_same_bytes(synthesised, tmp_path):
+def test_a_killed_part_resumes_and_ends_with_the_same_bytes(tmp_path):
     """As for classifiers: the state after an epoch lies in scratch/, outside the outputs."""
     target = f"{RESULTS}/parts/rdm-l/model.safetensors"
-    killed = Tiny(tmp_path, CHAIN)
-    killed.run_killed(target, "parts rdm-l: epoch 2/")
-    if not (killed.folder / target).exists():
-        assert "resuming" in killed.run(target).output
-    assert (killed.folder / target).read_bytes() == (synthesised.folder / target).read_bytes()
+    made = Tiny(tmp_path, CHAIN)
+    made.edit("tiny.yaml", "training: {epochs: 10}}", "training: {epochs: 200}}")
+    assert made.run_killed(target, "parts rdm-l: epoch 2/200") != 0
+    assert not (made.folder / target).exists()
+    output = made.run(target).output
+    assert "resuming after epoch" in output
+    assert "epoch 1/200" not in output
+    resumed = (made.folder / target).read_bytes()
+    (made.folder / target).unlink()
+    assert "epoch 1/200" in made.run(target).output
+    assert (made.folder / target).read_bytes() == resumed

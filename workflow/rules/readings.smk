@@ -147,8 +147,8 @@ rule latency:
         logs("latency/{benchmark}/{backbone}/{recipe}/seed{seed}/{input}/{scorer}.log"),
     conda:
         "../../envs/penumbra.yaml"
-    # All cores, so that no other job runs beside the clock.
-    threads: workflow.resource_settings.cores or 1
+    # All cores, so that no other job of this call runs beside the clock; a cluster has other users.
+    threads: workflow.resource_settings.cores or COMPUTE["threads"]["features"]
     resources:
         gpu=COMPUTE["gpus"],
         mem_mb=demands.mem_mb("latency"),

@@ -15,9 +15,9 @@ def draws_of(metrics: Path) -> Path:
     return metrics.parent / "draws" / metrics.name
 
 
-@functools.cache  # every scorer of a model asks for the same sets
+@functools.lru_cache(16)  # every scorer of a model asks for the same few sets
 def image_draws(image_set: str, count: int) -> np.ndarray:
-    """How often each of `count` images is drawn, (DRAWS, count); from the set's name alone."""
+    """How often each of `count` images is drawn, (DRAWS, count); by its name and size alone."""
     rng = np.random.default_rng(derive("resampling", image_set, count))
     drawn = rng.integers(0, count, (DRAWS, count))
     return np.stack([np.bincount(row, minlength=count) for row in drawn]).astype(np.int32)

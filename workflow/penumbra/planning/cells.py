@@ -109,6 +109,13 @@ def _scored(
     return cell["scorer"], world.input_of(cell)
 
 
+def backbone_named(table: Mapping[str, Any], column: Mapping[str, Any]) -> str:
+    """The backbone that `{backbone}` in a column's label stands for; empty where rows differ."""
+    said = column.get("with", {}).get("backbone", table.get("backbone"))
+    of_rows = {row.get("backbone", "") for row in table["rows"] if "missing" not in row}
+    return said or (of_rows.pop() if len(of_rows) == 1 else "")
+
+
 def _columns(table: Mapping[str, Any], world: World) -> Iterator[tuple[str, dict, list[str]]]:
     """Label, definition and OOD sets of every column that this world has."""
     for column in table["columns"]:
@@ -121,7 +128,7 @@ def _columns(table: Mapping[str, Any], world: World) -> Iterator[tuple[str, dict
             for name in ood_sets:
                 yield world.label(name), column, [name]
         else:
-            name = with_.get("backbone", table.get("backbone", "resnet18"))
+            name = backbone_named(table, column)
             default = role if is_null else "Average" if ood_sets else ""
             label = column.get("label", default).format(
                 benchmark=world.config["benchmarks"].get(benchmark, {"label": role})["label"],

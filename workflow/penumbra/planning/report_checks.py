@@ -8,7 +8,7 @@ from typing import Any
 from penumbra.errors import unknown
 from penumbra.evaluation.metrics import METRICS
 from penumbra.planning import left_out
-from penumbra.planning.cells import OF_ALL
+from penumbra.planning.cells import OF_ALL, backbone_named
 from penumbra.planning.gathering import tell
 from penumbra.planning.references import unanswered
 from penumbra.planning.reported import printed
@@ -67,6 +67,8 @@ def _columns(table: Mapping[str, Any]) -> Problems:
         if wrong is not None:
             known = " and ".join(f"{{{field}}}" for field in FIELDS)
             yield (*keys, "label"), f"{wrong}; {known} are filled in, and no other braces stand"
+        elif "{backbone}" in column.get("label", "") and not backbone_named(table, column):
+            yield (*keys, "label"), "rows differ in their backbone; say one `with` the column"
         of_sets = [m for m in column["metrics"] if _artifact(m) == "metrics"]
         if "group" not in column and (of_sets or "sets" in column):
             yield keys, f"{(of_sets or ['each'])[0]} is of OOD image sets; name their `group`"

@@ -102,6 +102,11 @@ def _entries(
     if not isinstance(asked, Mapping):
         names = modules if asked is None else [asked] if isinstance(asked, str) else list(asked)
         asked = {name: {} for name in names}
+    for name, entry in asked.items():
+        if not isinstance(entry, Mapping):
+            raise PenumbraError(
+                f"scorer {name}: {entry!r} is no mapping; write {{}}, or module, options and fit"
+            )
     entries = {name: {"module": name, **entry} for name, entry in asked.items()}
     for name, entry in entries.items():
         for key in entry:

@@ -18,7 +18,7 @@ TRIES = 200
 
 
 def entries(spec: dict[str, Any], root: Path | None) -> Entries:
-    """`spec["count"]` windows; window i depends on the data set's name and i alone."""
+    """`spec["count"]` windows; window i depends on the image set's name and i alone."""
     pictures = [
         picture
         for file in spec["dataset"]["files"]

@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 
+from penumbra.errors import PenumbraError
 from penumbra.evaluation.theory import separation
 from penumbra.images.image_set import classes_of, evenly
 from penumbra.reporting.drawing import bare, panels
+from penumbra.store import seals
 from penumbra.store.artifacts import read_parquet
 from penumbra.store.columns import groups, matrix, numbers
 
@@ -63,4 +65,4 @@ def _test_features(file: Path, samples: int) -> tuple[np.ndarray, np.ndarray]:
         if images["role"][0].as_py() == "test":
             rows = evenly(len(images), samples)
             return matrix(images["features"])[rows], numbers(images["label"])[rows]
-    raise ValueError(f"{file} holds no test images")
+    raise PenumbraError(f"{file} holds no test images; {seals.remake(file)}")

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from penumbra.errors import PenumbraError
+from penumbra.networks.base import INPUT
 from penumbra.networks.inference import perturbation
 from penumbra.reporting.drawing import bare, panels
 from penumbra.store.artifacts import read_checkpoint
@@ -18,8 +20,12 @@ def draw(files: dict[str, list[Path]], config: dict[str, Any]) -> Figure:
     contrast = config["options"]["contrast"]
     std = np.array(config["networks"]["model"]["normalisation"]["std"])[:, None, None]
     perturb = perturbation(read_checkpoint(files["model"][0]))
-    if perturb is None:
-        raise ValueError(f"{files['model'][0]} holds no universal map")
+    if perturb is None or perturb[0] != INPUT:
+        told = "no universal map" if perturb is None else f"a map that is added at {perturb[0]}"
+        raise PenumbraError(
+            f"{files['model'][0]}: holds {told}, and this figure shows one of the input; name a "
+            "recipe of the method uat with `position: input`"
+        )
     values = perturb[1][0].numpy() * std  # from normalised to pixel units of [0, 1]
     figure, (rgb, size, power) = panels(1, 3, 10.5, 3.6)
     rgb.imshow(np.clip(0.5 + contrast * values, 0, 1).transpose(1, 2, 0))
