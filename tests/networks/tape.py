@@ -5,9 +5,11 @@ when it is called. A read by the host ends the recording, as it ends a capture.
 """
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+CALLS = {"cpu", "tolist", "numpy", "unique", "unique_consecutive"}
 READS = {"_local_scalar_dense", "nonzero", "is_nonzero", "item", "equal", "masked_select"}
 
 
@@ -19,8 +21,32 @@ def host_read(operation, arguments):
     return "index" in operation.__name__ and any(x.dtype == torch.bool for x in masks)
 
 
+class Waits(TorchFunctionMode):
+    """Refuses calls that copy to the host, or whose result has a size that only the device knows.
+
+    On a CPU such a copy is none, so that no kernel tells of it.
+    """
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        name, given = function.__name__, [*args[1:], *(kwargs or {}).values()]
+        to_host = name == "to" and "cpu" in [x for x in given if isinstance(x, str)]
+        counted = name == "repeat_interleave" and any(isinstance(x, torch.Tensor) for x in given)
+        waits = name in CALLS or to_host or counted
+        assert not waits, f"{name} waits for the device"
+        return function(*args, **(kwargs or {}))
+
+
 class Watch(TorchDispatchMode):
     """Refuses what would make the host wait."""
+
+    def __enter__(self):
+        self.calls = Waits()
+        self.calls.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *failure):
+        super().__exit__(*failure)
+        self.calls.__exit__(*failure)
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         assert not host_read(operation, args), f"{operation} waits for the device"

@@ -134,3 +134,19 @@ def test_a_watch_sees_a_number_that_is_read():
         torch.ones(2).sum().item()
     with pytest.raises(AssertionError, match="waits"), Watch():
         torch.ones(2)[torch.tensor([True, False])]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: x.cpu(),
+        lambda x: x.to("cpu"),
+        lambda x: x.tolist(),
+        lambda x: x.numpy(),
+        lambda x: torch.unique(x),
+        lambda x: x.repeat_interleave(torch.tensor([1, 2])),
+    ],
+)
+def test_a_watch_sees_a_copy_to_the_host(call):
+    with pytest.raises(AssertionError, match="waits"), Watch():
+        call(torch.ones(2))
