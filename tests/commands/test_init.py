@@ -210,6 +210,17 @@ def test_broken_images_are_left_out_by_lists(init, world, given):
         assert [row.pixels().shape for row in entries.rows] == [(3, 32, 32)] * count
 
 
+def test_a_list_without_broken_images_is_not_written_over_a_file_of_ones_own(init, given):
+    break_some(given)
+    mine = given / "own/id.csv"
+    mine.parent.mkdir()
+    mine.write_text("path,label,note\nmine,cat,kept\n")
+    refused(init, ["id.csv: is there already", "--force"], "--leave-out-broken")
+    assert mine.read_text() == "path,label,note\nmine,cat,kept\n"
+    assert init("--leave-out-broken", "--force")[0] == 0
+    assert "kept" not in mine.read_text()
+
+
 @pytest.mark.parametrize(
     ("names", "told"),
     [

@@ -97,6 +97,7 @@ def kept_files(world):
 def test_clean(again):
     """What a table less needs no more goes; all else stays byte for byte, and nothing reruns."""
     foreign = ("tiny/notes.md", "tiny/models/x.txt", "other/tables/a.parquet")
+    foreign += ("tiny/tables/notes.md", "tiny/tables/before.csv", "tiny/images/example.png")
     foreign = [f"results/{file}" for file in foreign]
     for file in (*foreign, "scratch/models/0123.safetensors", "logs/tiny.log"):
         (again.folder / file).parent.mkdir(parents=True, exist_ok=True)

@@ -63,10 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
     from penumbra.public.arrays import score_arrays  # slow to import
     from penumbra.public.files import read_head, read_images
 
+    files = _named(arguments.ood)
+    named = (*(getattr(arguments, role) for role in ROLES), arguments.head, *files.values())
     for file, suffix in ((arguments.out, ".csv"), (arguments.scores, ".parquet")):
         if file is not None:
-            output.check(file, (suffix,))
-    files = _named(arguments.ood)
+            output.check(file, (suffix,), filter(None, named))
     given: dict[str, Any] = {
         role: None if getattr(arguments, role) is None else read_images(getattr(arguments, role))
         for role in ROLES

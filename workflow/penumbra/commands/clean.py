@@ -88,7 +88,24 @@ def unneeded(results: Path, needed: set[str], home: Path) -> list[Path]:
         if file.relative_to(results).parts[0] in folders
         and file.suffix in SUFFIXES
         and _seen_from(home, file).removesuffix(RECORD) not in needed
+        and _was_written(file)
     ]
+
+
+def _was_written(file: Path) -> bool:
+    """Whether a stage wrote a file: it, or one of its name in another format, says so."""
+    owner = Path(str(file).removesuffix(RECORD))
+    others = (owner.with_suffix(suffix) for suffix in (*CARRIERS, ".png"))
+    return any(map(_says_so, (owner, *others)))
+
+
+def _says_so(file: Path) -> bool:
+    from penumbra.store.artifacts import provenance_of, run_record  # slow to import
+
+    try:
+        return run_record(file).is_file() or bool(provenance_of(file))
+    except PenumbraError:
+        return False
 
 
 def _old_logs(logs: Path, needed: set[str], home: Path) -> list[Path]:

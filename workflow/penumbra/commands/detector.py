@@ -80,6 +80,7 @@ def _export(arguments: argparse.Namespace) -> None:
         raise PenumbraError(f"--input {given}: is none of clean, map and map-RECIPE")
     names = {**model.names, "input": given, "scorer": arguments.scorer}
     target = paths.path(model.world, "detectors", **names)
+    output.check_kept(arguments.file, [model.folder / target])
     call = [*choice.snakemake([target]), *PROFILE, "--cores", arguments.cores]
     done = subprocess.run(call, stdout=STDERR, check=False)
     if done.returncode:
@@ -138,6 +139,6 @@ def _onnx(arguments: argparse.Namespace) -> None:
     from penumbra.detector.detector import Detector
     from penumbra.detector.onnx import write
 
-    output.check(arguments.out, (".onnx",))
+    output.check(arguments.out, (".onnx",), [arguments.file])
     detector = Detector.load(arguments.file, "cpu", code=arguments.code)
     print(write(detector, arguments.out))

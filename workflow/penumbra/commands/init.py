@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from penumbra.commands.shared import output
 from penumbra.commands.shared.once import Once
 from penumbra.errors import PenumbraError
 from penumbra.machine import cores
@@ -113,11 +114,26 @@ def run(arguments: argparse.Namespace) -> int:
     _check_folder(arguments.folder)
     sets, kept = _looked(arguments)
     text = _chosen(arguments, sets)
+    _check_lists(kept, arguments)
     for path, rows in kept.items():
         lists.write(path, rows)
     write_text(file, text)
     print(f"wrote {file}; next: penumbra run {shlex.quote(str(arguments.folder))}")
     return 0
+
+
+def _check_lists(kept: "dict[Path, list]", arguments: argparse.Namespace) -> None:
+    """Refuse to write lists without broken images over files that are there."""
+    read = [arguments.id, *(Path(path) for _, path in arguments.ood)]
+    read += [arguments.id_test] if arguments.id_test else []
+    read += [arguments.calibration_ood[1]] if arguments.calibration_ood else []
+    for path in kept:
+        output.check_kept(path, read)
+        if path.exists() and not arguments.force:
+            raise PenumbraError(
+                f"{path}: is there already, and the list without broken images would be written "
+                "over it; give another folder, another name, or --force"
+            )
 
 
 def _check_folder(folder: Path) -> None:

@@ -55,13 +55,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Score, write, count."""
     from penumbra.detector.detector import Detector
-    from penumbra.detector.sources import check, sources
+    from penumbra.detector.sources import check, files, sources
     from penumbra.detector.stream import judged
     from penumbra.training.determinism import determinism
 
-    if arguments.out is not None:
-        output.check(arguments.out, (".csv", ".parquet"))
     check(arguments.images)
+    if arguments.out is not None:
+        read = (arguments.file, *files(arguments.images))
+        output.check(arguments.out, (".csv", ".parquet"), read)
     threads = cores() if arguments.threads is None else arguments.threads
     if threads < 1:
         raise PenumbraError(f"--threads {threads}: at least one is needed")

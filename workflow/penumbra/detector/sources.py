@@ -52,6 +52,14 @@ def sources(named: Iterable[str]) -> Iterator[Source]:
             yield _of_file(Path(name))
 
 
+def files(named: Iterable[str]) -> Iterator[Path]:
+    """All files and lists that are named, themselves or by a list; of a folder none of its own."""
+    for name in named:
+        yield Path(name.removeprefix(LIST))
+        if name.startswith(LIST):
+            yield from files(_listed(Path(name.removeprefix(LIST))))
+
+
 def check(named: Iterable[str], within: tuple[Path, ...] = ()) -> None:
     """Look at all lists before an image is read.
 
