@@ -147,3 +147,15 @@ def test_a_signal_reaches_snakemake(mine):
     assert call.wait() == 1
     assert said.count("interrupted: the jobs are ended") == 1
     assert list((mine.parent / "world/scratch/models").glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("cores", ["0", "-3", "two", ""])
+def test_a_number_of_cores_that_would_wait_for_ever_is_refused(mine, capsys, cores):
+    with pytest.raises(SystemExit):
+        command("embedded", f"--cores={cores}")
+    assert f"{cores!r} is no number of cores; write 1 or more, or all" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_no_target(mine):
+    with pytest.raises(PenumbraError, match=r"nodir/: there is no such folder; `penumbra init`"):
+        command("nodir/", "-n")

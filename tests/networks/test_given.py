@@ -37,6 +37,34 @@ def same(ours, source, image):
         return torch.equal(ours(image), source(image))
 
 
+def changed(source, name, change):
+    state = {**source.state_dict()}
+    return {**state, name: change(state[name].clone())}
+
+
+def cut(tensor):
+    tensor[0] = float("nan")
+    return tensor
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (cut, "not all weights are finite numbers: .*layer1.0.conv1.weight"),
+        (lambda t: t.to(torch.int8), "quantised or pruned network: .*conv1.weight is torch.int8"),
+        (lambda t: t.to(torch.complex64), "conv1.weight is torch.complex64, not torch.float32"),
+        (lambda t: t > 0, "conv1.weight is torch.bool"),
+        (lambda t: t.to_sparse(), "conv1.weight is torch.sparse_coo"),
+    ],
+)
+def test_weights_that_are_no_finite_floating_point_are_refused(
+    ours, source, tmp_path, change, said
+):
+    torch.save(changed(source, "layer1.0.conv1.weight", change), tmp_path / "x.pth")
+    with pytest.raises(PenumbraError, match=said):
+        take_up(ours, tmp_path / "x.pth", CLASSES)
+
+
 @pytest.mark.parametrize(
     "wrap",
     [

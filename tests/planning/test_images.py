@@ -5,6 +5,7 @@ import os
 import pytest
 
 from penumbra.calls.environment import set_environment
+from penumbra.errors import PenumbraError
 from penumbra.images.originals import may_download
 from penumbra.planning.images import Images
 
@@ -50,3 +51,18 @@ def test_jobs_know_whether_they_may_fetch(root, monkeypatch, download):
     monkeypatch.setattr(os, "environ", dict(os.environ))
     set_environment(root, None, download)
     assert may_download() is download
+
+
+def test_a_link_is_the_folder_that_it_leads_to(world, tmp_path):
+    (tmp_path / "pets/test/cat").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "pets")
+    common = {"title": "Pets", "reader": "stored", "licence": "", "source": "", "size": 32}
+    data = {
+        name: {**common, "labelled": True, "folder": folder, "splits": {"test": {}}}
+        for name, folder in {"one": "pets", "two": "link"}.items()
+    }
+    sets = {name: {"dataset": name, "split": "test"} for name in data}
+    digits = {"benchmarks": {"digits": {"ood": {"near": ["one", "two"]}}}}
+    over = {"data_root": str(tmp_path), "datasets": data, "image_sets": sets, **digits}
+    with pytest.raises(PenumbraError, match="two may hold images of one"):
+        world(over)

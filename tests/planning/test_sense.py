@@ -61,6 +61,10 @@ NONSENSE = {
         sets(faces2=FACES) | digits(ood={"near": ["faces2"]}),
         "faces2 may hold images of faces, its `ood.far`: both are of skimage-faces, test; give",
     ),
+    "pretrained-without-weights": (
+        {"recipes": {"given": {"method": "pretrained"}}},
+        r"recipes\.given: no weights; there is no default: name the file by `pretrained: ",
+    ),
     "six-of-ten": (digits(ood={"near": ["six-digits-test"]}), "may hold images of digits-test"),
     "limit-is-no-proof": (
         sets(few={**HALVES, "limit": 9}) | digits(heldout="few"),
@@ -87,7 +91,7 @@ NONSENSE = {
         }
         | sets(a={"dataset": "svhn", "split": "test"}, b={"dataset": "mine", "split": "test"})
         | digits(ood={"near": ["a", "b"]}),
-        "b may hold images of a",
+        "b may hold images of a, its `ood.near`: mine, test and svhn, test are read from the same",
     ),
     "split": (sets(faces={"split": "tset"}), r"faces\.split: .*unknown split 'tset'; did you mean"),
     "share": (sets(digits_train={"share": [0.9, 0.1]}), r"share: \[0.9, 0.1\] holds nothing"),

@@ -93,6 +93,12 @@ def test_the_command_that_remakes_an_artifact_is_quoted():
     assert "snakemake --force 'results/cifar/images/a b.parquet' --cores 1 with the" in found
 
 
+def test_what_remakes_an_artifact_of_a_world_of_ones_own_is_penumbras(tmp_path):
+    (tmp_path / "penumbra.yaml").write_text("world: mine\n")
+    wanted = f"remake it: penumbra run {tmp_path} results/mine/images/a.parquet -- --force"
+    assert seals.remake(tmp_path / "results/mine/images/a.parquet") == wanted
+
+
 WRITE = """
 import sys
 import numpy as np

@@ -169,6 +169,25 @@ def test_a_random_restart_is_random_whatever_the_first_map_was():
 
 
 @pytest.mark.parametrize(
+    ("options", "batches", "epochs", "told"),
+    [
+        ({}, 1, 3, True),
+        ({"index": "global"}, 1, 1, True),
+        ({"index": "global"}, 1, 2, False),
+        ({"perturb_on": "always"}, 1, 1, False),
+        ({}, 2, 1, False),
+    ],
+)
+def test_a_training_without_a_perturbed_batch_is_refused(options, batches, epochs, told):
+    method = trainer("uat", UAT | options).method
+    if told:
+        with pytest.raises(PenumbraError, match="this would be standard training; say index: glo"):
+            method.check(batches, epochs)
+    else:
+        method.check(batches, epochs)
+
+
+@pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"restart": "random", "update": "sign_step"}, "restart random is for update pgd"),

@@ -11,3 +11,4 @@ IS_INSTALLED = SHIPPED.is_dir()  # from a wheel
 HOME = SHIPPED if IS_INSTALLED else PACKAGE.parents[1]
 SNAKEFILE = HOME / "workflow/Snakefile"
 PROFILE = HOME / "profiles/default"  # how results are kept
+FILE = "penumbra.yaml"  # the config of a folder that is a world of its own

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from penumbra.commands.shared import output, world
+from penumbra.commands.shared import cores, output, world
 from penumbra.commands.shared.world import PROFILE
 from penumbra.errors import PenumbraError, unknown
 from penumbra.planning import paths
@@ -41,7 +41,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="images as they are, or with the universal map of the model or of a recipe (clean)",
     )
     world.add_of_results(export)
-    export.add_argument("--cores", default="all", help="cores that Snakemake uses (all)")
+    export.add_argument(
+        "--cores", type=cores.number, default=cores.EVERY, help="cores that Snakemake uses (all)"
+    )
     export.set_defaults(do=_export)
     show = does.add_parser("show", help="what a detector is")
     show.add_argument("file", type=Path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from penumbra.commands.shared import output
 from penumbra.commands.shared.once import Once
 from penumbra.errors import PenumbraError
+from penumbra.home import FILE
 from penumbra.machine import cores
 
 if TYPE_CHECKING:
@@ -101,7 +102,6 @@ def _size(text: str) -> int:
 def run(arguments: argparse.Namespace) -> int:
     """Look, print what is there and what is chosen, and write the file."""
     from penumbra.images import lists
-    from penumbra.own.file import FILE  # slow to import
     from penumbra.store.files import write_text
 
     if arguments.classes and not arguments.weights:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from penumbra.commands.shared import world
+from penumbra.commands.shared import cores, world
 from penumbra.commands.shared.world import PROFILE, Choice
 from penumbra.errors import PenumbraError, unknown
 from penumbra.home import HOME
@@ -34,7 +34,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         "its tables if nothing is named",
     )
     world.add_config(parser)
-    parser.add_argument("--cores", metavar="N", help="cores that jobs may take together; else all")
+    parser.add_argument(
+        "--cores",
+        type=cores.number,
+        metavar="N",
+        help="cores that jobs may take together; else all",
+    )
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would run")
     parser.add_argument(
         "--profile",
@@ -70,7 +75,7 @@ def _flags(arguments: argparse.Namespace) -> Iterator[str]:
     if arguments.profile:
         yield from ("--profile", _profile(arguments.profile))
     if arguments.cores or not (arguments.profile or _has(arguments.rest, WHERE)):
-        yield from ("--cores", arguments.cores or "all")
+        yield from ("--cores", arguments.cores or cores.EVERY)
     if arguments.dry_run:
         yield "--dry-run"
 

@@ -20,8 +20,6 @@ from penumbra.own.sets import (
     shares,
 )
 
-FILE = "penumbra.yaml"
-
 
 class Own(NamedTuple):
     """All that the file says of images and machine."""

@@ -101,6 +101,9 @@ def _recipe(raw: Mapping[str, Any], layers: list[Layer]) -> Iterator[Placed]:
     beside = others | {key: Statement(block) for key, block in read.items()}
     given = {**{key: {} for key in read if is_trained}, **recipe}
     yield from placed(layers, examine(Recipe, given, is_trained, beside))
+    if method == "pretrained" and "weights" not in mapping(recipe, "pretrained"):
+        told = "no weights; there is no default: name the file by `pretrained: {weights: …}`"
+        yield from placed(layers, [Problem("missing", ("pretrained",), None, told)])
     if method in HEADLESS and recipe.get("head") is not None:
         told = f"method {method} trains no last layer of classes; drop the `head`, or say null"
         about = "head" if "head" in raw else "method"  # what it extends may need its own

@@ -62,8 +62,8 @@ def _files(world: World, entry: Mapping[str, Any]) -> set[Place | Source]:
         *official.get("folders", {}).get(split, []),
     ]
     root = world.root or Path()
-    sources: set[Place | Source] = {Place(Path(os.path.normpath(root / p))) for p in folders}
-    sources |= {Place(Path(os.path.normpath(root / p))) for p in official.get("places", [])}
+    sources: set[Place | Source] = {Place(Path(os.path.realpath(root / p))) for p in folders}
+    sources |= {Place(Path(os.path.realpath(root / p))) for p in official.get("places", [])}
     if "torchvision" in official:
         arguments = official.get("arguments", {}).get(split)
         sources.add(Source(reader, official["torchvision"], str(arguments)))
@@ -159,10 +159,14 @@ def overlaps(world: World, benchmark: str) -> Iterator[tuple[str, str]]:
             what = f"{name} is its `{role}` already" if role != place else f"{name} is in it twice"
             yield place, f"{what}; an image set stands in one place only"
         elif common(world, name, other):
-            entry = world.image_set(name)
             yield (
                 place,
-                f"{other} may hold images of {name}, its `{role}`: both are of {entry['dataset']}, "
-                f"{entry['split']}; give them classes or shares that do not overlap, or take "
-                "another set",
+                f"{other} may hold images of {name}, its `{role}`: {_both(world, name, other)}; "
+                "give them classes or shares that do not overlap, or take another set",
             )
+
+
+def _both(world: World, name: str, other: str) -> str:
+    """What two image sets have in common, in words."""
+    one, two = ("{dataset}, {split}".format(**world.image_set(each)) for each in (name, other))
+    return f"both are of {one}" if one == two else f"{two} and {one} are read from the same files"

@@ -113,7 +113,10 @@ def _problems(error: jsonschema.ValidationError, files: Files) -> Iterator[str]:
 def hint_of(value: Any) -> str:
     """Two ways in which a number arrives as text, and how a key loses its value."""
     if value is None:
-        return "A key with nothing behind it clears what it is laid over; leave the key out."
+        return (
+            "A key with nothing behind it clears what it is laid over; say a value, or leave the "
+            "key out where another file says it."
+        )
     try:
         float(value if isinstance(value, str) else "")
     except ValueError:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from penumbra.errors import PenumbraError
+from penumbra.home import FILE
 from penumbra.store.files import sha256
 
 MARK = b"seal-sha256:"
@@ -83,6 +84,10 @@ def remake(path: str | Path) -> str:
     """
     if not is_result(path):
         return "it was given from outside, so that no rule makes it: put a whole copy there"
+    outer, _, inner = os.path.abspath(path).rpartition("/results/")
+    if os.path.isfile(os.path.join(outer, FILE)):
+        world, target = map(shlex.quote, (outer, f"results/{inner}"))
+        return f"remake it: penumbra run {world} {target} -- --force"
     command = f"snakemake --force {shlex.quote(str(path))} --cores 1"
     return f"remake it: {command} with the --configfile and --config of the call that made it"
 

@@ -47,6 +47,7 @@ class Trainer(Loop[Served]):
         full, rest = divmod(len(feeder), recipe["batch_size"])
         batches = full + (rest > 1 or not full)
         extent = Extent(len(feeder), recipe["batch_size"], batches, recipe["epochs"])
+        method.check(batches, recipe["epochs"])
         super().__init__(model, extent, seed, feeder.device)
         self.model, self.feeder, self.method, self.recipe = model, feeder, method, recipe
         self.rate: float = recipe["lr"]

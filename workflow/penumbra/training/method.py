@@ -65,6 +65,13 @@ class Method:
     def __init__(self, options: Mapping[str, Any], setting: Setting):
         self.setting = setting
 
+    def check(self, batches: int, epochs: int) -> None:
+        """Refuse a training of so few batches an epoch that it would be another method's.
+
+        Raises:
+            PenumbraError: saying which option to change.
+        """
+
     def modules(self) -> list[nn.Module]:
         """What the optimiser trains along with the model."""
         return []

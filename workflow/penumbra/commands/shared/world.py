@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from penumbra import home
 from penumbra.errors import PenumbraError, unknown
+from penumbra.home import FILE
 
-FILE = "penumbra.yaml"  # the config of a folder that is a world
 EMBEDDED = "embedded"  # what all others are laid over
 CONFIG = home.HOME / "config"
 PROFILE = ("--workflow-profile", str(home.PROFILE))
@@ -172,6 +172,8 @@ def _names_world(word: str) -> bool:
         return True
     if path.is_dir():
         raise PenumbraError(f"{word}: the folder holds no {FILE}, so it is no world")
+    if word.endswith("/"):
+        raise PenumbraError(f"{word}: there is no such folder; `penumbra init` makes one a world")
     if path.suffix in (".yaml", ".yml") and not path.is_file():
         raise PenumbraError(f"{word}: there is no such file of config")
     return path.suffix in (".yaml", ".yml")

@@ -42,7 +42,8 @@ def take_up(
 
     Raises:
         PenumbraError: the file is damaged, holds code or no tensors, was trained on another number
-            of classes, or has other tensors than the network; each kind of difference is listed.
+            of classes, or has other tensors than the network; each kind of difference is listed. Or
+            a weight is no finite number.
     """
     state, maps = _read(file)
     own = model.state_dict()
@@ -50,6 +51,7 @@ def take_up(
     _check_classes(file, state, own, classes)
     counters = {name: own[name] for name in own.keys() - state.keys() if name.endswith(COUNTER)}
     adopt(model, {**state, **counters}, str(file))
+    _check_finite(model, file)
     if order is not None:
         _reorder(model, file, classes, order)
     return maps
@@ -133,6 +135,16 @@ def _check_classes(
             f"{file}: its last layer tells {len(weight)} classes apart, and the training images "
             f"have {len(classes)}: {quoted(classes)}; give it images of all its classes, each in a "
             "folder of its own"
+        )
+
+
+def _check_finite(model: Classifier, file: Path) -> None:
+    state = model.state_dict()
+    wrong = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+    if wrong:
+        raise PenumbraError(
+            f"{file}: not all weights are finite numbers: {listed(wrong)}; its training "
+            "diverged, or the file is damaged: take a checkpoint from before"
         )
 
 

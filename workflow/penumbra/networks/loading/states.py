@@ -11,6 +11,8 @@ from penumbra.networks.loading.names import listed
 
 State = Mapping[str, Tensor]
 
+WHOLE = (torch.int64, torch.int32)  # as the counts of batch norms
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -32,7 +34,7 @@ def adopt(module: nn.Module, state: State, owner: str) -> None:
     The tensors become the module's, in its types, where the state's lie.
 
     Raises:
-        PenumbraError: the names or shapes differ; each kind of difference is listed.
+        PenumbraError: names, shapes or kinds of numbers differ; each difference is listed.
     """
     own = module.state_dict()
     shapes = [
@@ -48,6 +50,16 @@ def adopt(module: nn.Module, state: State, owner: str) -> None:
     problems = [f"{kind}: {listed(names)}" for kind, names in differences.items() if names]
     if problems:
         raise PenumbraError(f"{owner}: the weights do not fit; " + "; ".join(problems))
+    kinds = [
+        f"{name} is {_kind(tensor)}, not {own[name].dtype}"
+        for name, tensor in state.items()
+        if _kind(tensor) != _kind(own[name])
+    ]
+    if kinds:
+        raise PenumbraError(
+            f"{owner}: the weights are of another kind, as of a quantised or pruned network: "
+            f"{listed(kinds)}; save it in floating point"
+        )
     copies = {name: tensor.to(own[name].dtype, copy=True) for name, tensor in state.items()}
     module.load_state_dict(copies, assign=True)
 
@@ -90,6 +102,15 @@ def heads_of(width: int, heads: int | None, published: Mapping[int, int], owner:
             f"{', '.join(map(str, published))}); give its number of attention heads"
         )
     return count
+
+
+def _kind(tensor: Tensor) -> str:
+    """Floating point, or another type, which no rounding makes of it."""
+    if tensor.layout != torch.strided:
+        return str(tensor.layout)
+    if tensor.is_floating_point():
+        return "floating point"
+    return "whole numbers" if tensor.dtype in WHOLE else str(tensor.dtype)
 
 
 def _shape(tensor: Tensor) -> str:

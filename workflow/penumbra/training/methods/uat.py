@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from penumbra.errors import PenumbraError
 from penumbra.networks.base import INPUT
 from penumbra.networks.graphs import Graphed
 from penumbra.options.methods.uat import Options
@@ -45,6 +46,20 @@ class Universal(Method):
         )
         self.climb = Graphed(self._climb, setting.graphs)
         self.inner = Attack(o.inner_attack, setting) if o.inner_attack else None
+
+    def check(self, batches: int, epochs: int) -> None:
+        """Refuse a training that would have no batch with the map.
+
+        Raises:
+            PenumbraError: all batches are even ones.
+        """
+        counted = batches if self.options.index == "epoch" else batches * epochs
+        if self.options.perturb_on == "odd" and counted < 2:
+            raise PenumbraError(
+                "method uat: the map is added in odd batches, counted from 0, and of those there "
+                "are none, so that this would be standard training; say index: global, "
+                "perturb_on: always, or a smaller batch_size"
+            )
 
     def inputs(self, x: Tensor, y: Tensor, batch: Batch) -> tuple[Tensor, Perturb]:
         """Phases 1 and 2: x alone, or x with the map at its place."""
