@@ -486,6 +486,15 @@ def test_neighbours_are_fewer_than_a_class_has(init, world, given):
     assert world().config["scorers"]["knn"]["options"] == {"k": 50}
 
 
+def test_vim_has_directions_left_of_few_images(init, world, given):
+    """Sixteen training images span sixteen directions; the usual dimension of 64 features is 32."""
+    assert "8 dimensions of ViM: half of the training images" in init()[1]
+    assert world().config["scorers"]["vim"]["fit"] == {"dim": 8}
+    classes(given / "many", each=150, size=8)
+    assert "ViM" not in init("--force", pets="many")[1]
+    assert "fit" not in world().config["scorers"]["vim"]
+
+
 def test_weights_of_ones_own(init, world, given):
     import torch
     import torchvision

@@ -185,11 +185,14 @@ def _chosen(arguments: argparse.Namespace, sets: "list[OwnSet]") -> str:
     reasons = list(network.reasons)
     if k:
         reasons.append(f"{k} neighbours of KNN: half of the smallest class")
+    dim = own_choices.principal(round(len(train.images) * trained_on), network.features)
+    if dim:
+        reasons.append(f"{dim} dimensions of ViM: half of the training images")
     print("\n  ".join(["chosen (edit the file where you know better):", *reasons]))
     world = own_names.world_name(arguments.name or arguments.folder.resolve().name)
     label = arguments.id.name if arguments.id.is_dir() else arguments.id.stem
     threads = min(cores(), MOST)
-    return own_file.text(own_file.Own(world, label, ids, others, threads, k), network)
+    return own_file.text(own_file.Own(world, label, ids, others, threads, k, dim), network)
 
 
 def _places(arguments: argparse.Namespace) -> "list[Place]":

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from penumbra.images.looks import Look
+from penumbra.numerics import principal_dim
 
 SIZES = (32, 64, 96, 128, 224)
 ENLARGED = 1.15  # a side may be so much larger than the images' own
@@ -82,6 +83,15 @@ def size_of(side: int, has_gpu: bool) -> tuple[int, str]:
 def _are_signs(classes: Sequence[str]) -> bool:
     """Whether all classes are called by a number or a character, as digits and letters are."""
     return all(len(c) == 1 or c.isdecimal() or c.lower() in NUMBERS for c in classes)
+
+
+def principal(count: int, features: int | None) -> int | None:
+    """ViM's dimension where its usual one leaves nothing of so few images; None for the usual.
+
+    `count` images span no more than `count` of the `features` directions.
+    """
+    is_many = features is None or principal_dim(features) < count
+    return None if is_many else max(1, count // 2)
 
 
 def neighbours(train: Look, share: float) -> int | None:

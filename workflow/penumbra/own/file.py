@@ -30,6 +30,7 @@ class Own(NamedTuple):
     others: list[OwnSet]
     threads: int
     neighbours: int | None  # KNN's k, where it is not the usual one
+    principal: int | None  # ViM's dimension, where it is not the usual one
 
 
 def text(own: Own, network: Network) -> str:
@@ -46,8 +47,10 @@ def _head(own: Own) -> Iterator[str]:
     yield "seeds: [0] # [0, 1, 2] trains three networks, and tables give deviations"
     # Jobs of one thread are forked, and as many run side by side as there are cores.
     yield f"compute: {{threads: {{models: {own.threads}, features: 1}}}} # cores of a job"
-    if own.neighbours:
-        yield f"scorers: {{knn: {{options: {{k: {own.neighbours}}}}}}} # half of the smallest class"
+    of_few = [f"knn: {{options: {{k: {own.neighbours}}}}}"] if own.neighbours else []
+    of_few += [f"vim: {{fit: {{dim: {own.principal}}}}}"] if own.principal else []
+    if of_few:
+        yield f"scorers: {{{', '.join(of_few)}}} # of so few images"
 
 
 def _images(own: Own, network: Network) -> Iterator[str]:

@@ -28,6 +28,7 @@ class Network(NamedTuple):
     reasons: tuple[str, ...]
     is_known: bool = True  # whether the normalisation is that of the weights
     has_maps: bool = True  # whether scorers of feature maps can read it
+    features: int | None = None  # how many penultimate ones; None where only your code knows
 
 
 class Given(NamedTuple):
@@ -51,7 +52,13 @@ def trained(choices: Choices) -> Network:
     schedule: {{kind: cosine_iteration, warmup_epochs: 1}}, precision: {choices.precision},
     augment: {{flip: {str(choices.flip).lower()}, crop_padding: {choices.size // 8}}}}}"""
     return Network(
-        choices.size, choices.square, _normalisation(HALF, HALF), backbone, recipe, choices.reasons
+        choices.size,
+        choices.square,
+        _normalisation(HALF, HALF),
+        backbone,
+        recipe,
+        choices.reasons,
+        features=8 * choices.width,
     )
 
 
@@ -89,7 +96,7 @@ def given(own: Given, train: Look, size: int | None) -> Network:
         f"  given: {{method: pretrained, pretrained: {{{_files(own)}}}}}",
         (*told, f"square by {square}: {shape}"),
         known is not None,
-        _has_maps(own.network, len(train.classes), side),
+        *_looked_at(own.network, len(train.classes), side),
     )
 
 
@@ -110,16 +117,17 @@ def _check_name(network: str) -> None:
             raise unknown("network", name, models, f"--network {network}")
 
 
-def _has_maps(network: str, classes: int, side: int) -> bool:
-    """Whether a library's network has blocks that give maps; it is built to see.
+def _looked_at(network: str, classes: int, side: int) -> tuple[bool, int | None]:
+    """Whether a library's network has blocks that give maps, and its features; it is built to see.
 
     Raises:
         PenumbraError: it takes no such images, or ends in no linear layer.
     """
     library, _, name = network.partition(":")
     if library not in ("torchvision", "timm"):
-        return True
-    return bool(load("networks.backbones", library).build(classes, name, side).blocks)
+        return True, None
+    built = load("networks.backbones", library).build(classes, name, side)
+    return bool(built.blocks), built.fc.weight.shape[1]
 
 
 def _check_order(classes: Path | None, train: Look) -> None:
