@@ -90,6 +90,12 @@ def test_no_printed_number_stands_beside_a_set_that_is_cut(world_of, name):
         assert entry.get("count", published) == published, image_set
 
 
+def test_each_paper_brings_textures_and_places_to_32_pixels_in_its_way(world_of):
+    for name, way in (("cifar100", "centre"), ("cifar", None)):
+        datasets = world_of(name).datasets
+        assert [datasets[d].get("square") for d in ("textures", "places365")] == [way, way]
+
+
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_what_a_benchmark_is_called_is_what_some_table_prints(world_of, root, name):
     known = {

@@ -19,7 +19,22 @@ def crop(image: Image.Image, size: int) -> Image.Image:
     Raises:
         ValueError: the image is so long that it would not fit into memory.
     """
-    shorter = size * 256 // 224
+    return _cut(image, size * 256 // 224, size)
+
+
+def centre(image: Image.Image, size: int) -> Image.Image:
+    """The centre (size, size) of the image whose shorter side was brought to `size`.
+
+    torchvision's Resize(size) and CenterCrop(size), as Dream-OOD (Du et al. 2023) has for OOD sets
+    at 32 pixels.
+
+    Raises:
+        ValueError: the image is so long that it would not fit into memory.
+    """
+    return _cut(image, size, size)
+
+
+def _cut(image: Image.Image, shorter: int, size: int) -> Image.Image:
     scale = shorter / min(image.size)
     width, height = (
         shorter if side == min(image.size) else int(side * scale) for side in image.size
@@ -31,7 +46,7 @@ def crop(image: Image.Image, size: int) -> Image.Image:
     return large.crop((left, top, left + size, top + size))
 
 
-SQUARES = {"squash": squash, "crop": crop}
+SQUARES = {"squash": squash, "crop": crop, "centre": centre}
 DEFAULT = "squash"
 
 
@@ -39,6 +54,6 @@ def pixels(image: Image.Image, way: str, size: int) -> np.ndarray:
     """An 8-bit RGB image made square in one of the ways of SQUARES: uint8 (3, size, size).
 
     Raises:
-        ValueError: the image is too long for its breadth (see `crop`).
+        ValueError: the image is too long for its breadth (see `crop` and `centre`).
     """
     return np.asarray(SQUARES[way](image, size)).transpose(2, 0, 1)
