@@ -39,15 +39,15 @@ def train(tmp_path):
     return tmp_path / "train.parquet"
 
 
-def sampling(shard):
+def sampling(shard, per_class=6, counts=(10, 10)):
     values = torch.randn(20, 16, generator=torch.Generator().manual_seed(0))
     columns = {
-        "label": column(np.repeat([0, 1], 10)),
+        "label": column(np.repeat([0, 1], counts)),
         "representation": vectors(F.normalize(values, dim=1).numpy()),
     }
     meta = {b"classes": json.dumps(CLASSES).encode(), b"encoder": b"text-latent"}
     return Sampling(
-        options={"per_class": 6, "sampling": SAMPLING}, seed=3, shard=shard,
+        options={"per_class": per_class, "sampling": SAMPLING}, seed=3, shard=shard,
         device=torch.device("cpu"), graphs=False,
         representations=pa.table(columns).replace_schema_metadata(meta),
         file=None, state={}, trained=CLASSES,
@@ -76,6 +76,13 @@ def test_dreams_embeddings_are_the_same_in_any_shards():
     points = matrix(whole["embedding"])
     np.testing.assert_allclose(np.linalg.norm(points, axis=1), 1, rtol=1e-5)
     assert len(np.unique(points.round(5), axis=0)) == 12
+
+
+def test_dreams_of_imbalanced_classes_are_as_many_as_their_images():
+    whole = dream.embeddings(sampling("0of1", None, (8, 12)))
+    assert whole["label"].to_pylist() == [0] * 8 + [1] * 12
+    parts = [dream.embeddings(sampling(f"{i}of3", None, (8, 12))) for i in range(3)]
+    assert pa.concat_tables(parts).equals(whole)
 
 
 def test_dreams_images_are_those_of_their_rows(generator):

@@ -9,8 +9,9 @@ from penumbra.evaluation.metrics import METRICS
 from penumbra.planning.cells import UNFILTERED
 from penumbra.planning.figures import Figures
 from penumbra.planning.outlier_training import detector
-from penumbra.planning.parts import outlier_set
+from penumbra.planning.parts import outlier_set, part
 from penumbra.planning.requirements import require_figure
+from penumbra.planning.resources import images, outliers
 from penumbra.planning.tables import Tables
 
 
@@ -49,6 +50,14 @@ def test_an_imbalanced_pool_has_as_many_outliers_as_images(world_of):
     recipes = {cell.model["recipe"] for cell in Tables(world).of("badood_table08") if cell.model}
     sets = {outlier_set(world, detector(world, recipe)["set"])["per_class"] for recipe in recipes}
     assert sets == {None}
+    # The row of Dream-OOD is left out where Stable Diffusion is not there.
+    dream = outlier_set(world, "dream-ood-imbalanced")
+    rows = {row["label"]: row["recipe"] for row in world.table("badood_table08")["rows"]}
+    assert detector(world, rows["Dream-OOD"])["set"] == "dream-ood-imbalanced"
+    assert dream["per_class"] is None
+    thinned = world.config["benchmarks"]["imagenet100-thinned"]["train"]
+    assert part(world, dream["text_latent"])["images"] == thinned
+    assert outliers(world, "imagenet100-thinned", "dream-ood-imbalanced") == images(world, thinned)
     assert outlier_set(world, "mixed")["per_class"] == 1300
 
 

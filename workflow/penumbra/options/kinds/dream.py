@@ -55,8 +55,8 @@ class Options(check.Options):
 
     OWNER = "outlier set of kind dream"
 
-    per_class: Count
-    """Outliers of every class."""
+    per_class: Count | None
+    """Outliers of every class; null: as many as it has training images."""
     sampling: Sampling = Sampling()
     """Boundary sampling."""
 

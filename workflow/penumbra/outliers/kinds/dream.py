@@ -29,8 +29,9 @@ def embeddings(sampling: Sampling) -> pa.Table:
     how, rows = dream.Options.of(sampling.options), sampling.representations
     classes = json.loads(rows.schema.metadata[b"classes"])
     values, labels = matrix(rows["representation"]), numbers(rows["label"])
-    each = range(how.per_class)
-    mine = shard([(label, i) for label in range(len(classes)) for i in each], sampling.shard)
+    counts = np.bincount(labels, minlength=len(classes)).tolist()
+    counts = counts if how.per_class is None else [how.per_class] * len(classes)
+    mine = shard([(k, i) for k, count in enumerate(counts) for i in range(count)], sampling.shard)
     anchors: list[Anchor] = []
     points = []
     for label in dict.fromkeys(label for label, _ in mine):
