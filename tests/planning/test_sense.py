@@ -97,6 +97,10 @@ NONSENSE = {
     "share": (sets(digits_train={"share": [0.9, 0.1]}), r"share: \[0.9, 0.1\] holds nothing"),
     "share-nan": (sets(digits_train={"share": [float("nan")] * 2}), "no finite number"),
     "classes-twice": (sets(digits_train={"classes": [1, 1]}), "non-unique"),
+    "class-beyond": (
+        sets(digits_train={"classes": [1, 10]}),
+        r"digits-train\.classes: 10 is none of the 10 classes of digits, counted from 0",
+    ),
     "both-classes": (
         sets(digits_train={"classes": [1], "classes_file": "imagenet"}),
         "give `classes` or `classes_file`, not both",

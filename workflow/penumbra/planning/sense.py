@@ -69,6 +69,14 @@ def _image_sets(world: World) -> Problems:
             yield (*keys, "split"), _no_split(entry["dataset"], entry["split"], world)
         if "classes" in entry and "classes_file" in entry:
             yield keys, "give `classes` or `classes_file`, not both"
+        count = dataset.get("classes")
+        numbers = [c for c in entry.get("classes") or () if isinstance(c, int)]
+        beyond = [c for c in numbers if count is not None and c >= count]
+        if beyond:
+            yield (
+                (*keys, "classes"),
+                f"{beyond[0]} is none of the {count} classes of {entry['dataset']}, counted from 0",
+            )
         if "class_split" in entry:
             yield from _class_split(world, name, entry)
         low, high = entry.get("share", (0, 1))
