@@ -15,7 +15,7 @@ from penumbra.detector.calibration import Probability
 from penumbra.detector.code import with_code
 from penumbra.detector.file import HELDOUT, OOD, Description, read
 from penumbra.detector.groups import groups_of
-from penumbra.detector.pixels import of_array, of_file, of_image
+from penumbra.detector.pixels import check_sides, of_array, of_file, of_image
 from penumbra.detector.scoring import Scoring, reader_of
 from penumbra.errors import PenumbraError
 
@@ -187,6 +187,7 @@ class Detector:
         is_image = [isinstance(image, Image.Image) for image in listed]
         made: Callable[[Any, str, int], np.ndarray]
         if all(is_image):
+            check_sides(listed)
             names, made = None, of_image
         elif not any(is_image) and all(isinstance(image, str | Path) for image in listed):
             names, made = [str(image) for image in listed], of_file

@@ -1,6 +1,6 @@
 """Arrays, images of Pillow and image files as a detector's network wants them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ def of_array(images: np.ndarray, way: str, size: int, batch_size: int) -> Iterat
     Images that have the size are taken as they are, others prepared as files are.
 
     Raises:
-        PenumbraError: the array has another shape or type.
+        PenumbraError: the array has another shape or type, or its images have no pixels.
     """
     if images.dtype != np.uint8:
         raise PenumbraError(
@@ -32,6 +32,8 @@ def of_array(images: np.ndarray, way: str, size: int, batch_size: int) -> Iterat
         )
     if images.shape[1] != 3:
         images = images.transpose(0, 3, 1, 2)
+    if 0 in images.shape[2:]:
+        raise _empty("each image of the array", images.shape[3], images.shape[2])
     return _batches(images, way, size, batch_size)
 
 
@@ -42,6 +44,24 @@ def _batches(images: np.ndarray, way: str, size: int, batch_size: int) -> Iterat
             pictures = (Image.fromarray(np.moveaxis(pixels, 0, 2)) for pixels in batch)
             batch = np.stack([of_image(picture, way, size) for picture in pictures])
         yield batch
+
+
+def check_sides(images: Sequence[Image.Image]) -> None:
+    """Refuse images of Pillow's without pixels, as a crop beyond the edge leaves them.
+
+    Raises:
+        PenumbraError: names the first one by its place.
+    """
+    for place, image in enumerate(images):
+        if 0 in image.size:
+            raise _empty(f"image {place} of {len(images)}", *image.size)
+
+
+def _empty(what: str, width: int, height: int) -> PenumbraError:
+    return PenumbraError(
+        f"{what} is {width}×{height} and has no pixels; leave such crops out, or cut within the "
+        "image"
+    )
 
 
 def of_image(image: Image.Image, way: str, size: int) -> np.ndarray:
