@@ -172,6 +172,18 @@ def test_arrays_that_cannot_be_right_are_refused(given, place, key, change, mess
         ({"test": {}}, r"test: holds neither logits nor features; it holds nothing"),
         ({"ood": {}}, r"ood: name one set of OOD images or more"),
         ({"ood": {"test": {"logits": [[1.0]]}}}, r"ood: .* none of them 'test'"),
+        (
+            {"ood": {1: {"logits": [[1.0]]}, "1": {"logits": [[1.0]]}}},
+            r"ood: two image sets are called '1'",
+        ),
+        (
+            {"train": {"logits": [[1.0]], "label": [0], "labels": [0]}},
+            r"train: holds label and labels, two names of one array; leave one out",
+        ),
+        (
+            {"test": {"logits": np.ma.masked_less([[1.0, -9.0]], 0)}},
+            r"logits of test: 1 of 2 entries are masked",
+        ),
         ({"head": {"bias": [0.0]}}, r"head: holds no weight; give weight \(C, D\)"),
         ({"head": {"weights": [[0.0]]}}, r"head: unknown array 'weights'; did you mean 'weight'"),
     ],

@@ -89,12 +89,19 @@ def test_a_ratio_to_nothing_is_no_number():
         ({}, r"ood_scores names no image set"),
         ({"mean": [1.0]}, r"'mean' is that of the row over all"),
         ({"ID": [1.0]}, r"called 'ID', 'ID'; each has a name of its own"),
+        ({1: [1.0], "1": [0.0]}, r"ood_scores: two image sets are called '1', .* of its own"),
+        (np.ma.masked_equal([1.0, -9.0], -9.0), r"scores of OOD: 1 of 2 entries are masked"),
         ({"a": [1.0], "b": [np.nan]}, r"scores of b: 1 of 1 are NaN"),
     ],
 )
 def test_bad_scores_are_refused(given, message):
     with pytest.raises(PenumbraError, match=message):
         penumbra.evaluate([1.0, 2.0], given)
+
+
+def test_a_masked_array_without_a_mask_is_an_array():
+    plain = penumbra.evaluate(np.ma.array([1.0, 2.0]), np.ma.array([0.0], mask=[False]))
+    assert plain.iloc[0]["auroc"] == 1
 
 
 def test_tensors_are_taken_where_numpy_can():

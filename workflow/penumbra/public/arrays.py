@@ -15,6 +15,7 @@ from penumbra.planning import needs
 from penumbra.plugins import load
 from penumbra.public.images import Arrays, Images, agree, images
 from penumbra.public.images import head as checked_head
+from penumbra.public.names import by_name
 from penumbra.store.artifacts import dumps
 
 ENTRY = ("module", "options", "fit")
@@ -83,6 +84,7 @@ def _sets(
     train: Given | None, heldout: Given | None, test: Given, ood: Mapping[str, Given]
 ) -> tuple[dict[str, Images], list[Images]]:
     """Images to fit on by their role, and those that are scored."""
+    ood = by_name(ood, "ood")
     if not ood or TEST in ood:
         raise PenumbraError(
             f"ood: name one set of OOD images or more, and none of them {TEST!r}, which is the ID "
@@ -91,7 +93,7 @@ def _sets(
     roles = {"train": train, "heldout": heldout}
     fitted_on = {k: images(k, given, True) for k, given in roles.items() if given is not None}
     sets = {TEST: test, **ood}
-    return fitted_on, [images(str(name), given, False) for name, given in sets.items()]
+    return fitted_on, [images(name, given, False) for name, given in sets.items()]
 
 
 def _entries(

@@ -13,6 +13,7 @@ from penumbra.errors import PenumbraError
 from penumbra.evaluation import intervals
 from penumbra.evaluation.detection import Row, detection
 from penumbra.evaluation.metrics import METRICS, PERCENT, bound_names
+from penumbra.public.names import by_name
 from penumbra.public.numbers import numbers
 
 MEAN = "mean"  # the row over all image sets
@@ -46,11 +47,12 @@ def evaluate(
             scorers of the same images see the same ones, here and in the workflow.
 
     Raises:
-        PenumbraError: scores that are not (n,) finite numbers, or none; a level outside (0, 1).
+        PenumbraError: scores that are not (n,) finite numbers, or none; image sets of one name; a
+            level outside (0, 1).
     """
     check_confidence(confidence)
-    sets = {"test": {name: id_scores}, "shifted": named(shifted, "shifted")}
-    sets["ood"] = named(ood_scores, ONE)
+    sets = {"test": {name: id_scores}, "shifted": named(shifted, "shifted", "shifted")}
+    sets["ood"] = named(ood_scores, ONE, "ood_scores")
     if not sets["ood"]:
         raise PenumbraError("ood_scores names no image set; give one array or more")
     roles = {each: role for role, given in sets.items() for each in given}
@@ -68,12 +70,16 @@ def evaluate(
     return pd.DataFrame(listed).set_index("image_set")
 
 
-def named(given: Any, alone: str) -> dict[str, Any]:
-    """What is given by name, an array alone under the name `alone`; nothing for None."""
+def named(given: Any, alone: str, what: str) -> dict[str, Any]:
+    """What is given by name, an array alone under the name `alone`; nothing for None.
+
+    Raises:
+        PenumbraError: as `by_name`.
+    """
     if given is None:
         return {}
     if isinstance(given, Mapping):
-        return {str(key): value for key, value in given.items()}
+        return by_name(given, what)
     return {alone: given}
 
 

@@ -42,8 +42,13 @@ def images(name: str, given: Mapping[str, Any], labelled: bool) -> Images:
 
     Raises:
         PenumbraError: neither logits nor features are there, an array is of another shape or
-            dtype, not finite, or not as long as the others.
+            dtype, not finite, or not as long as the others; labels are there under two names.
     """
+    twice = [alias for alias, key in ALIASES.items() if labelled and {alias, key} <= {*given}]
+    for alias in twice:
+        raise PenumbraError(
+            f"{name}: holds {alias} and {ALIASES[alias]}, two names of one array; leave one out"
+        )
     renamed = {ALIASES.get(key, key): value for key, value in given.items()}
     arrays = {key: _matrix(renamed[key], f"{key} of {name}") for key in MATRICES if key in renamed}
     if not arrays:

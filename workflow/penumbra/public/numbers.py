@@ -13,8 +13,13 @@ def numbers(given: Any, what: str, kinds: str = REAL) -> np.ndarray:
     """An array of numbers of these kinds, of any shape.
 
     Raises:
-        PenumbraError: it is none, or of another dtype.
+        PenumbraError: it is none, or of another dtype, or some entries are masked.
     """
+    if np.ma.is_masked(given):
+        raise PenumbraError(
+            f"{what}: {np.ma.count_masked(given)} of {given.size} entries are masked, which says "
+            "nothing of these images; leave them out, as .compressed() does of one axis"
+        )
     try:
         array = np.asarray(given)
     except ValueError:  # lists of unequal lengths
