@@ -191,6 +191,34 @@ def test_isotonic_is_constant_beyond_its_thresholds(digits):
     assert q.mean() == pytest.approx(is_id.mean())  # pooled blocks keep the sum of labels
 
 
+@pytest.mark.parametrize("name", ["beta", "platt"])
+@pytest.mark.parametrize("size", [1e10, 1e16, 1e155, 1e300])
+def test_one_energy_of_a_diverged_detector_ends_no_search_and_hangs_none(name, size):
+    """The search had ended at slope 0 for 1e10 and more, and never for 1e155 and more."""
+    energy, is_id = normals(-1, 1, 1, 20, 20)
+    energy[0] = -size
+    with pytest.raises(PenumbraError, match=r"features from .* within ±1e\+08; the detector has"):
+        MAPS[name].fit(energy, is_id)
+
+
+def test_energies_too_large_for_a_map_are_refused():
+    energy, is_id = normals(-1, 1, 1, 20, 20)
+    with pytest.raises(PenumbraError, match=r"of up to 3.*e\+155 have no squares; the detector"):
+        temperature.fit(energy * 1e155, is_id)
+    with pytest.raises(PenumbraError, match="have no finite interquartile range"):
+        beta.fit(np.sign(energy) * 1.7e308, is_id, "sigmoid_centered")
+
+
+def test_one_large_energy_changes_a_fit_no_more_than_a_small_one():
+    energy, is_id = normals(-1, 1, 1, 20, 20)
+    fits = []
+    for size in (1e3, 1e8):
+        energy[0] = -size
+        fits.append(beta.fit(energy, is_id))
+    for key in "abc":
+        assert fits[0][key] == pytest.approx(fits[1][key], rel=1e-9)
+
+
 @pytest.mark.parametrize("name", MAPS)
 def test_classes_that_do_not_overlap_give_a_finite_map(name):
     energy, is_id = normals(-30, -10, 1)

@@ -40,7 +40,8 @@ def standardisation(energy: np.ndarray, is_id: np.ndarray, input: str) -> dict[s
     `sigmoid_centered` takes the median and the interquartile range of all its energies.
 
     Raises:
-        PenumbraError: unknown input, bad energies, one class only, or energies that do not vary.
+        PenumbraError: unknown input, bad energies, one class only, or energies that do not vary,
+            or too far to be centred.
     """
     if input not in COLUMNS:
         raise unknown("input", input, COLUMNS, "calibration")
@@ -68,7 +69,14 @@ def standardisation(energy: np.ndarray, is_id: np.ndarray, input: str) -> dict[s
             f"calibration: half of the energies are {median:g}, so their interquartile range is "
             "0; use the input sigmoid_energy"
         )
-    return {"centre": [float(median)], "scale": [float(high - low)]}
+    with np.errstate(over="ignore"):
+        scale = float(high - low)
+    if not np.isfinite(scale):
+        raise PenumbraError(
+            f"calibration: energies from {energy.min():g} to {energy.max():g} have no finite "
+            "interquartile range; the detector has diverged: lower its learning rate"
+        )
+    return {"centre": [float(median)], "scale": [scale]}
 
 
 def standardised(energy: np.ndarray, parameters: Mapping[str, Sequence[float]]) -> np.ndarray:

@@ -17,6 +17,9 @@ from penumbra.errors import PenumbraError
 RIDGE = 1e-11
 STEPS = 200
 TOLERANCE = 1e-12
+SMALLEST = 2.0**-200  # share of a step; ordinary data need a few halvings
+# Beyond it one image of 1e10 ends the search before the others have a say, and squares overflow.
+LARGEST = 1e8
 
 
 def fit(
@@ -28,8 +31,9 @@ def fit(
     likeliest solution within them is the constrained optimum, since the problem is convex.
 
     Raises:
-        PenumbraError: no convergence.
+        PenumbraError: no convergence, or features beyond LARGEST.
     """
+    _check_size(features)
     count = features.shape[1]
     ones = np.ones((len(features), 1))
     sizes = range(count, -1, -1) if bounded else [count]
@@ -63,9 +67,25 @@ def _newton(x: np.ndarray, is_id: np.ndarray, penalised: int) -> tuple[np.ndarra
         size = 1.0
         while _loss(x, ridge, weights - size * step) > loss - 1e-4 * size * decrement:
             size /= 2
+            if size < SMALLEST:
+                raise _endless(x)
         weights = weights - size * step
         loss = _loss(x, ridge, weights)
-    raise PenumbraError(
+    raise _endless(x)
+
+
+def _check_size(features: np.ndarray) -> None:
+    """Refuse what the search would not end on, or end on too early."""
+    if not (np.abs(features) <= LARGEST).all():
+        raise PenumbraError(
+            f"calibration: energies give features from {features.min():g} to {features.max():g}, "
+            f"and maps are fitted to those within ±{LARGEST:g}; the detector has diverged: lower "
+            "its learning rate; or leave the images of such energies out"
+        )
+
+
+def _endless(x: np.ndarray) -> PenumbraError:
+    return PenumbraError(
         f"calibration: no convergence in {STEPS} Newton steps; features from {x.min():g} to "
         f"{x.max():g}: look at the energies of the calibration set"
     )

@@ -10,12 +10,14 @@ import numpy as np
 
 from penumbra.calibration import logistic
 from penumbra.calibration.inputs import sigmoid, standardisation, standardised
+from penumbra.errors import PenumbraError
 from penumbra.options.ranges import Energy
 
 # Bounds of T over the energies' root mean square. The likeliest T is infinite where the sign of E
 # contradicts the labels on the whole, e.g. with all energies negative and most images OOD; the
 # bound keeps the order of the energies in q.
 LOWEST, HIGHEST = 1e-6, 1e6
+LARGEST = 1e150  # of energies; squares of larger ones overflow
 
 
 def fit(
@@ -24,10 +26,15 @@ def fit(
     """The likeliest T > 0 (`temperature`) of energies (N,) with labels (N,) bool.
 
     Raises:
-        PenumbraError: bad energies or labels.
+        PenumbraError: bad energies or labels, or energies beyond LARGEST.
     """
     centring = standardisation(energy, is_id, input)
     energy = standardised(energy, centring)
+    if np.abs(energy).max() > LARGEST:
+        raise PenumbraError(
+            f"calibration: energies of up to {np.abs(energy).max():g} have no squares; the "
+            "detector has diverged: lower its learning rate"
+        )
     size = np.sqrt((energy**2).mean())
     (slope,), _ = logistic.fit(-energy[:, None] / size, is_id, intercept=False, bounded=True)
     relative = np.clip(slope, 1 / HIGHEST, 1 / LOWEST)
