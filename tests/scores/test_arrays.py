@@ -182,6 +182,16 @@ def test_top_units_that_add_up_to_zero():
     np.testing.assert_allclose(scale.score(arrays, percentile=50.0), wanted, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e-3, 2 / 87])  # exp overflows; only its product does
+def test_top_units_that_nearly_add_up_to_zero_are_refused(unit):
+    z = np.array([[-1, -1, -unit / 2, -unit / 2]], np.float32)
+    weight, bias = np.full((2, 4), 9, np.float32), np.zeros(2, np.float32)
+    arrays = {"features": z, "weight": weight, "bias": bias}
+    with pytest.raises(PenumbraError, match=r"scale: scaled by exp\(\d+.* after a ReLU"):
+        scale.score(arrays, percentile=50.0)
+
+
 def test_react_takes_linear_interpolation():
     arrays = images(37)
     for percentile in (0.0, 33.3, 90.0, 100.0):

@@ -21,7 +21,8 @@ def score(
     of an image without an active unit do, z is not scaled.
 
     Raises:
-        PenumbraError: the percentile leaves none of the D units, or more than all.
+        PenumbraError: the percentile leaves none of the D units, or more than all, or exp(r) is no
+            number, as where units of both signs nearly add up to 0.
     """
     weight, bias, features = arrays["weight"], arrays["bias"], arrays["features"]
     width = features.shape[1]
@@ -35,6 +36,15 @@ def score(
     def energy(z: np.ndarray) -> np.ndarray:
         peak = np.partition(z, cut, axis=1)[:, cut:].sum(1) if cut else z.sum(1)
         ratio = np.divide(z.sum(1), peak, out=np.zeros_like(peak), where=peak != 0)
-        return logsumexp((weight @ z.T) * np.exp(ratio) + bias[:, None])
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = (weight @ z.T) * np.exp(ratio) + bias[:, None]
+        lost = ~np.isfinite(logits).all(0) & np.isfinite(z).all(1)  # NaN of the features stays NaN
+        if lost.any():
+            raise PenumbraError(
+                f"scale: scaled by exp({ratio[lost].max():g}), features give logits that are not "
+                "finite; it is for features after a ReLU, and where units have both signs their "
+                "largest may add up to next to nothing: leave the scorer out"
+            )
+        return logsumexp(logits)
 
     return by_rows(energy, features)
