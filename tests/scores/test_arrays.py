@@ -306,16 +306,22 @@ def test_vim_chooses_its_dimension():
         assert numerics.principal_dim(width) == dim
     assert vim.fit(images(60))["residual"].shape == (WIDTH, WIDTH - WIDTH // 2)
     for dim in (0, WIDTH, 1000):
-        with pytest.raises(PenumbraError, match=f"dim {dim}"):
+        with pytest.raises(
+            PenumbraError, match=f"dim {dim} .* choose one of 1 to {WIDTH - 1} in its entry: `fit: "
+        ):
             vim.fit(images(60), dim=dim)
+    alone = {**images(60), "weight": np.ones((2, 1)), "features": np.ones((60, 1))}
+    with pytest.raises(PenumbraError, match="no dim does, so leave the scorer out"):
+        vim.fit(alone)
 
 
 def test_vim_needs_a_residual():
     arrays = images(60)
     arrays["features"] = arrays["features"][:, :2] @ np.eye(2, WIDTH, dtype=np.float32)
     arrays["weight"] = arrays["weight"] @ np.diag([1.0, 1] + [0] * (WIDTH - 2))
-    with pytest.raises(PenumbraError, match="at most 6 directions"):
+    with pytest.raises(PenumbraError, match=r"at most 6 directions.*`fit: {dim: 1}`"):
         vim.fit(arrays)
+    assert vim.fit(arrays, dim=1)["residual"].shape == (WIDTH, WIDTH - 1)
 
 
 def test_temperatures_without_an_optimum():

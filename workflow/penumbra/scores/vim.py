@@ -34,7 +34,7 @@ def fit(arrays: dict[str, np.ndarray], *, dim: Count | None = None) -> dict[str,
     dim = principal_dim(width) if dim is None else dim
     if not 1 <= dim < width:
         raise PenumbraError(
-            f"vim: dim {dim} leaves no residual of {width} features; 1 to {width - 1}"
+            f"vim: dim {dim} leaves no residual of {width} features; {_mend(width - 1)}"
         )
     origin = -np.linalg.pinv(arrays["weight"].astype(np.float64)) @ arrays["bias"]
     values, vectors, rounding = spectrum(second_moment(features, origin), "vim")
@@ -42,7 +42,7 @@ def fit(arrays: dict[str, np.ndarray], *, dim: Count | None = None) -> dict[str,
     if values[rest - 1] <= rounding:
         raise PenumbraError(
             f"vim: the {width} features vary in at most {dim} directions, so nothing is left "
-            "beyond; choose a smaller dim"
+            f"beyond; {_mend(int((values > max(rounding, 0)).sum()) - 1)}"
         )
     fitted = {
         "origin": origin,
@@ -57,6 +57,13 @@ def fit(arrays: dict[str, np.ndarray], *, dim: Count | None = None) -> dict[str,
             "give the residual a weight; train the model longer, or leave the scorer out"
         )
     return {**fitted, "alpha": np.array([top / size])}
+
+
+def _mend(most: int) -> str:
+    """What to do where the dimension leaves no residual, and `most` would leave some."""
+    if most < 1:
+        return "no dim does, so leave the scorer out"
+    return f"choose one of 1 to {most} in its entry: `fit: {{dim: {most}}}`"
 
 
 def _residual(features: np.ndarray, fitted: dict[str, np.ndarray]) -> np.ndarray:
