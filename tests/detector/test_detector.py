@@ -72,6 +72,7 @@ def test_no_image_at_all(detector):
         (np.zeros((2, 3, 16, 0), np.uint8), "each image of the array is 0×16 and has no pixels"),
         ([Image.new("RGB", (9, 9)), Image.new("RGB", (0, 5))], "image 1 of 2 is 0×5 and has no"),
         ("image.png", "takes a list of images or paths"),
+        (None, "a detector takes images or paths, and none is in None"),
         ([1, "a.png"], "these are int, str"),
         (["nowhere.png"], "unreadable image nowhere.png: No such file or directory"),
     ],
@@ -87,8 +88,10 @@ def test_another_share_of_accepted_images(detector):
     assert loose.threshold < detector.threshold
     assert (loose.heldout >= loose.threshold).mean() >= 0.99
     assert loose.false_accepts() >= detector.false_accepts()
-    with pytest.raises(PenumbraError, match="TPR 1: "):
-        detector.at(1)
+    for share, told in ((1, "1"), ("0.9", "'0.9'"), (None, "None"), (np.nan, "nan")):
+        with pytest.raises(PenumbraError, match=f"TPR {told}: "):
+            detector.at(share)
+    assert detector.at(np.float64(0.99)).threshold == loose.threshold
 
 
 def test_a_detector_without_calibration():
@@ -122,6 +125,8 @@ def test_scorers_of_the_network_of_blocks_and_of_the_last_layer(module, needs, b
     ("device", "message"),
     [
         ("gpu", "device 'gpu': is none; name cpu"),
+        (None, "device None: is none; name cpu"),
+        (0, "device 0: is none; name cpu"),
         ("mps", "device 'mps': is none; name cpu"),
         ("cuda:99", "device cuda:99: .* GPUs are visible"),
     ],
@@ -131,6 +136,11 @@ def test_a_device_that_is_not_there(file, device, message):
         Detector.load(file, device)
 
 
-def test_a_batch_of_none(file):
-    with pytest.raises(PenumbraError, match="batch size 0"):
-        Detector.load(file, "cpu", 0)
+@pytest.mark.parametrize("size", [0, -1, "2", 2.5, True])
+def test_a_batch_of_no_number_of_images(file, size):
+    with pytest.raises(PenumbraError, match=f"batch size {size!r}: "):
+        Detector.load(file, "cpu", size)
+
+
+def test_a_batch_size_of_numpys(file):
+    assert Detector.load(file, torch.device("cpu"), np.int64(3)).batch_size == 3

@@ -106,12 +106,29 @@ def test_a_scorer_that_cannot_be_fitted_to_these_images_is_left_out_unless_asked
         ({"knn": {"options": {"n": 5}}}, r"scorer knn, options: unknown option 'n'"),
         ({"dice": {"fit": {"percentile": 101}}}, r"scorer dice, fit: percentile is 101, not in"),
         ({"msp": None}, r"scorer msp: None is no mapping; write {}"),
+        ({"knn": {"fit": {"role": "test"}}}, r"scorer knn, fit: unknown role 'test'.*train"),
+        ({"knn": {"fit": {"images": 0}}}, r"scorer knn, fit: images is 0, not at least 1"),
+        ({"knn": {"fit": None}}, r"scorer knn, fit: .*not of type mapping"),
+        ({"knn": {"options": {"k": np.float64(2.5)}}}, r"k is 2\.5, not of type 'integer'"),
+        (5, r"scorers: 5; give a list of names, or a mapping of entries"),
+        ([5], r"scorers: 5 is no name; give texts"),
         ({"msp": {"fit": {}}}, r"scorer msp: it is fitted on nothing"),
     ],
 )
 def test_scorers_that_nothing_answers_to_are_refused(given, scorers, message):
     with pytest.raises(PenumbraError, match=message):
         penumbra.score_arrays(**given, scorers=scorers)
+
+
+def test_numbers_of_numpys_are_numbers(given):
+    own = {
+        "knn": {"options": {"k": np.int64(5)}},
+        "scale": {"options": {"percentile": np.float32(50)}},
+    }
+    plain = {"knn": {"options": {"k": 5}}, "scale": {"options": {"percentile": 50.0}}}
+    made, wanted = (penumbra.score_arrays(**given, scorers=s).scores for s in (own, plain))
+    for name, sets in wanted.items():
+        np.testing.assert_array_equal(made[name]["test"], sets["test"])
 
 
 def cut(array):
@@ -184,6 +201,12 @@ def test_arrays_that_cannot_be_right_are_refused(given, place, key, change, mess
             {"test": {"logits": np.ma.masked_less([[1.0, -9.0]], 0)}},
             r"logits of test: 1 of 2 entries are masked",
         ),
+        ({"train": np.ones((3, 2))}, r"train: is of type ndarray; give a mapping with logits"),
+        ({"test": None}, r"test: is of type NoneType; give a mapping with logits"),
+        ({"ood": np.ones((3, 2))}, r"ood: is of type ndarray; give a mapping of image sets by"),
+        ({"ood": [{}]}, r"ood: is of type list; give a mapping of image sets by name"),
+        ({"ood": {"a": [[1.0]]}}, r"a: is of type list; give a mapping with logits"),
+        ({"head": [[0.0]]}, r"head: is of type list; give a mapping with weight"),
         ({"head": {"bias": [0.0]}}, r"head: holds no weight; give weight \(C, D\)"),
         ({"head": {"weights": [[0.0]]}}, r"head: unknown array 'weights'; did you mean 'weight'"),
     ],

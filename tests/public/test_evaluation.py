@@ -89,6 +89,7 @@ def test_a_ratio_to_nothing_is_no_number():
         ({}, r"ood_scores names no image set"),
         ({"mean": [1.0]}, r"'mean' is that of the row over all"),
         ({"ID": [1.0]}, r"called 'ID', 'ID'; each has a name of its own"),
+        ({"\udcff": [1.0]}, r"ood_scores: the name '\\udcff' is no Unicode text"),
         ({1: [1.0], "1": [0.0]}, r"ood_scores: two image sets are called '1', .* of its own"),
         (np.ma.masked_equal([1.0, -9.0], -9.0), r"scores of OOD: 1 of 2 entries are masked"),
         ({"a": [1.0], "b": [np.nan]}, r"scores of b: 1 of 1 are NaN"),
@@ -111,9 +112,44 @@ def test_tensors_are_taken_where_numpy_can():
         penumbra.evaluate([1.0], torch.tensor([0.0], requires_grad=True))
 
 
-@pytest.mark.parametrize("level", [0, 1, 95, -0.5])
+def test_the_name_of_the_id_images_is_text():
+    with pytest.raises(PenumbraError, match=r"name: the name '\\udcff' is no Unicode text"):
+        penumbra.evaluate([1.0], [0.0], name="\udcff")
+
+
+@pytest.mark.parametrize("world", [None, 5])
+def test_a_world_has_a_name(world):
+    with pytest.raises(PenumbraError, match=f"{world} names no world; give its name or its folder"):
+        penumbra.frame(world)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("benchmarks: null", r"benchmarks is None, no mapping"),
+        ("benchmarks: {a: null}", r"benchmarks\.a is None, no mapping"),
+        ("benchmarks: {a: {ood: null}}", r"benchmarks\.a\.ood is None, no mapping"),
+        ("benchmarks: {a: {ood: [b]}}", r"benchmarks\.a\.ood is \['b'\], no mapping"),
+        ("benchmarks: {a: {ood: {far: b}}}", r"benchmarks\.a\.ood\.far is 'b'; give a list"),
+        ("benchmarks: {a: {ood: {far: [[b]]}}}", r"benchmarks\.a\.ood\.far is \[\['b'\]\]; give"),
+    ],
+)
+def test_a_config_without_its_groups_is_refused(tmp_path, text, told):
+    file = tmp_path / "world.yaml"
+    file.write_text(text)
+    with pytest.raises(PenumbraError, match=rf"config: {told}"):
+        penumbra.frame(tmp_path, config=[file])
+
+
+@pytest.mark.parametrize("config", [None, 5, [None]])
+def test_a_config_is_files(tmp_path, config):
+    with pytest.raises(PenumbraError, match=r"config: .*; give a list of files"):
+        penumbra.frame(tmp_path, config=config)
+
+
+@pytest.mark.parametrize("level", [0, 1, 95, -0.5, None, "0.95"])
 def test_a_level_is_a_share(level):
-    with pytest.raises(PenumbraError, match=f"confidence is {level}; it lies between 0 and 1"):
+    with pytest.raises(PenumbraError, match=f"confidence is {level!r}; it lies between 0 and 1"):
         penumbra.evaluate([1.0], [0.0], confidence=level)
-    with pytest.raises(PenumbraError, match=f"confidence is {level}; it lies between 0 and 1"):
+    with pytest.raises(PenumbraError, match=f"confidence is {level!r}; it lies between 0 and 1"):
         penumbra.frame("a-world", confidence=level)

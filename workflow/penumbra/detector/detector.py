@@ -1,7 +1,8 @@
 """A detector in use: is an image like those that its network was trained on?"""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from penumbra.errors import PenumbraError
 if TYPE_CHECKING:
     import pandas as pd
 
+NAMES = (str, torch.device)  # what may name a device
 Images = np.ndarray | Sequence[Image.Image] | Sequence[str | Path]
 
 
@@ -34,7 +36,7 @@ def device_of(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device: torch.device | None = torch.device(name)
+        device: torch.device | None = torch.device(name) if isinstance(name, NAMES) else None
     except RuntimeError:
         device = None
     if device is None or device.type not in ("cpu", "cuda"):
@@ -44,6 +46,15 @@ def device_of(name: str) -> torch.device:
             f"device {name}: {torch.cuda.device_count()} GPUs are visible; take cpu, or auto"
         )
     return device
+
+
+def _checked(batch_size: int) -> int:
+    """How many images are scored at once."""
+    if not isinstance(batch_size, Integral) or isinstance(batch_size, bool):
+        raise PenumbraError(f"batch size {batch_size!r}: give an integer, as 64")
+    if batch_size < 1:
+        raise PenumbraError(f"batch size {batch_size}: at least one image is scored at once")
+    return int(batch_size)
 
 
 class Detector:
@@ -64,10 +75,8 @@ class Detector:
         device: str = "auto",
         batch_size: int | None = None,
     ):
-        if batch_size is not None and batch_size < 1:
-            raise PenumbraError(f"batch size {batch_size}: at least one image is scored at once")
         self.description = description
-        self.batch_size = batch_size or description.batch_size
+        self.batch_size = description.batch_size if batch_size is None else _checked(batch_size)
         reader = reader_of(description, tensors, device_of(device), self.batch_size)
         self._scoring = Scoring(reader, description.scorer, tensors)
         self._known = {role: tensors[role].numpy() for role in (HELDOUT, OOD) if role in tensors}
@@ -129,7 +138,7 @@ class Detector:
         """The same detector, accepting another share of held-out ID images.
 
         Raises:
-            PenumbraError: the share is not between 0 and 1.
+            PenumbraError: the share is no number between 0 and 1.
         """
         made = copy.copy(self)
         made._set(tpr)
@@ -183,6 +192,8 @@ class Detector:
             return None, of_array(images, way, size, self.batch_size)
         if isinstance(images, str | Path | Image.Image):
             raise PenumbraError("a detector takes a list of images or paths; put the one into one")
+        if not isinstance(images, Iterable):
+            raise PenumbraError(f"a detector takes images or paths, and none is in {images!r}")
         listed = list(images)
         is_image = [isinstance(image, Image.Image) for image in listed]
         made: Callable[[Any, str, int], np.ndarray]

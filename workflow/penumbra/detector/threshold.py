@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from numbers import Real
 
 import numpy as np
 from scipy.special import betaincinv
@@ -15,11 +16,12 @@ def check_tpr(tpr: float) -> None:
     """Refuse a share of ID images that is none.
 
     Raises:
-        PenumbraError: it is not between 0 and 1.
+        PenumbraError: it is no number between 0 and 1.
     """
-    if not 0 < tpr < 1:
+    if not isinstance(tpr, Real) or not 0 < tpr < 1:
+        told = f"{tpr:g}" if isinstance(tpr, Real) else repr(tpr)
         raise PenumbraError(
-            f"TPR {tpr:g}: the share of ID images that is accepted lies between 0 and 1, as in 0.95"
+            f"TPR {told}: the share of ID images that is accepted lies between 0 and 1, as in 0.95"
         )
 
 

@@ -6,19 +6,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import PenumbraError
 from penumbra.evaluation.scoring import one_per_image, refuse_infinite
 from penumbra.images.balanced import balanced
-from penumbra.options.check import refuse
-from penumbra.options.offered import offered
 from penumbra.planning import needs
 from penumbra.plugins import load
+from penumbra.public.entries import entries_of
 from penumbra.public.images import Arrays, Images, agree, images
 from penumbra.public.images import head as checked_head
 from penumbra.public.names import by_name
 from penumbra.store.artifacts import dumps
 
-ENTRY = ("module", "options", "fit")
 TEST = "test"  # the name of the ID test images beside those of the OOD sets
 WORDS = {"train": "training", "heldout": "held-out"}
 Given = Mapping[str, ArrayLike]
@@ -60,7 +58,7 @@ def score_arrays(
         PenumbraError: arrays that do not belong together or are not finite; a scorer that is asked
             for and unknown, without what it needs, or with options that it does not take.
     """
-    entries = _entries(scorers)
+    entries = entries_of(scorers)
     fitted_on, tested = _sets(train, heldout, test, ood)
     last = checked_head(head)
     agree([*fitted_on.values(), *tested], last)
@@ -94,35 +92,6 @@ def _sets(
     fitted_on = {k: images(k, given, True) for k, given in roles.items() if given is not None}
     sets = {TEST: test, **ood}
     return fitted_on, [images(name, given, False) for name, given in sets.items()]
-
-
-def _entries(
-    asked: Iterable[str] | Mapping[str, Mapping[str, Any]] | None,
-) -> dict[str, dict[str, Any]]:
-    """Scorers as a config has them, by name; checked."""
-    modules = offered("scorer module")
-    if not isinstance(asked, Mapping):
-        names = modules if asked is None else [asked] if isinstance(asked, str) else list(asked)
-        asked = {name: {} for name in names}
-    for name, entry in asked.items():
-        if not isinstance(entry, Mapping):
-            raise PenumbraError(
-                f"scorer {name}: {entry!r} is no mapping; write {{}}, or module, options and fit"
-            )
-    entries = {name: {"module": name, **entry} for name, entry in asked.items()}
-    for name, entry in entries.items():
-        for key in entry:
-            if key not in ENTRY:
-                raise unknown("key", key, ENTRY, f"scorer {name}")
-        if entry["module"] not in modules:
-            raise unknown("scorer", entry["module"], modules, "scorers")
-        score, fit = needs.functions(entry["module"])
-        refuse(f"scorer {name}, options", score.problems(entry.get("options", {})))
-        if "fit" in entry:
-            if fit is None:
-                raise PenumbraError(f"scorer {name}: it is fitted on nothing; leave `fit` out")
-            refuse(f"scorer {name}, fit", fit.problems(entry["fit"]))
-    return entries
 
 
 def _missing(

@@ -3,6 +3,7 @@
 import math
 import statistics
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ def evaluate(
             level outside (0, 1).
     """
     check_confidence(confidence)
-    sets = {"test": {name: id_scores}, "shifted": named(shifted, "shifted", "shifted")}
+    sets = {"test": by_name({name: id_scores}, "name")}
+    sets["shifted"] = named(shifted, "shifted", "shifted")
     sets["ood"] = named(ood_scores, ONE, "ood_scores")
     if not sets["ood"]:
         raise PenumbraError("ood_scores names no image set; give one array or more")
@@ -117,10 +119,11 @@ def check_confidence(confidence: float) -> None:
     """Refuse what is no level of intervals.
 
     Raises:
-        PenumbraError: it is not between 0 and 1.
+        PenumbraError: it is no number between 0 and 1.
     """
-    if not 0 < confidence < 1:
-        raise PenumbraError(f"confidence is {confidence}; it lies between 0 and 1, as 0.95 does")
+    if not isinstance(confidence, Real) or not 0 < confidence < 1:
+        told = confidence if isinstance(confidence, Real) else repr(confidence)
+        raise PenumbraError(f"confidence is {told}; it lies between 0 and 1, as 0.95 does")
 
 
 def _row(pairs: list[tuple[Row, Row]], metrics: list[str], confidence: float) -> dict[str, Any]:

@@ -41,9 +41,11 @@ def images(name: str, given: Mapping[str, Any], labelled: bool) -> Images:
     Other names are let be.
 
     Raises:
-        PenumbraError: neither logits nor features are there, an array is of another shape or
-            dtype, not finite, or not as long as the others; labels are there under two names.
+        PenumbraError: no mapping; neither logits nor features are there, an array is of another
+            shape or dtype, not finite, or not as long as the others; labels are there under two
+            names.
     """
+    _check_mapping(given, name, "logits (N, C), features (N, D) or both")
     twice = [alias for alias, key in ALIASES.items() if labelled and {alias, key} <= {*given}]
     for alias in twice:
         raise PenumbraError(
@@ -69,10 +71,11 @@ def head(given: Mapping[str, Any] | None) -> Arrays:
     """The last layer: weight (C, D) and bias (C,), zeros where it has none; empty for None.
 
     Raises:
-        PenumbraError: another name, no weight, or shapes that do not belong together.
+        PenumbraError: no mapping, another name, no weight, or shapes that do not belong together.
     """
     if given is None:
         return {}
+    _check_mapping(given, "head", "weight (C, D) and bias (C,)")
     for key in given:
         if key not in HEAD:
             raise unknown("array", key, HEAD, "head")
@@ -87,6 +90,13 @@ def head(given: Mapping[str, Any] | None) -> Arrays:
             "(C, D) for C classes"
         )
     return {"weight": weight, "bias": bias}
+
+
+def _check_mapping(given: object, what: str, wanted: str) -> None:
+    if not isinstance(given, Mapping):
+        raise PenumbraError(
+            f"{what}: is of type {type(given).__name__}; give a mapping with {wanted} by name"
+        )
 
 
 def agree(sets: list[Images], last: Arrays) -> None:

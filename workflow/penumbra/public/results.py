@@ -10,6 +10,7 @@ import pandas as pd
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.metrics import METRICS, bound_names
 from penumbra.evaluation.resampling import draws_of
+from penumbra.options.check import shown
 from penumbra.planning.config import merge
 from penumbra.planning.yaml_files import load_yaml
 from penumbra.public.evaluation import check_confidence, ends
@@ -45,7 +46,8 @@ def frame(
         confidence: the level of the intervals, in (0, 1).
 
     Raises:
-        PenumbraError: nothing is computed there, a file is damaged, or a level outside (0, 1).
+        PenumbraError: nothing is computed there, a file is damaged, a config is none of a world,
+            or a level outside (0, 1).
     """
     check_confidence(confidence)
     folder = _folder(world_or_folder)
@@ -61,6 +63,8 @@ def frame(
 
 def _folder(given: str | Path) -> Path:
     """Where the results of a world lie."""
+    if not isinstance(given, str | Path):
+        raise PenumbraError(f"{given!r} names no world; give its name or its folder, as a text")
     tries = [RESULTS / given, Path(given)]
     there = [folder for folder in tries if folder.is_dir()]
     if there:
@@ -72,15 +76,32 @@ def _folder(given: str | Path) -> Path:
 
 def _groups(config: Sequence[str | Path]) -> Mapping[tuple[str, str], str]:
     """The group of each OOD image set by benchmark; the first one, where it is in several."""
+    files = [config] if isinstance(config, str | Path) else config
+    if not isinstance(files, Sequence) or not all(isinstance(f, str | Path) for f in files):
+        raise PenumbraError(f"config: {config!r}; give a list of files, as ['config/config.yaml']")
     merged: dict[str, Any] = {}
-    for file in [config] if isinstance(config, str | Path) else config:
+    for file in files:
         merged = merge(merged, load_yaml(Path(file)))
     by_set: dict[tuple[str, str], str] = {}
-    for benchmark, entry in merged.get("benchmarks", {}).items():
-        for group, names in entry.get("ood", {}).items():
-            for name in names:
+    for benchmark, entry in _mapping(merged.get("benchmarks", {}), "benchmarks").items():
+        place = f"benchmarks.{benchmark}"
+        groups = _mapping(_mapping(entry, place).get("ood", {}), f"{place}.ood")
+        for group, names in groups.items():
+            for name in _listed(names, f"{place}.ood.{group}"):
                 by_set.setdefault((benchmark, name), group)
     return by_set
+
+
+def _mapping(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise PenumbraError(f"config: {place} is {shown(value)}, no mapping; name entries there")
+    return value
+
+
+def _listed(value: Any, place: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise PenumbraError(f"config: {place} is {shown(value)}; give a list of image sets' names")
+    return value
 
 
 def _of_scores(
