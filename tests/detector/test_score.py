@@ -203,6 +203,9 @@ def test_another_share_and_batch_size(file, folder, capsys):
     [
         (["--tpr", "1.5"], "TPR 1.5: the share of ID images that is accepted lies between 0 and 1"),
         (["--threads", "0"], "--threads 0: at least one"),
+        (["--batch-size", "99999999999"], "--batch-size 99999999999: at most 65,536 images"),
+        (["--threads", "99999999999"], "--threads 99999999999: at most 1,024 are started"),
+        (["--threads", "100000"], "--threads 100000: at most 1,024 are started"),
         (["--batch-size", "0"], "batch size 0: at least one"),
         (["--out", "x.txt"], "x.txt: it is written as .csv or .parquet"),
         (["--out", "nowhere/x.csv"], "nowhere/x.csv: there is no folder nowhere"),
@@ -211,6 +214,7 @@ def test_another_share_and_batch_size(file, folder, capsys):
 )
 def test_arguments_that_make_no_sense(file, arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("penumbra.commands.score.cores", lambda: 2)
     assert main(["score", str(file), "a.png", *arguments]) == 1
     told = capsys.readouterr()
     assert f"error: {message}" in told.err

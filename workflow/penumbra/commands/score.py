@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HELP = "scores of your own images by a detector, as CSV or Parquet"
 COLUMNS = ("image", "score", "p_id", "accept", "error")
+THREADS, BATCH = 1024, 2**16  # at most: what a process and its memory hold
 ACCEPT = ("reject", "accept")
 Write = Callable[["Rows"], None]
 
@@ -64,8 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         read = (arguments.file, *files(arguments.images))
         output.check(arguments.out, (".csv", ".parquet"), read)
     threads = cores() if arguments.threads is None else arguments.threads
-    if threads < 1:
-        raise PenumbraError(f"--threads {threads}: at least one is needed")
+    _check_numbers(threads, arguments.batch_size)
     determinism(threads)
     detector = Detector.load(arguments.file, arguments.device, arguments.batch_size, arguments.code)
     if arguments.tpr is not None:
@@ -84,6 +84,22 @@ def run(arguments: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     return 0
+
+
+def _check_numbers(threads: int, batch_size: int | None) -> None:
+    """Refuse numbers that end a process without a word; a detector refuses batches below 1."""
+    if threads < 1:
+        raise PenumbraError(f"--threads {threads}: at least one is needed")
+    if threads > max(THREADS, 4 * cores()):
+        raise PenumbraError(
+            f"--threads {threads}: at most {max(THREADS, 4 * cores()):,} are started; more than "
+            f"the {cores()} cores here gain nothing"
+        )
+    if batch_size is not None and batch_size > BATCH:
+        raise PenumbraError(
+            f"--batch-size {batch_size}: at most {BATCH:,} images are held at once; some hundred "
+            "keep a GPU busy"
+        )
 
 
 @contextmanager
