@@ -224,6 +224,21 @@ def test_bad_arguments_are_one_line(files, capsys, more, message):
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--ood", "n=test.npz"], "--test and --ood n are one file, test.npz; give each images"),
+        ([*OOD, "--heldout", "./train.parquet"], "--train and --heldout are one file"),
+        ([*OOD, "--heldout", "link.npz"], "--heldout and --test are one file, link.npz"),
+        (["--ood", "a=a.npz", "b=a.npz"], "--ood a and --ood b are one file, a.npz"),
+    ],
+)
+def test_one_file_in_two_roles_is_refused(files, capsys, more, message):
+    os.symlink("test.npz", "link.npz")
+    assert main([*files, *more]) == 1
+    assert f"error: {message}" in capsys.readouterr().err
+
+
 def test_arrays_for_no_scorer_tell_why(files, capsys):
     np.savez("a.npz", logits=np.ones((5, 3)))
     np.savez("test.npz", features=np.ones((5, 8)))

@@ -1,7 +1,9 @@
 """Scores and metrics of logits and features in files, by every scorer that these suffice for."""
 
 import argparse
+import os
 from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     for file, suffix in ((arguments.out, ".csv"), (arguments.scores, ".parquet")):
         if file is not None:
             output.check(file, (suffix,), filter(None, named))
+    roles = {f"--{role}": getattr(arguments, role) for role in ROLES}
+    _check_apart(roles | {f"--ood {name}": file for name, file in files.items()})
     given: dict[str, Any] = {
         role: None if getattr(arguments, role) is None else read_images(getattr(arguments, role))
         for role in ROLES
@@ -99,6 +103,16 @@ def _named(pairs: list[str]) -> dict[str, Path]:
             raise PenumbraError(f"--ood {pair}: give NAME=FILE, each name once")
         files[name] = Path(file)
     return files
+
+
+def _check_apart(files: dict[str, Path | None]) -> None:
+    """Refuse one file in two roles, by whatever path: what a scorer is fitted on tests nothing."""
+    there = [(role, file) for role, file in files.items() if file is not None and file.is_file()]
+    for (first, one), (second, other) in combinations(there, 2):
+        if os.path.samefile(one, other):
+            raise PenumbraError(
+                f"{first} and {second} are one file, {one}; give each images of its own"
+            )
 
 
 def _size(arrays: dict[str, Any]) -> int:
