@@ -40,6 +40,14 @@ def test_it_never_falls_and_is_flat_beyond_the_calibration_scores():
     assert q[-1] == q_of(of_id, of_ood, np.array([of_id.max()]))[0] < 1
 
 
+def test_a_handful_of_images_that_separate_claims_no_more_than_they_can():
+    """The curve says 1e-222 and exactly 1 there."""
+    of_id, of_ood = np.arange(10.0, 16), np.arange(4.0)
+    assert (
+        q_of(of_id, of_ood, np.array([-99.0, 0, 15, 99])).tolist() == [1 / 12] * 2 + [11 / 12] * 2
+    )
+
+
 @pytest.mark.parametrize(
     ("of_id", "of_ood", "message"),
     [

@@ -84,7 +84,8 @@ class Probability:
 
     `of_id` (n,) and `of_ood` (m,) are the scores that the map of these parameters was fitted on.
     Their numbers are an accident of the data sets, so that their share is not taken for the one in
-    use.
+    use. They bound what is said: by the rule of succession n + m images that no error is among
+    leave it a chance of 1 / (n + m + 2), whatever a curve says where they do not overlap.
     """
 
     def __init__(self, of_id: np.ndarray, of_ood: np.ndarray, parameters: Mapping[str, Any]):
@@ -92,5 +93,7 @@ class Probability:
         self._counts = len(of_id), len(of_ood)
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
-        """Of scores (N ≥ 1,): (N,) in [0, 1]."""
-        return under("uniform", probability(scores, self._parameters), *self._counts)
+        """Of scores (N ≥ 1,): (N,), at least 1 / (n + m + 2) away from 0 and 1."""
+        q = under("uniform", probability(scores, self._parameters), *self._counts)
+        least = 1 / (sum(self._counts) + 2)
+        return q.clip(least, 1 - least)
