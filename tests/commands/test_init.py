@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -159,6 +160,39 @@ def test_numbered_classes_of_parquet_are_counted(init, world, given):
     write_parquet(given / "numbers.parquet", 24, classes="")
     assert init(pets="numbers.parquet")[0] == 0
     assert world().config["datasets"]["own-id"]["classes"] == 2
+
+
+def relabelled(file, labels):
+    """The file with other labels, whose metadata name no classes."""
+    table = pq.read_table(file).replace_schema_metadata(None)
+    pq.write_table(table.set_column(1, "label", [labels]), file)
+
+
+@pytest.mark.parametrize("largest", [24, 5_000, 10**7, 2**63])
+def test_labels_that_are_ids_are_no_numbers_of_classes(init, given, largest):
+    write_parquet(given / "ids.parquet", 24, classes="")
+    relabelled(given / "ids.parquet", pa.array([0, largest // 2, largest] * 8, pa.uint64()))
+    told = [f"ids.parquet: the largest label is {largest} among 24 images", "from 0 to one less"]
+    refused(init, told, pets="ids.parquet")
+
+
+def test_named_classes_may_be_more_than_images(init, given):
+    names = ",".join(f"c{i}" for i in range(30))
+    write_parquet(given / "named.parquet", 24, classes=names)
+    table = pq.read_table(given / "named.parquet")
+    labels = table.set_column(1, "label", [[i + 6 for i in range(24)]])
+    pq.write_table(labels, given / "named.parquet")
+    refused(init, "too few images of 'c0 (0)', 'c1 (0)'", pets="named.parquet")
+
+
+def test_a_test_set_may_have_fewer_images_than_classes(init, given):
+    write_parquet(given / "hub/train.parquet", 60, classes="")
+    relabelled(given / "hub/train.parquet", [i % 6 for i in range(60)])
+    write_parquet(given / "hub/test.parquet", 2, classes="", first=60)
+    relabelled(given / "hub/test.parquet", [0, 5])
+    assert init(pets="hub")[0] == 0
+    relabelled(given / "hub/test.parquet", [0, 10**7])
+    refused(init, ["test.parquet: the largest label is 10000000"], "--force", pets="hub")
 
 
 def test_lists_and_a_test_set_elsewhere(init, world, given):

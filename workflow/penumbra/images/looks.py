@@ -19,6 +19,8 @@ from penumbra.images.names import readable
 from penumbra.images.readers.stored import entries_at, folder_of
 from penumbra.machine import cores
 
+MOST_CLASSES = 100_000  # a larger number of a class is an id, unless there are as many images
+
 
 class Seen(NamedTuple):
     """One image: its name in the set, class and digest of its file; what it is, or what ails it."""
@@ -48,8 +50,11 @@ class Look:
         rows, self.classes, self.left_out = entries_at(location, dataset, "all")[:3]
         if not rows:
             raise PenumbraError(f"{readable(str(location.path))}: there are no images in it")
-        if labelled and not self.classes:
-            self.classes = [str(n) for n in range(max(label for *_, label in rows) + 1)]
+        self.is_numbered = labelled and not self.classes  # labels are numbers without names
+        if self.is_numbered:
+            largest = max(label for *_, label in rows)
+            check_number(largest, max(len(rows), MOST_CLASSES), len(rows), paths[0])
+            self.classes = [str(n) for n in range(largest + 1)]
         self.images: list[Seen] = []
         with ThreadPoolExecutor(cores()) as pool:
             for number, image in enumerate(pool.map(_seen, rows), 1):
@@ -108,6 +113,20 @@ class Look:
         """The share of images that are longer than broad, or broader, by a tenth."""
         sides = ((kind.width, kind.height) for kind in self.kinds)
         return sum(max(pair) > 1.1 * min(pair) for pair in sides) / len(self.kinds)
+
+
+def check_number(largest: int, bound: int, images: int, where: Path) -> None:
+    """Refuse labels that number more classes than there can be, as ids do.
+
+    Raises:
+        PenumbraError: naming the largest label.
+    """
+    if largest >= bound:
+        raise PenumbraError(
+            f"{readable(str(where))}: the largest label is {largest} among {images:,} images, so "
+            "labels are ids and number no classes; number these from 0 to one less than there are "
+            "classes, or give a column of class names"
+        )
 
 
 def _seen(row: tuple[str, Stored, int]) -> Seen:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from penumbra.errors import PenumbraError
 from penumbra.images import pieces
-from penumbra.images.looks import Look
+from penumbra.images.looks import Look, check_number
 from penumbra.images.names import is_left_out, quoted, readable
 
 # What folders and files of splits are called. A split for validation holds the held-out images;
@@ -190,6 +190,9 @@ def _check_classes(place: Place, seen: Look) -> None:
             f"{where}: {has}{'' if len(without) == len(seen.images) else ' without a class'}; put "
             "every image into a folder that is named as its class, or give a list of `path,label`"
         )
+    if seen.is_numbered and place.role == TRAIN:
+        largest = max(image.label for image in seen.images)
+        check_number(largest, len(seen.images), len(seen.images), place.paths[0])
     if len(seen.classes) < 2 and place.role == TRAIN:
         raise PenumbraError(
             f"{where}: one class alone, {quoted(seen.classes)}, and a classifier needs two; give "
