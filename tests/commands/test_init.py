@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -301,6 +302,31 @@ def test_what_betrays_a_set_is_told(init, given):
     assert "note: Street is PNG, ID images are JPEG" in said
     assert "note: Street are grey, ID images are coloured" in said
     assert "note: Street is 16 pixels wide, ID images 40" in said
+
+
+def test_columns_that_are_not_read_are_told(init, given):
+    rows = sorted((given / "pets").rglob("*.jpg"))
+    lines = "".join(f"{p.relative_to(given)},train,{p.parent.name},{p.name}\n" for p in rows)
+    (given / "list.csv").write_text("path,Split,label,note\n" + lines)
+    write_parquet(given / "far.parquet", 4, first=40)
+    table = pq.read_table(given / "far.parquet").append_column("id", [[1, 2, 3, 4]])
+    pq.write_table(table, given / "far.parquet")
+    status, said = init(pets="list.csv", ood="far.parquet")
+    assert status == 0
+    mend = "list each split's images in a file of its own"
+    assert f"note: ID: columns not read: Split, note; {mend}\n" in said
+    assert "note: Street: columns not read: id\n" in said
+
+
+def test_an_index_of_pandas_is_no_column_to_tell(init, given):
+    rows = [(str(p), p.parent.name) for p in sorted((given / "pets").rglob("*.jpg"))]
+    pd.DataFrame(rows, columns=["path", "label"]).to_csv(given / "list.csv")
+    write_parquet(given / "far.parquet", 4, first=40)
+    indexed = pq.read_table(given / "far.parquet").append_column("__index_level_0__", [range(4)])
+    pq.write_table(indexed, given / "far.parquet")
+    status, said = init(pets="list.csv", ood="far.parquet")
+    assert status == 0
+    assert "columns not read" not in said
 
 
 def test_what_is_not_read_is_told(init, given):

@@ -117,6 +117,21 @@ def listed(
     return _numbered(rows, _agreed(stated))
 
 
+def unread_columns(files: tuple[Path, ...], labelled: bool) -> list[str]:
+    """The columns of Parquet files that are read by nobody: neither images nor labels.
+
+    Raises:
+        PenumbraError: it is not plain which column is which.
+    """
+    unread: dict[str, None] = {}
+    for file in files:
+        with pq.ParquetFile(file) as opened:
+            columns = columns_of(opened, file, labelled)
+            names = opened.schema_arrow.names
+        unread |= dict.fromkeys(n for n in names if n not in (columns.image, columns.label))
+    return list(unread)
+
+
 def _agreed(stated: dict[Path, list[str]]) -> list[str]:
     """The class names that all files that state some have."""
     named = {file: names for file, names in stated.items() if names}

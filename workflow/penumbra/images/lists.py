@@ -7,32 +7,22 @@ Paths are below the list's folder, or absolute. A label is the number or the nam
 """
 
 import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from penumbra.errors import PenumbraError
+from penumbra.images.csv_lists import Line, of_csv, unread
 from penumbra.images.entries import NO_LABEL
-from penumbra.images.names import LABELS, SUFFIXES, check_classes, in_order, readable, suffix
+from penumbra.images.names import SUFFIXES, check_classes, in_order, readable, suffix
 from penumbra.store.files import atomic
 
 KINDS = {".txt", ".csv"}
-PATHS = ("path", "image", "file", "filename", "file_name", "image_path", "file_path", "filepath")
 ENDS = "|".join(re.escape(end) for end in sorted(SUFFIXES, key=len, reverse=True))
 LINE = re.compile(rf"(.+(?:{ENDS}))(?:\s+(\S.*))?", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?\d+")
 FRACTION = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
-
-
-class Line(NamedTuple):
-    """One image of a list: the number of its line, its path as it stands there, its label."""
-
-    number: int
-    path: str
-    label: str  # empty for none
 
 
 def lines_of(file: Path) -> list[Line]:
@@ -42,6 +32,28 @@ def lines_of(file: Path) -> list[Line]:
         PenumbraError: the list is not UTF-8, names no image, or a line of it is of another shape
             than the others, has a label that is no class, or names an image again.
     """
+    text = _text(file)
+    lines = list(of_csv(text, file) if _is_csv(file) else _of_text(text, file))
+    if not lines:
+        raise PenumbraError(f"{file}: names no image; write one a line, `path label`")
+    check(lines, file)
+    return lines
+
+
+def unread_columns(file: Path) -> list[str]:
+    """The columns of a list that are read by nobody: neither paths nor labels.
+
+    Raises:
+        PenumbraError: it is not plain which column is which.
+    """
+    return unread(_text(file), file) if _is_csv(file) else []
+
+
+def _is_csv(file: Path) -> bool:
+    return suffix(file.name) == ".csv"
+
+
+def _text(file: Path) -> str:
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -50,11 +62,7 @@ def lines_of(file: Path) -> list[Line]:
         raise PenumbraError(f"{file} cannot be read ({error.strerror}); replace it") from None
     if "\0" in text:
         raise PenumbraError(f"{file}: it holds NUL characters, so it is no list; replace it")
-    lines = list(_of_csv(text, file) if suffix(file.name) == ".csv" else _of_text(text, file))
-    if not lines:
-        raise PenumbraError(f"{file}: names no image; write one a line, `path label`")
-    check(lines, file)
-    return lines
+    return text
 
 
 def _of_text(text: str, file: Path) -> Iterator[Line]:
@@ -67,52 +75,6 @@ def _of_text(text: str, file: Path) -> Iterator[Line]:
                 f"{file}, line {number}: {line.strip()[:100]!r} names no image; a line is "
                 f"`path label` or `path`, and a path ends in one of {' '.join(sorted(SUFFIXES))}"
             )
-
-
-def _of_csv(text: str, file: Path) -> Iterator[Line]:
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        head = next(filter(None, rows), None)
-        if head is None:
-            return
-        columns = _columns(head, file)
-        if columns is None:
-            columns = (0, 1 if len(head) > 1 else None)
-            yield _line(head, columns, rows.line_num)
-        for row in filter(None, rows):
-            if len(row) != len(head):
-                raise PenumbraError(
-                    f"{file}, line {rows.line_num}: it has {len(row)} fields where the first line "
-                    f"has {len(head)}; quote a path or name with a comma in it"
-                )
-            yield _line(row, columns, rows.line_num)
-    except csv.Error as error:
-        raise PenumbraError(f"{file}, line {rows.line_num}: {error}; correct the line") from None
-
-
-def _line(row: list[str], columns: tuple[int, int | None], number: int) -> Line:
-    path, label = columns
-    return Line(number, row[path].strip(), "" if label is None else row[label].strip())
-
-
-def _columns(head: list[str], file: Path) -> tuple[int, int | None] | None:
-    """The columns of paths and labels; None where the first line is an image's own."""
-    names = [name.strip().lower() for name in head]
-    paths, labels = _named(names, PATHS), _named(names, LABELS)
-    if not paths and len(head) in (1, 2) and suffix(head[0].strip()) in SUFFIXES:
-        return None
-    if len(paths) == 1 and len(labels) < 2:
-        return paths[0], labels[0] if labels else None
-    raise PenumbraError(
-        f"{file}, line 1: {', '.join(head)[:200]!r}: name one column `path` and one, where there "
-        "are labels, `label`"
-    )
-
-
-def _named(names: list[str], plain: tuple[str, ...]) -> list[int]:
-    """The columns of a plain name; of its first one alone where there is one."""
-    columns = [place for place, name in enumerate(names) if name in plain]
-    return [place for place in columns if names[place] == plain[0]] or columns
 
 
 def check(lines: list[Line], file: Path) -> None:

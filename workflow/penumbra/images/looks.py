@@ -47,7 +47,9 @@ class Look:
         if location is None:
             raise PenumbraError(f"there is no {', '.join(map(readable, map(str, paths)))}")
         self.layout = location.layout
-        rows, self.classes, self.left_out = entries_at(location, dataset, "all")[:3]
+        listed = entries_at(location, dataset, "all")
+        rows, self.classes, self.left_out = listed[:3]
+        self.notes = listed.notes
         if not rows:
             raise PenumbraError(f"{readable(str(location.path))}: there are no images in it")
         self.is_numbered = labelled and not self.classes  # labels are numbers without names

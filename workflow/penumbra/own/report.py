@@ -77,6 +77,7 @@ def check_broken(sets: list[OwnSet]) -> None:
 
 def warnings(sets: list[OwnSet]) -> Iterator[str]:
     """What may make numbers say less than they seem to."""
+    yield from (f"{one.name}: {note}" for one in sets for note in one.look.notes)
     by_name = {one.name: one for one in sets}
     for (name, other), pairs in shared((one.name, one.look) for one in sets).items():
         yield f"{_twice(by_name[name], by_name[other], len(pairs))}: {_pair(*pairs[0])}"

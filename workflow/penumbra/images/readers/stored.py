@@ -17,12 +17,12 @@ from penumbra.images import lists, pieces, square
 from penumbra.images.classes import choose
 from penumbra.images.cuts import Cut
 from penumbra.images.decode import reason, rgb
-from penumbra.images.encoded import Encoded, listed
+from penumbra.images.encoded import Encoded, listed, unread_columns
 from penumbra.images.entries import NO_LABEL, Address, Entries, Entry
 from penumbra.images.fetching import fetched, published_by_torchvision
 from penumbra.images.folders import Folder
 from penumbra.images.layout import Location, locate, missing
-from penumbra.images.listed import Listed, Rows, Stored
+from penumbra.images.listed import Listed, Rows, Stored, columns_not_read
 from penumbra.images.names import (
     check_classes,
     check_text,
@@ -50,8 +50,8 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
         raise missing(name, dataset, split, root)
     given = entries_at(location, dataset, split, spec["folders"])
     where = readable(str(location.path))
-    if given.more:
-        print(f"data set {name} in {where}: {given.more}", flush=True)
+    for told in filter(None, (given.more, *given.notes)):
+        print(f"data set {name} in {where}: {told}", flush=True)
     images = _classes(
         _entries(given, dataset, spec["size"]), dataset, f"data set {name} in {where}"
     )
@@ -104,9 +104,12 @@ def entries_at(
     """
     if location.layout == "parquet":
         pieces.check(location.files, split)
-        return Listed(*listed(location.files, dataset["labelled"]))
+        rows, classes = listed(location.files, dataset["labelled"])
+        unread = unread_columns(location.files, dataset["labelled"])
+        return Listed(rows, classes, notes=columns_not_read(unread))
     if location.layout == "list":
-        return Listed(*lists.listed(location.path, dataset["labelled"], dataset.get("classes")))
+        images = lists.listed(location.path, dataset["labelled"], dataset.get("classes"))
+        return Listed(*images, notes=columns_not_read(lists.unread_columns(location.path)))
     if location.layout == "file":
         raise PenumbraError(
             f"{readable(str(location.path))}: it is no folder of images, no .parquet, and no list "
