@@ -329,6 +329,17 @@ def test_an_index_of_pandas_is_no_column_to_tell(init, given):
     assert "columns not read" not in said
 
 
+def test_class_folders_without_images_are_told(init, given):
+    (given / "pets/owl/images").mkdir(parents=True)
+    (given / "pets/fox").mkdir()
+    (given / "pets/fox/notes.txt").write_text("none yet")
+    (given / "street/none").mkdir()
+    status, said = init()
+    assert status == 0
+    assert "note: ID: no images in 'fox', 'owl': these are no classes\n" in said
+    assert "none" not in said
+
+
 def test_what_is_not_read_is_told(init, given):
     for number, file in enumerate(sorted((given / "street").iterdir())):
         exif = Image.Exif()

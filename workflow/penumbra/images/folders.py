@@ -19,7 +19,8 @@ class Folder:
     `names` are paths relative to it, `sizes` their bytes where `measure` asks for them (-1 for a
     link to nothing; who reads the image names it). `others` counts files of other suffixes.
     `troubles` says what is wrong: a folder that can't be entered, a link that leads back to a
-    folder that it lies in, a pipe. Hidden files and folders are left out.
+    folder that it lies in, a pipe. `empty` are the folders directly below without an image. Hidden
+    files and folders are left out.
 
     Where folders named as some of `classes` lie side by side with others, the others are left out
     without a look: their names are in `passed`.
@@ -32,6 +33,7 @@ class Folder:
         self.others: Counter[str] = Counter()
         self.troubles: list[str] = []
         self.passed: set[str] = set()
+        self.empty: list[str] = []
         self._look("", ())
 
     def _look(self, inside: str, linked: tuple[str, ...]) -> None:
@@ -92,7 +94,10 @@ class Folder:
             if any(os.path.commonpath((target, holder)) == target for holder in linked):
                 self._trouble(name, f"is a link that leads back to {target}, which it lies in")
                 return
+        before = len(self.names)
         self._look(name + "/", linked)
+        if not inside and len(self.names) == before:
+            self.empty.append(entry.name)
 
     def _trouble(self, name: str, what: str) -> None:
         self.troubles.append(f"{readable(str(self.path / name))} {what}")

@@ -121,7 +121,9 @@ def entries_at(
         return Listed(*_torchvision_rows(location.path.parent, dataset, split))
     folder = Folder(location.path, dataset.get("class_list") or folders)
     folder.check()
-    return Listed(*_folder_rows(folder), folder.left_out(), not folder.passed)
+    empty = [f"no images in {quoted(folder.empty)}: these are no classes"] if folder.empty else []
+    notes = empty if dataset["labelled"] else ()
+    return Listed(*_folder_rows(folder), folder.left_out(), not folder.passed, notes)
 
 
 def _folder_rows(folder: Folder) -> tuple[Rows, list[str]]:
