@@ -145,6 +145,14 @@ WRONG = {
         "cat/0.png cat\ndog/0.png dog\ncat/0.png dog\n",
         "line 3: cat/0.png stands in line 1 already",
     ),
+    "twice-spelled": (
+        "cat/0.png cat\ndog/0.png dog\n./cat//0.png dog\n",
+        "line 3: ./cat//0.png stands in line 1 already as cat/0.png; name",
+    ),
+    "number-spelled": (
+        "cat/0.png 1\ndog/0.png 2\ncat/1.png 01\n",
+        "line 3: the label '01' stands beside '1' in line 1; write every number in one way",
+    ),
     "nul": ("cat/0.png\0", "holds NUL"),
     "bytes": (b"caf\xe9.png cat\n", "not UTF-8"),
     "number": (
@@ -176,6 +184,15 @@ def test_a_bad_table_is_told_with_its_line(listed, name):
     text, message = TABLES[name]
     with pytest.raises(PenumbraError, match=rf"list\.csv.*{message}"):
         listed(text, "list.csv")
+
+
+def test_an_image_is_named_once_below_the_list_or_absolute(pets, listed):
+    with pytest.raises(PenumbraError, match=rf"line 2: {pets}/cat/0.png stands in line 1 already"):
+        listed(f"cat/0.png cat\n{pets}/cat/0.png cat\n")
+
+
+def test_numbers_with_zeros_before_are_classes(listed):
+    assert listed("cat/0.png 01\ndog/0.png 02\n").classes == ["01", "02"]
 
 
 def test_a_broken_image_of_a_list_is_named(pets, listed):

@@ -7,6 +7,7 @@ Paths are below the list's folder, or absolute. A label is the number or the nam
 """
 
 import csv
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -104,13 +105,36 @@ def check(lines: list[Line], file: Path) -> None:
                 f"{where}: the label {line.label!r} stands beside {lines[0].label!r} in line "
                 f"{lines[0].number}; number all classes, or name all"
             )
-    seen: dict[str, int] = {}
+    _check_numbers(lines, file)
+    _check_once(lines, file)
+
+
+def _check_numbers(lines: list[Line], file: Path) -> None:
+    """Refuse one number in two spellings, as 1 and 01, which may be one class or two."""
+    if not NUMBER.fullmatch(lines[0].label):
+        return
+    first: dict[str, Line] = {}
     for line in lines:
-        earlier = seen.setdefault(line.path, line.number)
-        if earlier != line.number:
+        earlier = first.setdefault(line.label.lstrip("+").lstrip("0"), line)
+        if earlier.label != line.label:
             raise PenumbraError(
-                f"{file}, line {line.number}: {line.path} stands in line {earlier} already; name "
-                "every image once"
+                f"{file}, line {line.number}: the label {line.label!r} stands beside "
+                f"{earlier.label!r} in line {earlier.number}; write every number in one way, or "
+                "give the classes names that are no numbers"
+            )
+
+
+def _check_once(lines: list[Line], file: Path) -> None:
+    """Refuse an image that is named twice, however its path is spelled."""
+    base = os.path.abspath(file.parent)
+    first: dict[str, Line] = {}
+    for line in lines:
+        earlier = first.setdefault(os.path.normpath(os.path.join(base, line.path)), line)
+        if earlier.number != line.number:
+            spelled = "" if earlier.path == line.path else f" as {earlier.path}"
+            raise PenumbraError(
+                f"{file}, line {line.number}: {line.path} stands in line {earlier.number} "
+                f"already{spelled}; name every image once"
             )
 
 
