@@ -58,6 +58,7 @@ LISTS = {
         f"{line.split()[1]},7,{line.split()[0]}\n" for line in TEXT.splitlines()
     ),
     "bare.csv": TEXT.replace(" ", ","),
+    "semicolon.csv": "path,label,a;b\n" + TEXT.replace(" ", ",").replace("\n", ",;\n"),
     "quoted.csv": 'file_name,class\n' + "".join(
         '"{}","{}"\n'.format(*line.split()) for line in TEXT.splitlines()
     ),
@@ -165,6 +166,12 @@ TABLES = {
     "comma": ("cat/0.png,cat\na,b.png,dog\n", "line 2: it has 3 fields .*quote a path"),
     "quote": ('path,label\n"cat/0.png,cat\n', "line 2: unexpected end of data; correct"),
     "no-head": ("cat,cat/0.png\n", "line 1: 'cat, cat/0.png': name one column `path`"),
+    "semicolons": (
+        "label;path\ncat;cat/0.png\n",
+        "line 1: 'label;path': its columns are separated by semicolons; write the list with commas",
+    ),
+    "quoted": ('"path";"label"\n"cat/0.png";"cat"\n', "line 1: .* separated by semicolons"),
+    "tabs": ("\ncat/0.png\tcat\ndog/0.png\tdog\n", "line 1: .* separated by tabs"),
     "two": ("path,class,target\n", "line 1: 'path, class, target': name one column"),
     "empty": ("", "names no image"),
     "head-alone": ("path,label\n", "names no image"),

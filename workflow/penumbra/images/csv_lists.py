@@ -10,6 +10,7 @@ from penumbra.errors import PenumbraError
 from penumbra.images.names import LABELS, SUFFIXES, suffix
 
 PATHS = ("path", "image", "file", "filename", "file_name", "image_path", "file_path", "filepath")
+OTHERS = {";": "semicolons", "\t": "tabs", "|": "bars"}  # that stand where commas are expected
 
 
 class Line(NamedTuple):
@@ -24,8 +25,10 @@ def of_csv(text: str, file: Path) -> Iterator[Line]:
     """The images of a list in order.
 
     Raises:
-        PenumbraError: it is not plain which column is which, or a line is of another shape.
+        PenumbraError: columns are not separated by commas, it is not plain which is which, or a
+            line is of another shape.
     """
+    _check_separator(text, file)
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         head = next(filter(None, rows), None)
@@ -44,6 +47,25 @@ def of_csv(text: str, file: Path) -> Iterator[Line]:
             yield _line(row, columns, rows.line_num)
     except csv.Error as error:
         raise PenumbraError(f"{file}, line {rows.line_num}: {error}; correct the line") from None
+
+
+def _check_separator(text: str, file: Path) -> None:
+    """Refuse a list whose first line says something by another separator than commas alone."""
+    first = next(filter(str.strip, text.splitlines()), "")
+    if _names_images(first.split(",")):
+        return
+    for separator, called in OTHERS.items():
+        if separator in first and _names_images(first.split(separator)):
+            raise PenumbraError(
+                f"{file}, line 1: {first[:200]!r}: its columns are separated by {called}; write "
+                "the list with commas between them"
+            )
+
+
+def _names_images(fields: list[str]) -> bool:
+    """Whether there is the name of a column of paths, or an image's own."""
+    plain = [field.strip().strip("\"'").lower() for field in fields]
+    return any(field in PATHS or suffix(field) in SUFFIXES for field in plain)
 
 
 def unread(text: str, file: Path) -> list[str]:
