@@ -220,3 +220,11 @@ def test_classes_by_number_get_the_names_of_a_list(tmp_path):
     write_folder(tmp_path / "pets" / "train", ("0", "1"))
     named = PETS | {"class_names": ["cat", "dog"]}
     assert read(spec(dataset=named), tmp_path).classes == ["cat", "dog"]
+
+
+def test_a_folder_without_images_is_named(tmp_path):
+    (tmp_path / "pets/train").mkdir(parents=True)
+    told = f"image set pets-train: there are no images in {tmp_path}/pets/train; put them there"
+    for labelled in (True, False):
+        with pytest.raises(PenumbraError, match=told):
+            read(spec(dataset=PETS | {"labelled": labelled}), tmp_path)

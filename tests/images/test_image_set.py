@@ -64,5 +64,5 @@ def test_images_are_decoded_group_by_group(tmp_path, monkeypatch, threads):
 
 def test_a_set_of_no_image_is_refused_before_any_is_decoded(tmp_path):
     (tmp_path / "pets" / "train").mkdir(parents=True)
-    with pytest.raises(PenumbraError, match="image set pets-train: no images"):
+    with pytest.raises(PenumbraError, match="image set pets-train: there are no images in"):
         chosen(spec(count=None), tmp_path)

@@ -72,6 +72,23 @@ def test_a_table_takes_the_only_benchmark_backbone_and_recipe(own):
     assert cells[0].files == ("results/mine/metrics/mine/net/quick/seed0/clean.parquet",)
 
 
+STORED = {"title": "Far", "reader": "stored", "labelled": False, "size": 8}
+
+
+def test_a_folder_without_images_is_told_before_a_job(own, tmp_path):
+    far, hidden = tmp_path / "far", tmp_path / "far/.thumbs/0.png"
+    hidden.parent.mkdir(parents=True)
+    hidden.write_bytes(b"1")
+    (far / "inside").mkdir()
+    (far / "inside/notes.txt").write_text("none yet")
+    dataset = STORED | {"splits": {"all": {"path": str(far)}}}
+    over = {"datasets": {"far": dataset}, "image_sets": {"c": {"dataset": "far", "split": "all"}}}
+    with pytest.raises(PenumbraError, match=f"image set c: there are no images in {far}; put them"):
+        required(own(**over))
+    (far / "inside/0.png").write_bytes(b"1")
+    required(own(**over))
+
+
 def test_of_two_recipes_the_table_says_which(own, tmp_path):
     two = {"recipes": {"slow": {"extends": "quick", "epochs": 2}}}
     with pytest.raises(PenumbraError, match="MSP: fpr95 needs its `recipe`; say it"):

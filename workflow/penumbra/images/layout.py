@@ -20,7 +20,7 @@ from typing import Any
 from penumbra.errors import PenumbraError
 from penumbra.images import lists
 from penumbra.images.folders import Folder
-from penumbra.images.names import suffix
+from penumbra.images.names import SUFFIXES, is_left_out, readable, suffix
 from penumbra.images.pieces import of_split
 from penumbra.seeds import derive
 
@@ -128,6 +128,27 @@ def missing(name: str, dataset: dict[str, Any], split: str, root: Path | None) -
     fetch = "\nor let torchvision fetch it: --config download=true" if can_fetch(dataset) else ""
     source = dataset.get("source", "see config/datasets.yaml")
     return PenumbraError(f"{what}. Expected one of\n{places}\nHow to get it: {source}{fetch}")
+
+
+def without_images(image_set: str, location: Location) -> PenumbraError:
+    """The error for an image set whose place is there and holds none."""
+    place = readable(str(location.files[0] if len(location.files) == 1 else location.path))
+    return PenumbraError(
+        f"image set {image_set}: there are no images in {place}; put them there, or name another "
+        "place as the `path` of its split"
+    )
+
+
+def is_bare(folder: Path) -> bool:
+    """Whether a folder surely holds no image: it is read with all below it, without links."""
+    unread: list[OSError] = []
+    for where, folders, files in os.walk(folder, onerror=unread.append):
+        folders[:] = [name for name in folders if not is_left_out(name)]
+        if any(suffix(name) in SUFFIXES and not is_left_out(name) for name in files):
+            return False
+        if any(os.path.islink(os.path.join(where, name)) for name in folders):
+            return False
+    return not unread
 
 
 def listing(location: Location, classes: Collection[str] | None = None) -> str:

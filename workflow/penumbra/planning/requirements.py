@@ -10,7 +10,7 @@ from pathlib import Path
 
 from penumbra.errors import PenumbraError
 from penumbra.evaluation.metrics import METRICS
-from penumbra.images.layout import missing
+from penumbra.images.layout import is_bare, missing, named, without_images
 from penumbra.networks.loading.clip_files import holds_clip
 from penumbra.planning import behind, class_names
 from penumbra.planning.behind import Asked
@@ -80,11 +80,26 @@ def _require(world: World, asked: Asked) -> None:
         for image_set in sorted(behind.image_sets(world, asked))
         for source in world.lacking(image_set)
     }
-    problems = [*absent.values(), *_missing_weights(world, asked), *_missing_clip(world, asked)]
+    problems = [
+        *absent.values(),
+        *_bare(world, asked),
+        *_missing_weights(world, asked),
+        *_missing_clip(world, asked),
+    ]
     problems += [*_missing_models(world, asked), *_unread(world, asked)]
     problems += _without_labels(world, asked)
     if problems:
         raise PenumbraError("\n\n".join(map(str, problems)))
+
+
+def _bare(world: World, asked: Asked) -> Iterator[PenumbraError]:
+    """Folders of one's own, named by `path`, that are there and hold no image."""
+    for image_set in sorted(behind.image_sets(world, asked)):
+        entry = world.image_set(image_set)
+        for name, split in world.sources(entry["dataset"], entry["split"]):
+            location = world.location(name, split) if named(world.datasets[name], split) else None
+            if location and location.layout == "folder" and is_bare(location.path):
+                yield without_images(image_set, location)
 
 
 def _missing_weights(world: World, asked: Asked) -> Iterator[str]:

@@ -21,7 +21,7 @@ from penumbra.images.encoded import Encoded, listed, unread_columns
 from penumbra.images.entries import NO_LABEL, Address, Entries, Entry
 from penumbra.images.fetching import fetched, published_by_torchvision
 from penumbra.images.folders import Folder
-from penumbra.images.layout import Location, locate, missing
+from penumbra.images.layout import Location, locate, missing, without_images
 from penumbra.images.listed import Listed, Rows, Stored, columns_not_read
 from penumbra.images.names import (
     check_classes,
@@ -39,8 +39,8 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
     """Locate, list, sample and count; an image is decoded and made square when it is asked for.
 
     Raises:
-        PenumbraError: nothing is there, a class of the data set is missing, or the count is not
-            the expected.
+        PenumbraError: nothing is there, or no image, a class of the data set is missing, or the
+            count is not the expected.
     """
     name, dataset, split = spec["dataset_name"], spec["dataset"], spec["split"]
     location = locate(name, dataset, split, root)
@@ -52,6 +52,8 @@ def entries(spec: dict[str, Any], root: Path | None) -> Entries:
     where = readable(str(location.path))
     for told in filter(None, (given.more, *given.notes)):
         print(f"data set {name} in {where}: {told}", flush=True)
+    if not given.rows:
+        raise without_images(spec["name"], location)
     images = _classes(
         _entries(given, dataset, spec["size"]), dataset, f"data set {name} in {where}"
     )
