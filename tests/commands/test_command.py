@@ -104,6 +104,13 @@ def test_list_of_a_wrong_world(said, tmp_path):
     assert said("list", "ciffar").startswith("error: command line: unknown world 'ciffar'")
 
 
+def test_show_of_what_is_no_file(said, tmp_path):
+    gone = str(tmp_path / "gone")
+    for more in ([], ["--reported"], ["--cell", "1", "1"]):
+        assert said("show", gone, *more).startswith(f"error: {gone}: there is no such file")
+        assert said("show", str(tmp_path), *more).startswith(f"error: {tmp_path}: is a folder")
+
+
 @pytest.mark.parametrize("pair", ["data_root", "=x"])
 def test_a_key_without_a_value_is_told(pair, capsys):
     with pytest.raises(SystemExit):

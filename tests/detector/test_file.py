@@ -71,6 +71,10 @@ def nothing(file, made):
     pass
 
 
+def directory(file, made):
+    made.mkdir()
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -79,6 +83,7 @@ def nothing(file, made):
         (checkpoint, "is no detector, but another file of Penumbra's; `penumbra detector export`"),
         (foreign, "is no detector; `penumbra detector export` writes one"),
         (endless, "is no detector; `penumbra detector export` writes one"),
+        (directory, "is a folder, and no detector; `penumbra detector export` writes one"),
         (nothing, "there is no such file"),
     ],
 )

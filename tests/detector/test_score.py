@@ -175,6 +175,18 @@ def test_a_list_of_names(file, folder, capsys):
     assert "@nowhere.txt: the list cannot be read" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["gone", "gone/", "photos.2024"])
+def test_a_folder_that_is_not_there(file, folder, name, capsys):
+    gone = f"{folder}/{name}"
+    assert main(["score", str(file), str(folder), gone]) == 1
+    told = capsys.readouterr()
+    assert f"{gone}: there is no such file or folder" in told.err
+    assert not told.out
+    (folder.parent / "list.txt").write_text(gone)
+    rows, _ = score(capsys, file, f"@{folder.parent / 'list.txt'}")
+    assert rows[0]["error"] == "No such file or directory"
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_file_of_scores(file, folder, suffix, capsys):
     rows, _ = score(capsys, file, folder, "gone.png")

@@ -38,6 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
     from penumbra.reporting.tables.differences import difference
     from penumbra.reporting.tables.stored import as_markdown, one_cell
 
+    if arguments.file.is_dir():
+        raise PenumbraError(f"{arguments.file}: is a folder; name one of the files in it")
+    if not arguments.file.exists():
+        raise PenumbraError(f"{arguments.file}: there is no such file; name one that is there")
     if arguments.less and not arguments.cell:
         raise PenumbraError("--less ROW COLUMN: of which cell? Give --cell ROW COLUMN, too")
     if arguments.less:

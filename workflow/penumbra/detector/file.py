@@ -84,6 +84,8 @@ def described(path: str | Path) -> Description:
         PenumbraError: there is no such file, or it is no detector, of another format, or damaged.
     """
     path = Path(path)
+    if path.is_dir():
+        raise PenumbraError(f"{path}: is a folder, and no detector; {EXPORT}")
     if not path.is_file():
         raise PenumbraError(f"{path}: there is no such file; {EXPORT}")
     header = _provenance(path).get(KEY)

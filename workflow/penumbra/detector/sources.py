@@ -14,7 +14,7 @@ from penumbra.images.decode import reason, rgb
 from penumbra.images.encoded import Cache, Encoded, RowGroup
 from penumbra.images.folders import Folder
 from penumbra.images.image_set import row_group
-from penumbra.images.names import readable
+from penumbra.images.names import SUFFIXES, readable, suffix
 from penumbra.images.parquet import columns_of
 from penumbra.images.prepared import prepared
 
@@ -61,19 +61,36 @@ def files(named: Iterable[str]) -> Iterator[Path]:
 
 
 def check(named: Iterable[str], within: tuple[Path, ...] = ()) -> None:
-    """Look at all lists before an image is read.
+    """Look at all lists before an image is read, and at what is named outside of them.
 
     Raises:
-        PenumbraError: one is not there, or names itself; or a name is empty.
+        PenumbraError: a list is not there, or names itself; a name is empty, or is no image's or
+            Parquet file's and nothing is there. An image that is not there is a broken one.
     """
     for name in named:
         if not name.removeprefix(LIST):
             raise PenumbraError(f"{name!r} names no image; is a variable of the shell empty?")
+        if not within and _is_no_image(name) and not _is_there(name):
+            raise PenumbraError(
+                f"{readable(name)}: there is no such file or folder; name what is there"
+            )
         if name.startswith(LIST):
             file = Path(name.removeprefix(LIST))
             if file.resolve() in within:
                 raise PenumbraError(f"{name}: the list names itself; take that line out")
             check(_listed(file), (*within, file.resolve()))
+
+
+def _is_no_image(name: str) -> bool:
+    return not name.startswith(LIST) and suffix(Path(name).name) not in {*SUFFIXES, PARQUET}
+
+
+def _is_there(name: str) -> bool:
+    """Also where it cannot be looked at: who reads it says so."""
+    try:
+        return Path(name).exists()
+    except OSError:
+        return True
 
 
 def _listed(file: Path) -> Iterator[str]:
