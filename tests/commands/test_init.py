@@ -500,6 +500,32 @@ def test_names_that_yaml_reads_otherwise(init, world, given):
     assert made.config["benchmarks"]["2024"]["calibration_ood"] == "365"
 
 
+@pytest.mark.parametrize("name", ["a\x7fb", "a\nb", "a\x85b"])
+def test_control_characters_are_in_no_name(init, given, name):
+    told = f"the name {name!r} holds a control character"
+    refused(init, told, "--ood", f"{name}={given / 'sky'}")
+    refused(init, told, "--name", name)
+
+
+def test_names_are_of_bounded_length(init, world, given):
+    told = "has 101 characters; give one of at most 100: --name"
+    refused(init, told, "--ood", f"{'n' * 101}={given / 'sky'}")
+    status, said = init("--name", "n" * 101)
+    assert (status, "24 images" in said) == (1, False)  # told before a look at them
+    assert told in said
+    assert init("--name", "n" * 100, "--ood", f"{'m' * 100}={given / 'sky'}")[0] == 0
+    assert world().name == "n" * 100
+
+
+@pytest.mark.parametrize("odd", ["a\x7fb", "a\x85b", "a\u2028b"])
+def test_odd_characters_of_paths_are_written_so_that_they_are_read(init, world, given, odd):
+    shutil.copytree(given / "pets", given / odd)
+    assert init(pets=odd)[0] == 0
+    made = world()
+    assert made.config["image_sets"]["train"]["label"] == odd
+    assert made.lacking("train") == []
+
+
 def test_a_class_that_parquet_names_may_lack_in_the_test_set(init, world, given):
     (given / "hub").mkdir()
     for name, known in (("train", ["cat", "dog", "owl"]), ("test", ["cat", "dog"])):

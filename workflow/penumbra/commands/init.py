@@ -189,10 +189,14 @@ def _chosen(arguments: argparse.Namespace, sets: "list[OwnSet]") -> str:
     if dim:
         reasons.append(f"{dim} dimensions of ViM: half of the training images")
     print("\n  ".join(["chosen (edit the file where you know better):", *reasons]))
-    world = own_names.world_name(arguments.name or arguments.folder.resolve().name)
+    world = own_names.world_name(_name(arguments))
     label = arguments.id.name if arguments.id.is_dir() else arguments.id.stem
     threads = min(cores(), MOST)
     return own_file.text(own_file.Own(world, label, ids, others, threads, k, dim), network)
+
+
+def _name(arguments: argparse.Namespace) -> str:
+    return arguments.name or arguments.folder.resolve().name
 
 
 def _places(arguments: argparse.Namespace) -> "list[Place]":
@@ -202,6 +206,7 @@ def _places(arguments: argparse.Namespace) -> "list[Place]":
     named = [(own_sets.OOD, *one) for one in arguments.ood]
     if arguments.calibration_ood:
         named.append((own_sets.CALIBRATION, *arguments.calibration_ood))
+    own_names.world_name(_name(arguments))  # refused before a look at the images
     own_names.check_names([name for _, name, _ in named])
     others = [own_sets.Place(role, name, own_sets.files_of(path)) for role, name, path in named]
     return [*own_sets.id_places(arguments.id, arguments.id_test), *others]
