@@ -627,6 +627,10 @@ def test_weights_of_ones_own(init, world, given):
         ("torchvision:resnet18", "there is no file", "--classes", given / "no.txt"),
     ):
         refused(init, message, "--weights", other, "--network", network, again, *more)
+    order.write_text("dog\ncat\ndog\n")
+    refused(init, "order.txt: name each class of the training images once; more than once: 'dog'",
+            "--weights", other, "--network", "torchvision:resnet18", again,
+            "--classes", order)  # fmt: skip
     refused(init, "--classes is of given weights", "--classes", order, again)
     order.write_bytes("c\u00e4t\n".encode("latin-1"))
     refused(init, "order.txt: not UTF-8", "--weights", other, "--network", "torchvision:resnet18",

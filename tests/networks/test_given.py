@@ -133,6 +133,8 @@ def test_logits_come_in_the_order_of_the_training_images(ours, source, image, tm
         torch.testing.assert_close(ours(image), source(image)[:, [1, 2, 0]])
     with pytest.raises(PenumbraError, match=r"not in both: 'bee', 'dog'"):
         take_up(ours, tmp_path / "x.pth", CLASSES, ["cat", "ant", "dog"])
+    with pytest.raises(PenumbraError, match=r"names \(4\) are .* \(3\); more than once: 'cat'"):
+        take_up(ours, tmp_path / "x.pth", CLASSES, ["cat", "ant", "bee", "cat"])
 
 
 class Code:

@@ -84,6 +84,14 @@ def check_classes(classes: Sequence[str], where: object) -> None:
         raise PenumbraError(f"{where}: several classes have the name {quoted(twice)}; {mend}")
 
 
+def difference(order: Sequence[str], classes: Sequence[str]) -> str:
+    """How an order of classes is not one of `classes`, in words; empty where it is one."""
+    apart = sorted({*order} ^ {*classes})
+    twice = sorted(name for name, count in Counter(order).items() if count > 1)
+    told = [("not in both", apart), ("more than once", twice)]
+    return "; ".join(f"{what}: {quoted(names)}" for what, names in told if names)
+
+
 def in_order(names: Iterable[str]) -> list[str]:
     """Class names sorted: by number where all are numbers, else as text."""
     names = set(names)

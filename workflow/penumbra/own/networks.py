@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from penumbra.errors import PenumbraError, unknown
 from penumbra.images.classes import lines_of
 from penumbra.images.looks import Look
-from penumbra.images.names import quoted
+from penumbra.images.names import difference
 from penumbra.networks.loading.metadata import preprocessing
 from penumbra.own.choices import Choices, size_of, square_of
 from penumbra.own.names import quote
@@ -136,11 +136,10 @@ def _check_order(classes: Path | None, train: Look) -> None:
         return
     if not classes.is_file():
         raise PenumbraError(f"--classes: there is no file {classes}")
-    apart = sorted({*lines_of(classes)} ^ {*train.classes})
-    if apart:
+    wrong = difference(lines_of(classes), train.classes)
+    if wrong:
         raise PenumbraError(
-            f"--classes {classes}: these are in it or among the training images, and not in both: "
-            f"{quoted(apart)}"
+            f"--classes {classes}: name each class of the training images once; {wrong}"
         )
 
 

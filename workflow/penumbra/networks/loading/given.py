@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from penumbra.errors import PenumbraError
-from penumbra.images.names import quoted
+from penumbra.images.names import difference, quoted
 from penumbra.networks.base import Classifier
 from penumbra.networks.loading import safe
 from penumbra.networks.loading.names import listed
@@ -151,10 +151,9 @@ def _check_finite(model: Classifier, file: Path) -> None:
 def _reorder(model: Classifier, file: Path, classes: Sequence[str], order: Sequence[str]) -> None:
     """Put the rows of the last layer in the order of `classes`."""
     if sorted(order) != sorted(classes):
-        apart = sorted({*order} ^ {*classes})
         raise PenumbraError(
             f"{file}: the classes that its recipe names ({len(order)}) are not those of the "
-            f"training images ({len(classes)}); not in both: {quoted(apart)}"
+            f"training images ({len(classes)}); {difference(order, classes)}"
         )
     rows = [order.index(name) for name in classes]
     state = model.state_dict()
