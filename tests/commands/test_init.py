@@ -340,6 +340,14 @@ def test_class_folders_without_images_are_told(init, given):
     assert "none" not in said
 
 
+def test_an_ood_set_of_one_image_is_told(init, given):
+    noise(given / "one", 1, seed=9)
+    status, said = init(ood="one")
+    assert status == 0
+    assert "note: Street is one image, by which nothing can be said; give more of them" in said
+    assert "nothing can be said" not in init("--force")[1]
+
+
 def test_what_is_not_read_is_told(init, given):
     for number, file in enumerate(sorted((given / "street").iterdir())):
         exif = Image.Exif()

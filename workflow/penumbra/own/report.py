@@ -84,6 +84,8 @@ def warnings(sets: list[OwnSet]) -> Iterator[str]:
     train = next(one for one in sets if one.place.role == TRAIN)
     for one in sets:
         if one.place.role in (OOD, CALIBRATION):
+            if len(one.look.images) == 1:
+                yield f"{one.name} is one image, by which nothing can be said; give more of them"
             yield from _betrayed(train, one)
 
 
