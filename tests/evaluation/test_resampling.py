@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from penumbra.evaluation.compared import Compared
 from penumbra.evaluation.comparisons import Group
 from penumbra.evaluation.intervals import Interval, Sample, interval
-from penumbra.evaluation.metrics import Compared, measured, metrics
+from penumbra.evaluation.metrics import measured, metrics
 from penumbra.evaluation.moderation import NONE, prior
 from penumbra.evaluation.resampling import DRAWS, image_draws
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from penumbra.evaluation.metrics import Compared, bounds, measured, metrics
+from penumbra.evaluation.compared import Compared
+from penumbra.evaluation.metrics import bounds, measured, metrics
 from penumbra.evaluation.resampling import image_draws
 
 Row = dict[str, Any]

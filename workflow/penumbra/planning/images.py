@@ -59,7 +59,7 @@ class Images:
             "classes_file": entry.get("classes_file"),
             "count": entry.get("count", dataset["splits"][split].get("count")),
             **{key: entry.get(key) for key in SUBSETS},
-            "listings": self._listings(entry, folders and tuple(folders)),
+            "listings": self._listings(entry, tuple(folders) if folders else None),
         }
         every = [dataset, *(world.datasets[s] for s in _sources(dataset))]
         read = (each.get("official", {}).get("reads") for each in every)
@@ -75,7 +75,8 @@ class Images:
         None where torchvision reads its own layout: it could be fetched in this call, and the next
         one would take a digest for a change.
         """
-        world, digests = self._world, []
+        world = self._world
+        digests: list[str | None] = []
         for source, split in world.sources(entry["dataset"], entry["split"]):
             dataset = world.datasets[source]
             is_stored = dataset["reader"] == "stored"
