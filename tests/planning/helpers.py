@@ -9,6 +9,7 @@ from penumbra.planning.yaml_files import load_yaml
 
 OVERLAYS = {
     "embedded-full": ["embedded-full"],
+    "badood-variants": ["badood-variants"],
     "cifar": ["cifar"],
     "cifar-cpu": ["cifar", "cifar-cpu"],
     "cifar-jpeg": ["cifar", "cifar-jpeg"],
