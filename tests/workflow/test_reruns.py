@@ -89,7 +89,7 @@ def test_the_training_loop(again):
 
 def test_one_training_method(again):
     """UAT's models alone."""
-    again.edit("workflow/penumbra/training/methods/uat.py", "self.delta * 0", "self.delta * 0.0")
+    again.edit("workflow/penumbra/training/methods/uat.py", ".clamp(-1, 1)", ".clamp(-1.0, 1.0)")
     planned = again.planned()
     assert {w for r, w in planned if r == "models"} == {MODEL.format("uat")}
     assert {w for r, w in planned if r in ("outputs", "statistics")} == {
