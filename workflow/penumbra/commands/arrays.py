@@ -66,12 +66,12 @@ def run(arguments: argparse.Namespace) -> int:
     from penumbra.public.files import read_head, read_images
 
     files = _named(arguments.ood)
-    named = (*(getattr(arguments, role) for role in ROLES), arguments.head, *files.values())
+    roles = {f"--{role}": getattr(arguments, role) for role in ROLES}
+    roles |= {f"--ood {name}": file for name, file in files.items()}
     for file, suffix in ((arguments.out, ".csv"), (arguments.scores, ".parquet")):
         if file is not None:
-            output.check(file, (suffix,), filter(None, named))
-    roles = {f"--{role}": getattr(arguments, role) for role in ROLES}
-    _check_apart(roles | {f"--ood {name}": file for name, file in files.items()})
+            output.check(file, (suffix,), filter(None, (*roles.values(), arguments.head)))
+    _check_apart(roles)
     given: dict[str, Any] = {
         role: None if getattr(arguments, role) is None else read_images(getattr(arguments, role))
         for role in ROLES

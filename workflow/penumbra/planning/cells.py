@@ -164,12 +164,11 @@ def _files(
         return (), "its last layer is not linear"
     if kind in ("history", "training-run", "selections"):
         names |= {"benchmark": world.trained_on(names["benchmark"])}
-    role = metric.split("_")[0]
-    images = world.config["benchmarks"][names["benchmark"]]
-    if kind == "accuracy" and role in OPTIONAL and not images.get(role):
-        return (), f"its benchmark has no {OPTIONAL[role]} images"
-    if kind == "accuracy":  # the papers' accuracies are on clean images (uat, Table 5)
-        names |= {"input": CLEAN}
+    if kind == "accuracy":
+        role = metric.split("_")[0]
+        if role in OPTIONAL and not world.config["benchmarks"][names["benchmark"]].get(role):
+            return (), f"its benchmark has no {OPTIONAL[role]} images"
+        names |= {"input": CLEAN}  # as the papers' accuracies are (uat, Table 5)
     if kind == "theory":
         names |= {"input": world.input_of(cell)}
     if kind in ("metrics", "latency"):
