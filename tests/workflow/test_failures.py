@@ -12,6 +12,7 @@ SETS = {
     "faces": "penumbra.scores.msp behind its closure",
     "textures": "ValueError: no such luck",
     "letters": "error: mend this",
+    "digits-test": "error: too little memory (Unable to allocate 7.11 PiB for an array",
     "histology": "error: the job ended without a message, as one does that is killed",
 }
 # How the job of an image set ends, after it has written all that it should.
@@ -28,6 +29,8 @@ def fail(name):
     if name == "letters":
         from penumbra.errors import PenumbraError
         raise PenumbraError("mend this")
+    if name == "digits-test":
+        __import__("numpy").empty((10**9, 10**6))
     if name == "histology":
         os.kill(os.getpid(), 9)
 

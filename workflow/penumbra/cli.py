@@ -5,7 +5,7 @@ import importlib.metadata
 import io
 import sys
 
-from penumbra.errors import PenumbraError
+from penumbra.errors import PenumbraError, of_computing
 from penumbra.plugins import load
 
 # In the order of a first acquaintance.
@@ -67,8 +67,11 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, head for one, has seen enough
         sys.stdout = None  # type: ignore[assignment]
         return 0
-    except PenumbraError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (PenumbraError, RuntimeError, MemoryError) as error:
+        said = error if isinstance(error, PenumbraError) else of_computing(error)
+        if said is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
         return 1
     except OSError as error:
         if error.filename is None:

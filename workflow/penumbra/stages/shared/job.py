@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from penumbra.errors import PenumbraError
+from penumbra.errors import PenumbraError, of_computing
 from penumbra.store import checked, origins, seals
 from penumbra.store.artifacts import COMMIT, dumps, place, run_record
 from penumbra.store.closure import code_of, strays
@@ -143,10 +143,13 @@ def main(stage: Callable[[Job], None]) -> None:
         job = Job()
         stage(job)
         job.check_imports()
-    except PenumbraError as error:
+    except (PenumbraError, RuntimeError, MemoryError) as error:
+        said = error if isinstance(error, PenumbraError) else of_computing(error)
+        if said is None:
+            raise
         # Who reads the message may have been ended by the signal that ended this job.
         with contextlib.suppress(BrokenPipeError):
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            print(f"error: {said}", file=sys.stderr, flush=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
