@@ -44,7 +44,7 @@ def test_the_table_shown_has_its_title(readme, world):
 
 def test_the_commands_in_it_exist(readme):
     rows = re.findall(r"^\| `penumbra ([^`]*)` \|", readme, re.MULTILINE)
-    assert len(rows) == 11
+    assert len(rows) == 12
     for call in rows:
         parser().parse_args(call.split())
     others = re.findall(r"^\$ penumbra (\S+)", readme, re.MULTILINE)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from penumbra.commands.shared import output
 from penumbra.errors import PenumbraError
 
 HELP = "what a Parquet file or checkpoint is, and what made it"
@@ -30,6 +31,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar=("ROW", "COLUMN"),
         help="with --cell: the difference to another cell, and how sure it is",
     )
+    parser.add_argument(
+        "--draw",
+        type=Path,
+        metavar="FILE",
+        help="with --cell: draw the scores behind it, ID and OOD, into a .png",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,9 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise PenumbraError(f"{arguments.file}: is a folder; name one of the files in it")
     if not arguments.file.exists():
         raise PenumbraError(f"{arguments.file}: there is no such file; name one that is there")
-    if arguments.less and not arguments.cell:
-        raise PenumbraError("--less ROW COLUMN: of which cell? Give --cell ROW COLUMN, too")
-    if arguments.less:
+    for option in ("less", "draw"):
+        if getattr(arguments, option) and not arguments.cell:
+            raise PenumbraError(f"--{option}: of which cell? Give --cell ROW COLUMN, too")
+    if arguments.less and arguments.draw:
+        raise PenumbraError("--draw is of one cell; leave --less out")
+    if arguments.draw:
+        _draw(arguments)
+    elif arguments.less:
         print(difference(arguments.file, arguments.cell, arguments.less))
     elif arguments.cell:
         print(one_cell(arguments.file, *arguments.cell))
@@ -53,3 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(show(arguments.file, arguments.all))
     return 0
+
+
+def _draw(arguments: argparse.Namespace) -> None:
+    """Write the picture and say where."""
+    from penumbra.reporting.cell_scores import draw  # slow to import
+    from penumbra.reporting.drawing import save_png
+
+    output.check(arguments.draw, [".png"], [arguments.file])
+    save_png(draw(arguments.file, *arguments.cell), arguments.draw)
+    print(f"drawn in {arguments.draw}")

@@ -7,10 +7,10 @@ from penumbra.errors import PenumbraError
 from penumbra.evaluation.intervals import Sample, interval
 from penumbra.evaluation.metrics import METRICS, PERCENT
 from penumbra.evaluation.resampling import draws_of
+from penumbra.reporting.tables.behind import files_behind, root_of
 from penumbra.reporting.tables.render import number
 from penumbra.reporting.tables.stored import Cell, find_cell
 from penumbra.reporting.tables.values import sample_of
-from penumbra.store import checked, origins, seals
 from penumbra.store.artifacts import provenance_of
 
 
@@ -27,10 +27,7 @@ def difference(file: Path, cell: tuple[str, str], other: tuple[str, str]) -> str
     """
     left, right = find_cell(file, *cell), find_cell(file, *other)
     _comparable(file, left, right)
-    checked.digest(file)
-    origins.check(file, checked.digest)
-    made = provenance_of(file)
-    root, config = origins.root_of(file, made), made["config"]
+    root, config = root_of(file), provenance_of(file)["config"]
     sample = _sample(file, root, left).less(_sample(file, root, right))
     lines = [f"table      {config['title']}", _headed("cell", left), _headed("less", right)]
     return "\n".join(lines + told(sample, left, config))
@@ -53,12 +50,8 @@ def _sample(file: Path, root: Path, cell: Cell) -> Sample:
     """A cell's values and draws, from the files below `root` that the table was made from."""
     names = cell.planned["files"]
     draws = [draws_of(Path(name)) for name in names] if _is_of_scores(cell) else []
-    for name in (*names, *draws):
-        if not (root / name).is_file():
-            raise PenumbraError(
-                f"{file}: what it was made from is gone: {name}; {seals.remake(name)}"
-            )
-    return sample_of({**cell.planned, "files": [str(root / name) for name in names]})
+    there = files_behind(file, root, [*names, *map(str, draws)])[: len(names)]
+    return sample_of({**cell.planned, "files": [*map(str, there)]})
 
 
 def _is_of_scores(cell: Cell) -> bool:
