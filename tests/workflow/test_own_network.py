@@ -80,3 +80,22 @@ def test_what_its_function_gives_is_told(made):
     told = made.snakemake("mine", *CALL, check=False).output
     made.edit("my_net.py", "nn.Identity()", "nn.Linear(2 * width, classes)")
     assert "gives logits (2, 16) of two images, and its classes are 10" in told
+
+
+def test_a_scorer_that_refuses_says_how_to_do_without_it(made):
+    """The call fails; the mend that it names gives the rest of the table, without new scores."""
+    world = (made.folder / "mine.yaml").read_text()
+    scores = made.folder / "results/mine/scores/mine/net/given/seed0/clean"
+    before = (scores / "fn.parquet").stat().st_mtime_ns
+    (made.folder / "mine.yaml").write_text(world + "scorers: {vim: {fit: {dim: 16}}}\n")
+    refused = made.snakemake("mine", *CALL, check=False)
+    assert refused.returncode != 0
+    assert "error: scorer vim, model mine/net/given/0: " in refused.stderr
+    mend = re.search(r"`(scorers: .*)`", refused.stderr)[1]
+    (made.folder / "mine.yaml").write_text(f"{world}{mend}\n")
+    made.snakemake("mine", *CALL)
+    rows = pq.read_table(made.folder / "results/mine/tables/mine.parquet").to_pylist()
+    assert {row["row_label"]: row["missing"] for row in rows} == dict.fromkeys(
+        ("MSP", "FN", "ODIN")
+    ) | {"ViM": "this world has no scorer vim"}
+    assert (scores / "fn.parquet").stat().st_mtime_ns == before

@@ -76,12 +76,17 @@ def prefix_of(scorer: Mapping[str, Any]) -> str:
 
 @contextmanager
 def told(job: Job) -> Iterator[None]:
-    """Errors of a scorer say which one, and of which model."""
+    """Errors of a scorer say which one, of which model, and how to do without it."""
     try:
         yield
     except PenumbraError as error:
         model = "/".join(job.wildcards[key] for key in ("benchmark", "backbone", "recipe", "seed"))
-        raise PenumbraError(f"scorer {job.wildcards['scorer']}, model {model}: {error}") from error
+        name = job.wildcards["scorer"]
+        raise PenumbraError(
+            f"scorer {name}, model {model}: {error}\n"
+            f"To have tables without it, say so in the config, `scorers: {{{name}: null}}`: its "
+            "rows then tell that it is left out, and scores that are there stay"
+        ) from error
 
 
 def report_alike(job: Job, values: np.ndarray, image_set: str) -> None:
