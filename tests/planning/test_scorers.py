@@ -141,6 +141,28 @@ def test_every_scorer_of_the_world_has_a_spec(world):
         assert f'"module": "{made.config["scorers"][name]["module"]}"' in make(names)
 
 
+def test_precision_moves_what_is_computed_in_it(world):
+    """Not scorers of the network, their fits and the choice of a block, which are in float32."""
+    plain, lowered = world(), world({"compute": {"precision": {"features": "bfloat16"}}})
+
+    def specs(made):
+        readings, of = Readings(made), scores(made)
+        detectors = Detectors(made, readings)
+        return {
+            "outputs": readings.outputs_spec(reading("msp")),
+            "latency": of.latency_spec(reading("ccfn")),
+            "detector of outputs": detectors.spec(reading("msp")),
+            "detector of the network": detectors.spec(reading("odin")),
+            "blocks": readings.blocks_spec(MODEL),
+            "fits_network": of.fits_network_spec(reading("nac")),
+            "scores_network": of.scores_network_spec(reading("odin")),
+        }
+
+    of_plain, of_lowered = specs(plain), specs(lowered)
+    moved = {name for name, spec in of_plain.items() if of_lowered[name] != spec}
+    assert moved == {"outputs", "latency", "detector of outputs"}
+
+
 def test_an_option_of_score_does_not_change_the_fit(world):
     plain = scores(world()).fits_spec(reading("knn"))
     other = world({"scorers": {"knn": {"options": {"k": 5}}}})

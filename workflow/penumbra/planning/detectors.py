@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from penumbra.errors import PenumbraError
 from penumbra.images.prepared import way_of
 from penumbra.planning import needs
-from penumbra.planning.networks import reader
+from penumbra.planning.networks import float32_reader, reader
 from penumbra.planning.readings import Readings
 from penumbra.planning.scorers import scorer
 from penumbra.planning.spec import spec
@@ -53,7 +53,8 @@ class Detectors:
         """Reads: the network, the scorer, the image sets that set its threshold, compute."""
         world = self._world
         entry = scorer(world, names)
-        config, roots = reader(world, names)
+        read = float32_reader if needs.of_network(needs.needs(entry)) else reader
+        config, roots = read(world, names)
         benchmark = world.config["benchmarks"][names["benchmark"]]
         train = benchmark["train"]
         config |= {

@@ -79,6 +79,15 @@ def reader(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], list
     return config, roots
 
 
+def float32_reader(world: World, names: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """The same where the network is run in float32 whatever the precision of features is.
+
+    So are norm ratios and scorers of the network; another precision reruns neither.
+    """
+    config, roots = reader(world, names)
+    return {**config, "precision": "float32"}, roots
+
+
 def image_roles(world: World, benchmark: str) -> dict[str, Any]:
     """Which image sets of a benchmark play which role, as the stages that read them want it."""
     entry = world.config["benchmarks"][benchmark]

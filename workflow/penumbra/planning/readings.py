@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from penumbra.planning.config import resolve_recipe
-from penumbra.planning.networks import image_roles, reader
+from penumbra.planning.networks import float32_reader, image_roles, reader
 from penumbra.planning.outlier_training import trained
 from penumbra.planning.paths import CLEAN, TEMPLATES, check_shard, path, shard_names
 from penumbra.planning.spec import spec
@@ -81,7 +81,7 @@ class Readings:
 
     def blocks_spec(self, names: Mapping[str, str]) -> str:
         """Reads: backbone, normalisation, compute, how many images choose the block."""
-        config, roots = reader(self._world, names)
+        config, roots = float32_reader(self._world, names)
         config["images"] = self._world.config["block_selection"]["images"]
         return spec("blocks", config, roots, names)
 

@@ -6,7 +6,7 @@ from typing import Any
 from snakemake.exceptions import WorkflowError
 
 from penumbra.planning import needs
-from penumbra.planning.networks import image_roles, reader
+from penumbra.planning.networks import float32_reader, image_roles, reader
 from penumbra.planning.outlier_training import model_of, trained
 from penumbra.planning.parts import weights_file
 from penumbra.planning.paths import one_of, path
@@ -100,7 +100,7 @@ class Scores:
     def fits_network_spec(self, names: Mapping[str, str]) -> str:
         """Reads: the scorer's fit, the network, the image set that it is fitted on, compute."""
         entry = scorer(self._world, names)
-        config, roots = reader(self._world, names)
+        config, roots = float32_reader(self._world, names)
         fit_config = _fit_config(entry)
         benchmark = self._world.config["benchmarks"][names["benchmark"]]
         config |= fit_config | {"image_set": benchmark[fit_config["role"]]}
@@ -115,7 +115,7 @@ class Scores:
     def scores_network_spec(self, names: Mapping[str, str]) -> str:
         """Reads: the scorer, the network, image sets of the benchmark, compute."""
         entry = scorer(self._world, names)
-        config, roots = reader(self._world, names)
+        config, roots = float32_reader(self._world, names)
         config |= image_roles(self._world, names["benchmark"]) | _score_config(entry)
         return spec("scores_network", config, [*roots, _root(entry)], names)
 
