@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from penumbra.errors import PenumbraError
 from penumbra.images.contrast import render
@@ -13,7 +14,7 @@ from penumbra.options.parts import autoencoder as autoencoder_options
 from penumbra.options.parts.ddpm import Options
 from penumbra.training.objectives.autoencoder import AutoencoderObjective
 from penumbra.training.objectives.ddpm import DdpmObjective
-from penumbra.training.objectives.denoising import signed
+from penumbra.training.objectives.denoising import at, signed
 from penumbra.training.objectives.dit import DitObjective
 from penumbra.training.objectives.latents import Latents, latents
 from penumbra.training.objectives.ldm import LdmObjective
@@ -92,6 +93,28 @@ def test_the_noise_is_estimated_better(kind):
     assert any(not torch.equal(averages[name], own[name]) for name in averages)
 
 
+class Doubles(TorchDispatchMode):
+    """Names the operations that are given a tensor in double precision."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        if any(isinstance(each, torch.Tensor) and each.dtype == torch.float64 for each in args):
+            self.seen.append(str(operation))
+        return operation(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize("kind", ["ddpm", "ldm", "dit"])
+def test_a_step_looks_up_tables_that_lie_ready(kind):
+    """Those of the schedule are made in double precision on the CPU: once, not in each step."""
+    learner = generator_objective(kind)
+    with Doubles() as doubles:
+        learner.loss(torch.arange(4), torch.Generator().manual_seed(3))
+    assert doubles.seen == []
+
+
 def test_an_initial_network_estimates_no_noise():
     """So that the first loss is the noise's own variance, 1; the DiT's bound comes on top."""
     for kind in ("ldm", "dit"):
@@ -110,7 +133,7 @@ def test_the_bound_is_least_at_the_posteriors_variance():
     draw = torch.Generator().manual_seed(4)
     x0, noise = torch.randn(2, 3, 4, 4, 4, generator=draw)
     t = torch.tensor([1, 400, 999])
-    kept = learner.table(learner.kept, t)
+    kept = at(learner.kept, t)
     z = kept.sqrt() * x0 + (1 - kept).sqrt() * noise
 
     def bound(place, error=0.0):

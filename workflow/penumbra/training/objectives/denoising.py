@@ -31,8 +31,8 @@ class DenoisingObjective(ABC):
 
     def __init__(self, network: nn.Module, betas: Tensor, device: torch.device):
         self.module = Averaged(network.to(device))
-        self.betas, self.device = betas.double(), device
-        self.kept = (1 - self.betas).cumprod(0)  # of the clean sample's variance, (T,)
+        self.device = device
+        self.kept = self.table(kept_of(betas))
 
     @property
     def network(self) -> nn.Module:
@@ -54,9 +54,9 @@ class DenoisingObjective(ABC):
     def loss(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """The loss () of the samples `rows` (n,)."""
         x0 = self.clean(rows, generator)
-        t = torch.randint(len(self.betas), (len(rows),), generator=generator, device=self.device)
+        t = torch.randint(len(self.kept), (len(rows),), generator=generator, device=self.device)
         noise = torch.randn(x0.shape, generator=generator, device=self.device)
-        kept = self.table(self.kept, t)
+        kept = at(self.kept, t)
         z = kept.sqrt() * x0 + (1 - kept).sqrt() * noise
         return self.error(self.predict(z, t, rows, generator).float(), x0, z, t, noise)
 
@@ -72,9 +72,19 @@ class DenoisingObjective(ABC):
         """The network's averaged weights under its own names."""
         return self.module.average.averages(self.network)
 
-    def table(self, values: Tensor, t: Tensor) -> Tensor:
-        """Entries of a table (T,) at indices t (n,): float32 (n, 1, 1, 1)."""
-        return values.float().to(self.device)[t][:, None, None, None]
+    def table(self, values: Tensor) -> Tensor:
+        """What each index has (T,), as steps look it up: float32 on the device."""
+        return values.to(self.device, torch.float32)
+
+
+def at(table: Tensor, t: Tensor) -> Tensor:
+    """Entries of a table (T,) at indices t (n,): (n, 1, 1, 1)."""
+    return table[t][:, None, None, None]
+
+
+def kept_of(betas: Tensor) -> Tensor:
+    """The share (T,) of the clean sample's variance that is left at each index, float64."""
+    return (1 - betas.double()).cumprod(0)
 
 
 def linear(steps: int, start: float = 1e-4, end: float = 0.02) -> Tensor:

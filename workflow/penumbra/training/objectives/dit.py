@@ -9,7 +9,7 @@ from torch import Tensor
 from penumbra.networks.generative.dit import DiT
 from penumbra.networks.loading.states import State
 from penumbra.options.parts.dit import TRAINED_STEPS
-from penumbra.training.objectives.denoising import DenoisingObjective, linear
+from penumbra.training.objectives.denoising import DenoisingObjective, at, kept_of, linear
 from penumbra.training.objectives.latents import SCALE, Latents
 
 WITHOUT_REPRESENTATION = 0.1  # share of samples trained with `fake_latent` in its place
@@ -25,14 +25,17 @@ class DitObjective(DenoisingObjective):
     """
 
     def __init__(self, network: DiT, latents: Latents, representations: Tensor, first_stage: State):
-        super().__init__(network, linear(TRAINED_STEPS), representations.device)
+        betas = linear(TRAINED_STEPS)
+        super().__init__(network, betas, representations.device)
         self.latents, self.representations = latents, representations
         self.first_stage = first_stage
-        before = torch.cat([torch.ones(1, dtype=torch.float64), self.kept[:-1]])
-        self.posterior = self.betas * (1 - before) / (1 - self.kept)  # variance, (T,)
-        self.posterior[0] = self.posterior[1]  # else 0, which has no logarithm
-        self.of_x0 = self.betas * before.sqrt() / (1 - self.kept)
-        self.of_z = (1 - before) * (1 - self.betas).sqrt() / (1 - self.kept)
+        kept = kept_of(betas)
+        before = torch.cat([torch.ones(1, dtype=torch.float64), kept[:-1]])
+        posterior = betas * (1 - before) / (1 - kept)  # variance, (T,)
+        posterior[0] = posterior[1]  # else 0, which has no logarithm
+        self.least, self.largest = self.table(posterior.log()), self.table(betas.log())
+        self.of_x0 = self.table(betas * before.sqrt() / (1 - kept))
+        self.of_z = self.table((1 - before) * (1 - betas).sqrt() / (1 - kept))
 
     def __len__(self) -> int:
         return len(self.representations)
@@ -59,12 +62,11 @@ class DitObjective(DenoisingObjective):
 
         `place` (n, C, S, S) is -1 at the posterior's variance and 1 at beta, in logarithms.
         """
-        kept = self.table(self.kept, t)
+        kept = at(self.kept, t)
         estimate = (z - (1 - kept).sqrt() * noise) / kept.sqrt()
-        of_x0, of_z = self.table(self.of_x0, t), self.table(self.of_z, t)
+        of_x0, of_z = at(self.of_x0, t), at(self.of_z, t)
         mean, wanted = of_x0 * estimate + of_z * z, of_x0 * x0 + of_z * z
-        least = self.table(self.posterior.log(), t)
-        largest = self.table(self.betas.log(), t)
+        least, largest = at(self.least, t), at(self.largest, t)
         log_variance = least + (place + 1) / 2 * (largest - least)
         ratio = (least - log_variance).exp() + (wanted - mean).square() / log_variance.exp()
         divergence = 0.5 * (log_variance - least - 1 + ratio)
