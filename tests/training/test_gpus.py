@@ -56,16 +56,20 @@ def test_jobs_on_the_cpu_and_of_one_gpu_take_none(start):
         assert start(gpus, device).stdout.readline().strip() == "None"
 
 
-def test_the_jobs_of_a_call_share_out_its_gpus(tmp_path):
-    """Two trainings side by side tell another GPU each."""
+@pytest.mark.parametrize(("visible", "told"), [(None, ["0", "1"]), ("", ["", ""])])
+def test_the_jobs_of_a_call_share_out_its_gpus(tmp_path, monkeypatch, visible, told):
+    """Two trainings side by side tell another GPU each; where the call may see none, none."""
     import json
 
     from tests.workflow.conftest import TINY, Tiny
 
+    monkeypatch.delenv(VISIBLE, raising=False)
+    if visible is not None:
+        monkeypatch.setenv(VISIBLE, visible)
     made = Tiny(tmp_path, TINY.replace("seeds: [0]", "seeds: [0, 1]\ncompute: {gpus: 1}"))
     models = [
         f"results/tiny/models/digits/resnet18/standard/seed{s}/model.safetensors" for s in (0, 1)
     ]
     made.run(*models, "--resources", "gpu=2")
     records = [json.loads((made.folder / f"{m}.run.json").read_text()) for m in models]
-    assert sorted(record["gpu"] for record in records) == ["0", "1"]
+    assert sorted(record["gpu"] for record in records) == told

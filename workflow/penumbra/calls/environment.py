@@ -15,6 +15,8 @@ from penumbra.images.entries import DOWNLOAD, ROOT
 from penumbra.store.artifacts import COMMIT
 from penumbra.training.gpus import GPUS, VISIBLE
 
+HIDDEN = ("", "-1")  # what CUDA_VISIBLE_DEVICES begins with where CUDA is to see no GPU
+
 
 def set_environment(base: Path, data_root: Path | None, download: bool) -> None:
     """Stages run with this interpreter and this checkout, however Snakemake was called."""
@@ -57,11 +59,15 @@ def require_environment(workflow: Any) -> None:
 
 
 def share_gpus(workflow: Any) -> None:
-    """Let the jobs of a local call on several GPUs (`--resources gpu=4`) take one each."""
+    """Let the jobs of a local call on several GPUs (`--resources gpu=4`) take one each.
+
+    Where CUDA_VISIBLE_DEVICES hides all of them, there is none to take.
+    """
     count = workflow.resource_settings.resources.get("gpu").value
     if workflow.local_exec and isinstance(count, int) and count > 1:
-        visible = os.environ.get(VISIBLE) or ",".join(map(str, range(count)))
-        os.environ[GPUS] = ",".join(visible.split(",")[:count])
+        visible = os.environ.get(VISIBLE, ",".join(map(str, range(count)))).split(",")
+        if visible[0].strip() not in HIDDEN:
+            os.environ[GPUS] = ",".join(visible[:count])
 
 
 def require_executor(workflow: Any) -> None:
