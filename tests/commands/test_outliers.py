@@ -109,7 +109,7 @@ def test_the_card_counts_outliers_without_a_class_apart(there):
 
 def test_it_is_read_as_a_data_set_of_images(there, tmp_path):
     assert call("out") == 0
-    rows, classes = listed((tmp_path / "out/data/train-00000-of-00001.parquet",), True)
+    rows, classes, _ = listed((tmp_path / "out/data/train-00000-of-00001.parquet",), True)
     assert classes == CLASSES
     assert [label for *_, label in rows] == there["label"].to_pylist()
     assert [image.encoded() for _, image, _ in rows] == there["image"].to_pylist()

@@ -89,8 +89,8 @@ def _contents(chunk: pa.Array) -> pa.Array:
 
 def listed(
     files: tuple[Path, ...], labelled: bool = False
-) -> tuple[list[tuple[str, Encoded, int]], list[str]]:
-    """Origin, image and label of all rows in order, and the class names that the files state.
+) -> tuple[list[tuple[str, Encoded, int]], list[str], list[str]]:
+    """Origin, image and label of all rows in order, the files' class names, columns not read.
 
     Labels are numbers, or the class names themselves, whose classes are then numbered as folders
     would be. They are -1 where a set that is not labelled has none.
@@ -102,6 +102,7 @@ def listed(
     cache = Cache()
     rows: list[tuple[str, Encoded, int | str]] = []
     stated: dict[Path, list[str]] = {}
+    unread: dict[str, None] = {}
     for file in files:
         if file.exists() and not file.is_file():
             raise PenumbraError(f"{file}: is no file; put the Parquet file itself there")
@@ -110,26 +111,13 @@ def listed(
                 columns = columns_of(opened, file, labelled)
                 stated[file] = class_names(opened, file, columns.label)
                 rows += _rows(opened, file, columns, labelled, cache)
+                names = opened.schema_arrow.names
         except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
             raise PenumbraError(
                 f"unreadable {file}: {error}; replace the file, then call snakemake again"
             ) from error
-    return _numbered(rows, _agreed(stated))
-
-
-def unread_columns(files: tuple[Path, ...], labelled: bool) -> list[str]:
-    """The columns of Parquet files that are read by nobody: neither images nor labels.
-
-    Raises:
-        PenumbraError: it is not plain which column is which.
-    """
-    unread: dict[str, None] = {}
-    for file in files:
-        with pq.ParquetFile(file) as opened:
-            columns = columns_of(opened, file, labelled)
-            names = opened.schema_arrow.names
         unread |= dict.fromkeys(n for n in names if n not in (columns.image, columns.label))
-    return list(unread)
+    return *_numbered(rows, _agreed(stated)), list(unread)
 
 
 def _agreed(stated: dict[Path, list[str]]) -> list[str]:

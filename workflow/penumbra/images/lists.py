@@ -33,21 +33,15 @@ def lines_of(file: Path) -> list[Line]:
         PenumbraError: the list is not UTF-8, names no image, or a line of it is of another shape
             than the others, has a label that is no class, or names an image again.
     """
-    text = _text(file)
+    return _lines_in(_text(file), file)
+
+
+def _lines_in(text: str, file: Path) -> list[Line]:
     lines = list(of_csv(text, file) if _is_csv(file) else _of_text(text, file))
     if not lines:
         raise PenumbraError(f"{file}: names no image; write one a line, `path label`")
     check(lines, file)
     return lines
-
-
-def unread_columns(file: Path) -> list[str]:
-    """The columns of a list that are read by nobody: neither paths nor labels.
-
-    Raises:
-        PenumbraError: it is not plain which column is which.
-    """
-    return unread(_text(file), file) if _is_csv(file) else []
 
 
 def _is_csv(file: Path) -> bool:
@@ -140,8 +134,8 @@ def _check_once(lines: list[Line], file: Path) -> None:
 
 def listed(
     file: Path, labelled: bool, stated: int | None
-) -> tuple[list[tuple[str, Path, int]], list[str]]:
-    """Origin, file and label of all images in order, and the names of the classes.
+) -> tuple[list[tuple[str, Path, int]], list[str], list[str]]:
+    """Origin, file and label of all images in order, names of the classes, columns not read.
 
     Classes called by number are those that the list has, or where the data set has another number
     of them, `stated`, those from 0.
@@ -150,7 +144,8 @@ def listed(
         PenumbraError: the list is malformed, an image is not there, or a labelled set has a label
             below 0 or none.
     """
-    lines = lines_of(file)
+    text = _text(file)
+    lines = _lines_in(text, file)
     _check_files(lines, file)
     if labelled:
         _check_labels(lines, file)
@@ -160,9 +155,8 @@ def listed(
     if stated not in (None, len(classes)) and all(name.isdecimal() for name in classes):
         place = {name: int(name) for name in classes}
         classes = [str(number) for number in range(stated or 0)]
-    return [
-        (line.path, file.parent / line.path, place.get(line.label, NO_LABEL)) for line in lines
-    ], classes
+    rows = [(line.path, file.parent / line.path, place.get(line.label, NO_LABEL)) for line in lines]
+    return rows, classes, unread(text, file) if _is_csv(file) else []
 
 
 def _check_files(lines: list[Line], file: Path) -> None:

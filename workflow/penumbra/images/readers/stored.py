@@ -17,7 +17,7 @@ from penumbra.images import lists, pieces, square
 from penumbra.images.classes import choose
 from penumbra.images.cuts import Cut
 from penumbra.images.decode import reason, rgb
-from penumbra.images.encoded import Encoded, listed, unread_columns
+from penumbra.images.encoded import Encoded, listed
 from penumbra.images.entries import NO_LABEL, Address, Entries, Entry
 from penumbra.images.fetching import fetched, published_by_torchvision
 from penumbra.images.folders import Folder
@@ -106,12 +106,12 @@ def entries_at(
     """
     if location.layout == "parquet":
         pieces.check(location.files, split)
-        rows, classes = listed(location.files, dataset["labelled"])
-        unread = unread_columns(location.files, dataset["labelled"])
+        rows, classes, unread = listed(location.files, dataset["labelled"])
         return Listed(rows, classes, notes=columns_not_read(unread))
     if location.layout == "list":
-        images = lists.listed(location.path, dataset["labelled"], dataset.get("classes"))
-        return Listed(*images, notes=columns_not_read(lists.unread_columns(location.path)))
+        stated = dataset.get("classes")
+        images, classes, unread = lists.listed(location.path, dataset["labelled"], stated)
+        return Listed(images, classes, notes=columns_not_read(unread))
     if location.layout == "file":
         raise PenumbraError(
             f"{readable(str(location.path))}: it is no folder of images, no .parquet, and no list "
