@@ -1,6 +1,8 @@
 """Data sets in layouts of their publishers: what is read of them, and what is refused."""
 
+import gc
 import json
+import os
 
 import numpy as np
 import pytest
@@ -105,6 +107,23 @@ def test_slides_are_cut_alike_however_their_bytes_lie(tmp_path, tiff):
             assert np.array_equal(found, PHOTOGRAPH[top:bottom, left:right]), each
         with pytest.raises(ValueError, match="reaches beyond its border"):
             pictures.cut(file, (500, 500, 550, 550))
+
+
+@pytest.mark.parametrize("tiff", [{}, {"tile": (64, 48), "compression": "zlib"}])
+def test_slides_that_were_cut_are_not_left_open(tmp_path, tiff):
+    """No more of them than are kept, however many are cut before garbage is collected."""
+    files = [tmp_path / f"{i}.tiff" for i in range(8)]
+    for file in files:
+        tifffile.imwrite(file, PHOTOGRAPH, photometric="rgb", **tiff)
+    pictures = Pictures()
+    gc.disable()
+    try:
+        for file in files:
+            pictures.cut(file, (0, 0, 50, 50))
+        held = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+    finally:
+        gc.enable()
+    assert {file for file in held if file.startswith(str(tmp_path))} <= {*map(str, files[-2:])}
 
 
 BAD_MIDOG = {

@@ -1,6 +1,7 @@
 """Cuts of pictures that are too large to be held decoded: of slides, of tiles of a grid."""
 
 import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -82,6 +83,20 @@ def _piecewise(file: Path) -> Window | None:
         tiff = tifffile.TiffFile(file)
     except tifffile.TiffFileError:
         return None
+    window = _of_tiff(tiff, file)
+    if window is None:
+        tiff.close()
+    else:
+        # When the picture is dropped; its pages refer to it, so that it would stay open until the
+        # collector of garbage comes by.
+        weakref.finalize(window, tiff.close)
+    return window
+
+
+def _of_tiff(tiff: Any, file: Path) -> Window | None:
+    """The same of a TIFF that is open, and stays so as long as boxes are read."""
+    import tifffile
+
     page: Any = tiff.pages[0]
     is_plain = (
         page.tags.valueof(ORIENTATION, UPRIGHT) == UPRIGHT

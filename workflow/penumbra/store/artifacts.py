@@ -130,10 +130,12 @@ def _parquet(path: str | Path) -> Iterator[pq.ParquetFile]:
     try:
         # ParquetFile, as read_table() would import pyarrow's data set layer first. Not mapped: of
         # a file that is streamed every page would stay counted as memory of this process.
-        file = pq.ParquetFile(path)
-        if KEY.encode() not in (file.metadata.metadata or {}):
-            raise PenumbraError(f"{path}: carries no provenance, so this project did not write it")
-        yield file
+        with pq.ParquetFile(path) as file:
+            if KEY.encode() not in (file.metadata.metadata or {}):
+                raise PenumbraError(
+                    f"{path}: carries no provenance, so this project did not write it"
+                )
+            yield file
     except (pa.ArrowInvalid, OSError) as error:
         raise PenumbraError(
             f"{path}: not a readable Parquet artifact ({error}); {seals.remake(path)}"
