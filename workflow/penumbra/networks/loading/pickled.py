@@ -34,7 +34,7 @@ def opened(path: Path, what: str) -> Any:
     """What the file holds, its tensors mapped; `what` tells errors which file is expected.
 
     Raises:
-        PenumbraError: the file is damaged or holds code.
+        PenumbraError: the file is damaged, holds code, or is TorchScript.
     """
     try:
         with torch.serialization.safe_globals(LET_THROUGH):
@@ -42,6 +42,12 @@ def opened(path: Path, what: str) -> Any:
             mapped = zipfile.is_zipfile(path)
             return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # where bytes are no pickle, reading them raises anything
+        if "TorchScript" in str(error):
+            raise PenumbraError(
+                f"{path}: TorchScript, which is a program; {what} is expected there. If you trust "
+                "it, save its weights alone: torch.save(torch.jit.load(FILE).state_dict(), "
+                "'weights.pt')"
+            ) from error
         called = re.search(r"GLOBAL (\S+)", str(error))
         if called:
             raise PenumbraError(
