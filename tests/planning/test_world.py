@@ -13,6 +13,7 @@ from penumbra.planning.config import merge, resolve_recipe
 from penumbra.planning.figures import Figures
 from penumbra.planning.models import Models
 from penumbra.planning.tables import Tables
+from penumbra.planning.yaml_files import load_yaml
 from tests.planning.helpers import OVERLAYS, required
 
 
@@ -90,6 +91,12 @@ def test_only_a_data_set_with_a_path_of_its_own_states_no_licence(world, about, 
         lines = str(error).splitlines()
     assert len(lines) == lacking
     assert all("is a required property. A published data set states" in line for line in lines)
+
+
+def test_a_file_that_changes_another_says_that_this_one_is_missing(root, world):
+    file = root / "config/cifar-cpu.yaml"
+    with pytest.raises(PenumbraError, match=r"cifar-cpu.*'train' is a required.*name that file"):
+        world(load_yaml(file), [file])
 
 
 def test_an_unknown_data_set_says_how_one_is_added(world):

@@ -14,6 +14,10 @@ from penumbra.planning.gathering import TOLD, tell
 from penumbra.planning.yaml_nodes import DEPTH, LARGEST
 
 MOST = 200_000  # values that a config may hold
+CHANGES = (
+    "Say it; or where this changes an entry of another file, name that file before this one: the "
+    "first lines of a world that ships say which."
+)
 
 
 def is_whole(checker: Any, value: Any) -> bool:
@@ -104,7 +108,8 @@ def _problems(error: jsonschema.ValidationError, files: Files) -> Iterator[str]:
         )
     else:
         where = files.holder(list(map(str, error.absolute_path)), error.instance)
-        hints = [schema.get("description", ""), hint_of(error.instance)]
+        absent = CHANGES if error.validator == "required" else ""
+        hints = [schema.get("description", ""), absent, hint_of(error.instance)]
         text = " ".join(filter(None, hints))
         said = textwrap.shorten(error.message, 300, placeholder=" …")
         yield f"{where}: {place or 'config'}: {said}. {text}".strip()
