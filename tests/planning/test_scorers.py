@@ -53,6 +53,14 @@ def test_what_several_scorers_need_is_fitted_once(world):
     assert scores(made).fitted(reading("msp")) == []
 
 
+def test_another_order_of_scorers_moves_no_fit(world):
+    made = world()
+    made.config["scorers"] = dict(reversed(made.config["scorers"].items()))
+    assert scores(made).fitted(reading("adascale-l")) == scores(world()).fitted(
+        reading("adascale-l")
+    )
+
+
 def test_another_fit_is_not_shared(world):
     made = world({"scorers": {"react-99": {"module": "react", "fit": {"percentile": 99.0}}}})
     assert scores(made).fitted(reading("react-99"))[0].endswith("react-99.safetensors")

@@ -80,11 +80,14 @@ class Scores:
         return [path(self._world.name, "fits", **given, scorer=self._first_alike(names))]
 
     def _first_alike(self, names: Mapping[str, str]) -> str:
-        """The first scorer of the config with the same fit: what several need is fitted once."""
+        """The first scorer by name with the same fit: what several need is fitted once.
+
+        Not by the config's order, so that scorers may be put in another one.
+        """
         given = {**dict(names.items()), "benchmark": self._world.trained_on(names["benchmark"])}
         wanted = self._fit_identity(given)
         entries = self._world.config["scorers"].items()
-        listed = [name for name, entry in entries if "weights" not in entry]
+        listed = sorted(name for name, entry in entries if "weights" not in entry)
         return next(s for s in listed if self._fit_identity({**given, "scorer": s}) == wanted)
 
     def _fit_identity(self, names: Mapping[str, str]) -> tuple[str, Any]:
