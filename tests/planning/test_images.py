@@ -46,6 +46,18 @@ def test_a_set_that_is_made_of_others_sees_their_files(world, tmp_path, changed)
     assert spec(world, tmp_path, over) != before
 
 
+def test_a_class_of_a_set_that_is_made_of_others_sees_all_of_their_files(world, tmp_path):
+    """Any image of the other set may be blended in, whatever its class is called."""
+    entry = {"dataset": "tiny-imagenet50-shifted", "split": "test", "classes": ["one"]}
+    for source in ("tiny_imagenet50/test", "textures64/test"):
+        (tmp_path / source / "one").mkdir(parents=True)
+        (tmp_path / source / "one/0.png").write_bytes(b"0")
+    before = spec(world, tmp_path, {"image_sets": {"s0": entry}})
+    (tmp_path / "textures64/test/two").mkdir()
+    (tmp_path / "textures64/test/two/1.png").write_bytes(b"1")
+    assert spec(world, tmp_path, {"image_sets": {"s0": entry}}) != before
+
+
 @pytest.mark.parametrize("download", [True, False])
 def test_jobs_know_whether_they_may_fetch(root, monkeypatch, download):
     monkeypatch.setattr(os, "environ", dict(os.environ))

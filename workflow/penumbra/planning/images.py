@@ -45,7 +45,7 @@ class Images:
             raise unknown("split", split, dataset["splits"], f"image_sets.{name}")
         listed = class_list(world.folder / "classes", entry.get("classes_file"))
         classes = entry.get("classes") or listed
-        folders = dataset.get("class_list") or _folders(classes, entry)
+        folders = dataset.get("class_list") or _folders(classes, entry, dataset)
         config = {
             "name": name,
             "dataset_name": entry["dataset"],
@@ -89,11 +89,15 @@ class Images:
 
 
 def _folders(
-    classes: Sequence[int | str] | None, entry: Mapping[str, Any]
+    classes: Sequence[int | str] | None, entry: Mapping[str, Any], dataset: Mapping[str, Any]
 ) -> Sequence[int | str] | None:
-    """The class folders that are looked into; None for all, as of sets that count all images."""
+    """The class folders that are looked into; None for all.
+
+    So it is of sets that count all images, and of those that are made of other data sets, whose
+    images of all classes may be blended in.
+    """
     named = classes is not None and all(isinstance(name, str) for name in classes)
-    return classes if named and "count" not in entry else None
+    return classes if named and "count" not in entry and "base" not in dataset else None
 
 
 def _without_prose(dataset: Mapping[str, Any]) -> dict[str, Any]:
