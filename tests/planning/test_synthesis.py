@@ -264,3 +264,13 @@ def test_figures_of_classes_are_labelled_in_words(world_of):
 
     assert words("badood_figure09")["n03594945"] == "jeep"
     assert words("badood_figure05") == {}
+
+
+def test_a_batch_size_trains_no_part_anew_that_reads_no_images_by_another(world):
+    """Those of tokenizers and first stages alone; the training's own is another."""
+    own = {"images": "digits-train", "training": {"epochs": 1, "batch_size": 8, "lr": 1e-3}}
+    over = {"parts": {"vae": VAE, "dit": DIT, "dit-own": {**DIT, "weights": None, **own}}}
+    plain, other = (Outliers(world({**over, "compute": {"batch_size": n}})) for n in (50, 60))
+    names = ("moco-b", "rdm-b", "tokenizer", "vae", "dit", "mage-b", "dit-own")
+    moved = {n for n in names if plain.parts_spec({"part": n}) != other.parts_spec({"part": n})}
+    assert moved == {"mage-b", "dit-own"}

@@ -58,7 +58,7 @@ class Parts:
         return [representations(self._world, entry["encoder"], entry["images"])]
 
     def parts_spec(self, names: Mapping[str, str]) -> str:
-        """Reads: the part's config, compute."""
+        """Reads: the part's config, compute; its batch size where other parts encode the images."""
         entry = part(self._world, names["part"])
         compute = self._world.config["compute"]
         config = {
@@ -68,7 +68,7 @@ class Parts:
             "classes": class_list(self._world.folder / "classes", entry.get("classes_file")),
             "uses": {role: self._named(entry[role]) for role in roles(entry)},
             "device": compute["device"],
-            "batch_size": compute["batch_size"],
+            "batch_size": compute["batch_size"] if _encodes(entry) else 0,
             "threads": compute["threads"]["models"],
         }
         roots = [f"penumbra.parts.{entry['kind']}"]
@@ -110,3 +110,8 @@ class Parts:
 
 def _is_trained(entry: Mapping[str, Any]) -> bool:
     return entry.get("weights") is None
+
+
+def _encodes(entry: Mapping[str, Any]) -> bool:
+    """Whether a part is trained on what a tokenizer or a first stage makes of images."""
+    return _is_trained(entry) and not {"tokenizer", "autoencoder"}.isdisjoint(roles(entry))

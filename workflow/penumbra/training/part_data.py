@@ -18,7 +18,8 @@ class Data:
     """Training images and what earlier parts made of them, on the device.
 
     `pixels` uint8 (N, 3, H, W), `labels` (N,) places in `classes`, `representations` (N, R),
-    encoder, tokenizer and autoencoder where the part uses them; `steps` of the whole run.
+    encoder, tokenizer and autoencoder where the part uses them; `steps` of the whole run;
+    `batch_size` of forward passes of tokenizer or autoencoder, 0 where there is neither.
     """
 
     pixels: Tensor
