@@ -15,8 +15,8 @@ from penumbra.planning.yaml_nodes import DEPTH, LARGEST
 
 MOST = 200_000  # values that a config may hold
 CHANGES = (
-    "Say it; or where this changes an entry of another file, name that file before this one: the "
-    "first lines of a world that ships say which."
+    "Say what is required; or where these lines change entries of another file, name that file "
+    "before this one: the first lines of a world that ships say which."
 )
 
 
@@ -36,11 +36,13 @@ def validate(data: Any, schema: dict[str, Any], files: Files) -> None:
 
     Raises:
         PenumbraError: one line for everything that is wrong: the key, the file that holds it, and
-            the nearest valid key or the schema's own description.
+            the nearest valid key or the schema's own description; and one more where keys lack.
     """
     errors = (_deepest(e) for e in VALIDATOR(schema).iter_errors(data))
     ordered = sorted(errors, key=lambda e: [str(k) for k in e.absolute_path])
-    tell(problem for e in ordered[: 2 * TOLD] for problem in _problems(e, files))
+    problems = [problem for e in ordered[: 2 * TOLD] for problem in _problems(e, files)]
+    lacks = any(e.validator == "required" for e in ordered)
+    tell([*problems, CHANGES] if lacks else problems)
 
 
 def check_plain(data: Any, files: Files) -> None:
@@ -108,8 +110,7 @@ def _problems(error: jsonschema.ValidationError, files: Files) -> Iterator[str]:
         )
     else:
         where = files.holder(list(map(str, error.absolute_path)), error.instance)
-        absent = CHANGES if error.validator == "required" else ""
-        hints = [schema.get("description", ""), absent, hint_of(error.instance)]
+        hints = [schema.get("description", ""), hint_of(error.instance)]
         text = " ".join(filter(None, hints))
         said = textwrap.shorten(error.message, 300, placeholder=" …")
         yield f"{where}: {place or 'config'}: {said}. {text}".strip()
