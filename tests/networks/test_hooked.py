@@ -170,3 +170,39 @@ def test_networks_of_timm():
     assert made.levels[-1] == made.blocks[-1] == "blocks.5.0"
     with pytest.raises(PenumbraError, match="timm: unknown network 'resnet1'"):
         timm_networks.build(5, "resnet1")
+
+
+class Centred(nn.Module):
+    """Takes the mean of the batch from the features."""
+
+    def forward(self, x):
+        return x - x.mean(0)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (nn.Flatten(), Centred()),
+        (nn.Flatten(), nn.BatchNorm1d(192, track_running_stats=False)),
+        (nn.BatchNorm2d(3, track_running_stats=False), nn.Flatten()),
+    ],
+    ids=["centred", "vectors", "maps"],
+)
+def test_features_that_hang_on_the_batch_are_refused(parts):
+    net = nn.Sequential(*parts, nn.Linear(192, 5))
+    with pytest.raises(PenumbraError, match=r"an image other features beside others than alone"):
+        Hooked(net, 5, 8, None, None)
+
+
+def test_torchscript_is_told():
+    plain = nn.Sequential(nn.Flatten(), nn.Linear(48, 5))
+    net = torch.jit.trace(plain, torch.zeros(1, 3, 4, 4))
+    with pytest.raises(PenumbraError, match=r"is TorchScript.*penumbra arrays"):
+        Hooked(net, 5, 4, None, None)
+
+
+def test_of_a_compiled_network_the_modules_are_read(images):
+    net = torchvision.models.resnet18(num_classes=5).eval()
+    compiled = torch.compile(net, backend="eager")
+    plain = torchvision_networks.build(5, "resnet18", image_size=SIDE)
+    assert Hooked(compiled, 5, SIDE, None, None).levels == plain.levels

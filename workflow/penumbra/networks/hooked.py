@@ -14,6 +14,12 @@ from penumbra.networks.base import INPUT, Classifier, added
 from penumbra.networks.tracing import Trace, blocks_of, is_map, trace
 
 FEATURES = "features"  # the last place: what the linear layer is given
+ALONE = 1e-3  # of the largest feature: far more than sums in another order move one
+OF_BATCH = (
+    "the network gives an image other features beside others than alone, also in eval mode, so "
+    "scores would hang on the batch; let it read each image for itself, as batch norm does with "
+    "track_running_stats=True."
+)
 
 
 class Hooked(Classifier):
@@ -32,10 +38,12 @@ class Hooked(Classifier):
         """`size` is the side of the images (3, size, size) that the network is looked at with.
 
         Raises:
-            PenumbraError: it does not take such images, gives other logits than (N, C), does not
-                end in a linear layer (that of the path `last`, where given), or a block is none.
+            PenumbraError: it is TorchScript, does not take such images, gives other logits than
+                (N, C), does not end in a linear layer (that of the path `last`, where given), gives
+                an image other features beside others than alone, or a block is none.
         """
         super().__init__()
+        net = _with_modules(net)
         was_training = net.training
         net.float().eval()
         seen = trace(net, size)
@@ -48,12 +56,23 @@ class Hooked(Classifier):
         setattr(net.get_submodule(parent), name, nn.Identity())
         self.net, self.fc = net, fc
         with torch.no_grad():
-            if not _same(self.fc(self.net(seen.x)), seen.logits):
+            features = self.net(seen.x)
+            if not _same(self.fc(features), seen.logits):
                 raise PenumbraError(
                     f"the network does more to the output of its last layer {self.last} than to "
                     "return it; return the logits as that layer gives them"
                 )
+            self._check_alone(seen.x[:1], features[:1])
         net.train(was_training)
+
+    def _check_alone(self, x: Tensor, beside: Tensor) -> None:
+        """Refuse features that hang on what else is in the batch, as scores then would."""
+        try:
+            apart = (self.net(x) - beside).abs().max()
+        except (RuntimeError, ValueError) as error:  # batch norm of vectors takes no single image
+            raise PenumbraError(f"{OF_BATCH} It fails on an image alone: {error}") from error
+        if apart > ALONE * beside.abs().max():
+            raise PenumbraError(OF_BATCH)
 
     def own_name(self, name: str) -> str:
         """What a tensor of the original network is called here."""
@@ -147,6 +166,16 @@ class Hooked(Classifier):
             raise PenumbraError(
                 f"a map at {perturb[0]}: into this network a map is added at its input alone"
             )
+
+
+def _with_modules(net: nn.Module) -> nn.Module:
+    """The network whose modules can be looked at: the one that torch.compile was given."""
+    if isinstance(net, torch.jit.ScriptModule):
+        raise PenumbraError(
+            "the network is TorchScript, whose modules give their outputs to nobody; return the "
+            "torch.nn.Module that it was made of, or score its logits as arrays: penumbra arrays"
+        )
+    return getattr(net, "_orig_mod", net)
 
 
 class _EnoughError(Exception):
