@@ -171,3 +171,25 @@ def test_files_that_do_not_fit_say_what_does_not(ours, source, tmp_path, capsys)
     file = tmp_path / "x.safetensors"
     file.write_bytes(b"12345678 no tensors")
     refused("not a readable safetensors file")
+
+
+def normed():
+    net = torchvision.models.resnet18(num_classes=3).eval()
+    torch.nn.utils.parametrizations.spectral_norm(net.fc)
+    return net
+
+
+def test_a_last_layer_whose_weight_is_made_of_others(image, tmp_path):
+    source, file = normed(), tmp_path / "normed.pth"
+    torch.save(source.state_dict(), file)
+    ours = Hooked(normed(), 3, 32, None, None).eval()
+    take_up(ours, file, CLASSES, CLASSES)
+    assert same(ours, source, image)
+    with pytest.raises(PenumbraError, match=r"normed\.pth: .*remove_parametrizations"):
+        take_up(ours, file, CLASSES, CLASSES[::-1])
+
+
+def test_an_empty_file_of_arrays_is_told(ours, tmp_path):
+    (tmp_path / "bad.npz").touch()
+    with pytest.raises(PenumbraError, match=r"bad\.npz: not a readable file of NumPy arrays"):
+        take_up(ours, tmp_path / "bad.npz", CLASSES)

@@ -100,6 +100,35 @@ def test_damaged_files_are_named(tmp_path, sets, suffix, size):
         read_images(path)
 
 
+def test_whatever_bytes_are_changed_a_file_of_arrays_is_named(tmp_path):
+    path = tmp_path / "test.npz"
+    np.savez_compressed(path, logits=np.arange(400.0).reshape(100, 4))
+    whole = path.read_bytes()
+    told = []
+    for place in range(0, len(whole), 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            read_images(path)  # where the change is in a time, or the like
+        except PenumbraError as error:
+            told.append(str(error))
+    assert len(told) > 20
+    assert all(message.startswith(f"{path}: ") for message in told)
+
+
+def test_an_array_alone_is_no_file_of_several(tmp_path):
+    with (tmp_path / "test.npz").open("wb") as file:
+        np.save(file, np.ones((3, 2)))
+    with pytest.raises(PenumbraError, match=r"test\.npz: not a readable \.npz file"):
+        read_images(tmp_path / "test.npz")
+
+
+def test_two_columns_of_one_name_are_told(tmp_path):
+    column = pa.array([[1.0, 2.0]])
+    pq.write_table(pa.table([column, column], ["logits", "logits"]), tmp_path / "a.parquet")
+    with pytest.raises(PenumbraError, match=r"a\.parquet: several columns are called logits"):
+        read_images(tmp_path / "a.parquet")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

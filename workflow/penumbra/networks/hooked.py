@@ -76,8 +76,8 @@ class Hooked(Classifier):
 
     def own_name(self, name: str) -> str:
         """What a tensor of the original network is called here."""
-        path, _, leaf = name.rpartition(".")
-        return f"fc.{leaf}" if path == self.last else f"net.{name}"
+        layer = f"{self.last}."  # also of its parametrizations, as spectral norm's
+        return f"fc.{name.removeprefix(layer)}" if name.startswith(layer) else f"net.{name}"
 
     def places(self) -> list[tuple[str, Callable[[Tensor], Tensor]]]:
         """The network before its last layer, as one."""

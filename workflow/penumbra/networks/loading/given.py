@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -74,7 +73,7 @@ def _of_numpy(file: Path) -> dict[str, Tensor]:
     try:
         with np.load(file, allow_pickle=False) as held:
             arrays = {name: torch.from_numpy(held[name]) for name in held.files}
-    except (OSError, ValueError, TypeError, BadZipFile) as error:
+    except Exception as error:  # numpy and zlib raise anything where bytes are damaged
         raise PenumbraError(f"{file}: not a readable file of NumPy arrays: {error}") from error
     return {k: a.permute(3, 2, 0, 1).contiguous() if a.dim() == 4 else a for k, a in arrays.items()}
 
@@ -157,6 +156,13 @@ def _reorder(model: Classifier, file: Path, classes: Sequence[str], order: Seque
         )
     rows = [order.index(name) for name in classes]
     state = model.state_dict()
+    if rows != sorted(rows) and "fc.weight" not in state:
+        raise PenumbraError(
+            f"{file}: the last layer's weight is made of others, as weight norm and spectral norm "
+            "do, so its rows cannot be put in the order of the training images' classes; before the "
+            "network is saved call torch.nn.utils.parametrize.remove_parametrizations(layer, "
+            "'weight'), and build it with a plain last layer"
+        )
     for name in ("fc.weight", "fc.bias"):
         if name in state:
             state[name].copy_(state[name][rows])
