@@ -227,3 +227,18 @@ def test_a_last_layer_without_bias_has_zeros_as_in_the_workflow(given):
 def test_labels_of_ood_images_have_a_meaning_of_their_own(given):
     given["ood"]["noise"]["labels"] = ["cat"] * 30
     assert "msp" in penumbra.score_arrays(**given).scores
+
+
+def test_probabilities_are_no_logits(given):
+    odds = np.exp(given["test"]["logits"])
+    given["test"]["logits"] = (odds / odds.sum(1, keepdims=True)).astype(np.float16)
+    with pytest.raises(PenumbraError, match=r"logits of test: are probabilities"):
+        penumbra.score_arrays(**given)
+
+
+@pytest.mark.parametrize(("role", "told"), [("train", "train and test"), ("ood", "test and noise")])
+def test_the_same_images_in_two_roles_are_refused(given, role, told):
+    same = {key: np.asfortranarray(array) for key, array in given["test"].items()}
+    given[role] = {"noise": same} if role == "ood" else same
+    with pytest.raises(PenumbraError, match=rf"{told} hold the same features and logits"):
+        penumbra.score_arrays(**given)

@@ -153,3 +153,16 @@ def test_a_level_is_a_share(level):
         penumbra.evaluate([1.0], [0.0], confidence=level)
     with pytest.raises(PenumbraError, match=f"confidence is {level!r}; it lies between 0 and 1"):
         penumbra.frame("a-world", confidence=level)
+
+
+@pytest.mark.parametrize(
+    ("scores", "told"),
+    [
+        (np.array([2**63, 2**63 + 1], np.uint64), r"scores of ID: whole numbers beyond 2\^53"),
+        (np.array([-(2**60), 1]), r"scores of ID: whole numbers beyond 2\^53"),
+        (np.array([1, 10], np.longdouble) ** 400, r"scores of ID: 1 of 2 are NaN or infinite"),
+    ],
+)
+def test_numbers_that_float64_has_not_are_told(scores, told):
+    with pytest.raises(PenumbraError, match=told):
+        penumbra.evaluate(scores, [1.0, 2.0])

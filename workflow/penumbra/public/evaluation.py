@@ -15,10 +15,11 @@ from penumbra.evaluation import intervals
 from penumbra.evaluation.detection import Row, detection
 from penumbra.evaluation.metrics import METRICS, PERCENT, bound_names
 from penumbra.public.names import by_name
-from penumbra.public.numbers import numbers
+from penumbra.public.numbers import WHOLE, numbers
 
 MEAN = "mean"  # the row over all image sets
 ONE = "OOD"  # what a single array of OOD scores is called
+EXACT = 2.0**53  # up to here a float64 has every whole number
 
 
 def evaluate(
@@ -96,13 +97,20 @@ def checked(given: Any, what: str) -> np.ndarray:
         raise PenumbraError(f"{what}: of shape {values.shape}; give one number an image, (n,)")
     if not len(values):
         raise PenumbraError(f"{what}: there are none; an image set has one image or more")
-    bad = ~np.isfinite(values)
+    with np.errstate(over="ignore"):  # of longer floats, told below
+        exact = values.astype(np.float64)
+    if values.dtype.kind in WHOLE and (np.abs(exact) > EXACT).any():
+        raise PenumbraError(
+            f"{what}: whole numbers beyond 2^53, of which some cannot be told apart; give smaller "
+            "ones, as their ranks"
+        )
+    bad = ~np.isfinite(exact)
     if bad.any():
         raise PenumbraError(
             f"{what}: {int(bad.sum())} of {len(values)} are NaN or infinite, the first at image "
             f"{int(bad.argmax())}; mend the scorer, or leave such images out"
         )
-    return values.astype(np.float64)
+    return exact
 
 
 def ends(metric: str, value: float, draws: np.ndarray, confidence: float) -> tuple[float, float]:

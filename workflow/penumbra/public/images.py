@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ HEAD = ("weight", "bias")
 # How far logits may lie from W z + b, as a share of their size, where both are given: far more
 # than half precision moves them.
 APART = 0.1
+SUMS = 1e-2  # how far half precision moves the sum of some thousand probabilities
 Arrays = dict[str, np.ndarray]
 
 
@@ -42,8 +44,8 @@ def images(name: str, given: Mapping[str, Any], labelled: bool) -> Images:
 
     Raises:
         PenumbraError: no mapping; neither logits nor features are there, an array is of another
-            shape or dtype, not finite, or not as long as the others; labels are there under two
-            names.
+            shape or dtype, not finite, or not as long as the others; logits are probabilities;
+            labels are there under two names.
     """
     _check_mapping(given, name, "logits (N, C), features (N, D) or both")
     twice = [alias for alias, key in ALIASES.items() if labelled and {alias, key} <= {*given}]
@@ -53,6 +55,8 @@ def images(name: str, given: Mapping[str, Any], labelled: bool) -> Images:
         )
     renamed = {ALIASES.get(key, key): value for key, value in given.items()}
     arrays = {key: _matrix(renamed[key], f"{key} of {name}") for key in MATRICES if key in renamed}
+    if "logits" in arrays:
+        _check_logits(arrays["logits"], name)
     if not arrays:
         raise PenumbraError(
             f"{name}: holds neither logits nor features; it holds "
@@ -100,11 +104,12 @@ def _check_mapping(given: object, what: str, wanted: str) -> None:
 
 
 def agree(sets: list[Images], last: Arrays) -> None:
-    """Refuse sets that are not of one model, labels of none of its classes, and another's head.
+    """Refuse one set twice, sets of several models, labels of no class, and another model's head.
 
     Raises:
         PenumbraError: names the sets and their numbers of classes or features, or the labels.
     """
+    _check_apart(sets)
     weight = last.get("weight")
     classes = _width(sets, "logits", "classes", None if weight is None else weight.shape[0])
     _width(sets, "features", "features", None if weight is None else weight.shape[1])
@@ -113,6 +118,17 @@ def agree(sets: list[Images], last: Arrays) -> None:
             _check_labels(each, classes)
         if weight is not None and not each.lacks(MATRICES):
             _check_head(each, last)
+
+
+def _check_apart(sets: list[Images]) -> None:
+    """Refuse the same images in two roles: what a scorer is fitted on tests nothing."""
+    for one, other in combinations(sets, 2):
+        both = one.arrays.keys() & other.arrays.keys() & {*MATRICES}
+        if both and all(np.array_equal(one.arrays[key], other.arrays[key]) for key in both):
+            raise PenumbraError(
+                f"{one.name} and {other.name} hold the same {' and '.join(sorted(both))}; give "
+                "each images of its own"
+            )
 
 
 def _width(sets: list[Images], key: str, word: str, of_head: int | None) -> int | None:
@@ -146,6 +162,15 @@ def _check_head(of: Images, last: Arrays) -> None:
         raise PenumbraError(
             f"head: weight · features + bias lies {share:.0%} away from the logits of {of.name}; "
             "give the last layer of the model that gave them, and the features that it reads"
+        )
+
+
+def _check_logits(logits: np.ndarray, name: str) -> None:
+    """Refuse what a softmax has been through: energies of it, and a second softmax, mislead."""
+    if logits.shape[1] > 1 and (logits >= 0).all() and np.allclose(logits.sum(1), 1, atol=SUMS):
+        raise PenumbraError(
+            f"logits of {name}: are probabilities, as each row sums to 1; give what the last layer "
+            "gives before the softmax"
         )
 
 
