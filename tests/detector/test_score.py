@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -83,8 +84,11 @@ def test_broken_images_are_rows_with_an_error_and_end_nothing(file, folder, caps
     said = broken(folder)
     empty = folder.parent / "no images"
     empty.mkdir()
+    pipe = folder.parent / "pipe.png"
+    os.mkfifo(pipe)
     said |= {"gone.png": "No such file", str(empty): "the folder holds no images"}
-    rows, told = score(capsys, file, "gone.png", folder, empty)
+    said[str(pipe)] = "it is a pipe or a device and no file"
+    rows, told = score(capsys, file, "gone.png", folder, empty, pipe)
     errors = {row["image"]: row["error"] for row in rows if row["error"]}
     assert set(errors) == set(said)
     for name, message in said.items():

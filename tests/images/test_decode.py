@@ -220,3 +220,13 @@ def test_a_warning_that_is_made_an_error_is_named_too(tmp_path, monkeypatch):
 def test_a_line_is_not_enlarged_without_bounds():
     with pytest.raises(ValueError, match="1×20000, too long for its breadth"):
         crop(Image.new("RGB", (1, 20000)), 224)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_greys_of_a_tiff_may_count_from_white(dtype):
+    greys = np.arange(256, dtype=dtype).reshape(16, 16) * (257 if dtype == np.uint16 else 1)
+    text = packed(Image.fromarray(greys), "TIFF")
+    black, white = (struct.pack("<HHIHH", 262, 3, 1, value, 0) for value in (1, 0))
+    assert black in text
+    wanted = 255 - values(text)
+    assert np.array_equal(values(text.replace(black, white)), wanted)

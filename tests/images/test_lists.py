@@ -1,5 +1,7 @@
 """Splits that name their path: folders, Parquet files, and lists of images."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -154,6 +156,7 @@ WRONG = {
         "cat/0.png 1\ndog/0.png 2\ncat/1.png 01\n",
         "line 3: the label '01' stands beside '1' in line 1; write every number in one way",
     ),
+    "several": ("cat/0.png 0 3\ndog/0.png 1 4\n", "line 1: '0 3' are several numbers"),
     "nul": ("cat/0.png\0", "holds NUL"),
     "bytes": (b"caf\xe9.png cat\n", "not UTF-8"),
     "number": (
@@ -251,3 +254,24 @@ def test_a_path_where_nothing_is(tmp_path):
 def test_a_path_comes_before_the_layouts(tmp_path, pets):
     write_folder(tmp_path / "pets" / "train", classes=("cow", "hen"))
     assert read(at("there/pets"), tmp_path).classes == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("other", ["cafe\u0301", "caf\u00e9\u200b", "caf\u00e9 \u00a0noir"])
+def test_class_names_that_look_alike_are_told(listed, other):
+    first = "caf\u00e9" + " noir" * ("noir" in other)
+    with pytest.raises(
+        PenumbraError, match=r"list\.csv: the classes 'caf.*' and 'caf.*' look alike"
+    ):
+        listed(f"path,label\ncat/0.png,{first}\ndog/0.png,{other}\n", "list.csv")
+
+
+def test_a_field_may_be_quoted_behind_a_blank(listed):
+    table = listed('path, label\ncat/0.png, "cat, big"\ndog/0.png, dog\n', "list.csv")
+    assert table.classes == ["cat, big", "dog"]
+
+
+@pytest.mark.parametrize("name", ["list.txt", "list.csv"])
+def test_a_pipe_in_the_place_of_a_list(tmp_path, pets, name):
+    os.mkfifo(pets / name)
+    with pytest.raises(PenumbraError, match=rf"{name}: is no file; put the list itself there"):
+        read(at(f"there/pets/{name}"), tmp_path / "there" / "..")

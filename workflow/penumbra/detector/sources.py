@@ -104,6 +104,8 @@ def _listed(file: Path) -> Iterator[str]:
 
 def _of_file(file: Path) -> Source:
     def pixels(way: str, size: int) -> np.ndarray:
+        if file.exists() and not file.is_file():  # a pipe would be waited for
+            raise ValueError("it is a pipe or a device and no file")
         return prepared(rgb(file), way, size)
 
     return Source(readable(str(file)), pixels)

@@ -29,7 +29,7 @@ def of_csv(text: str, file: Path) -> Iterator[Line]:
             line is of another shape.
     """
     _check_separator(text, file)
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
     try:
         head = next(filter(None, rows), None)
         if head is None:
@@ -74,7 +74,8 @@ def unread(text: str, file: Path) -> list[str]:
     Raises:
         PenumbraError: it is not plain which column is which.
     """
-    head = next(filter(None, csv.reader(io.StringIO(text, newline=""))), [])
+    rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    head = next(filter(None, rows), [])
     columns = _columns(head, file) if head else None
     return [] if columns is None else [n for i, n in enumerate(head) if i not in columns]
 

@@ -12,7 +12,8 @@ from PIL import Image
 FORMATS = (
     *("PNG", "JPEG", "BMP", "DIB", "PPM", "WEBP", "TIFF", "GIF", "JPEG2000", "AVIF", "TGA", "ICO"),
 )
-BITS_PER_SAMPLE = 258  # a tag of TIFF
+BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262  # tags of TIFF
+FROM_WHITE = 0  # of the second: greys that count from white
 DEEP = ("PNG", "PPM")  # their 16 bits come as mode I, of 32, in some cases
 ORIENTATION = 274  # a tag of EXIF
 UPRIGHT = (0, 1)
@@ -139,7 +140,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         raise ValueError(f"its greys are 32-bit {kind} of no stated range; save it with 8 bits")
     else:
         return image
-    return Image.fromarray((np.asarray(image).astype(np.int64) >> (bits - 8)).astype(np.uint8))
+    values = (np.asarray(image).astype(np.int64) >> (bits - 8)).astype(np.uint8)
+    if getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == FROM_WHITE:  # Pillow sees to 8 bits alone
+        values = 255 - values
+    return Image.fromarray(values)
 
 
 def reason(error: BaseException) -> str:

@@ -23,6 +23,7 @@ KINDS = {".txt", ".csv"}
 ENDS = "|".join(re.escape(end) for end in sorted(SUFFIXES, key=len, reverse=True))
 LINE = re.compile(rf"(.+(?:{ENDS}))(?:\s+(\S.*))?", re.IGNORECASE)
 NUMBER = re.compile(r"[+-]?\d+")
+SEVERAL = re.compile(r"[+-]?[\d.]+(\s+[+-]?[\d.]+)+")
 FRACTION = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -49,6 +50,8 @@ def _is_csv(file: Path) -> bool:
 
 
 def _text(file: Path) -> str:
+    if file.exists() and not file.is_file():  # a pipe would be waited for
+        raise PenumbraError(f"{file}: is no file; put the list itself there")
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -88,6 +91,11 @@ def check(lines: list[Line], file: Path) -> None:
             raise PenumbraError(
                 f"{where}: {line.path} has {has} label, and line {lines[0].number} has {first}; "
                 "label all images or none"
+            )
+        if SEVERAL.fullmatch(line.label):
+            raise PenumbraError(
+                f"{where}: {line.label!r} are several numbers, and an image has one class; leave "
+                "the number of its class alone"
             )
         if FRACTION.fullmatch(line.label):
             raise PenumbraError(

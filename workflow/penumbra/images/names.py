@@ -68,7 +68,8 @@ def check_classes(classes: Sequence[str], where: object) -> None:
     """Refuse class names that cannot tell classes apart.
 
     Raises:
-        PenumbraError: a name is empty, holds a control character as a line's end, or comes twice.
+        PenumbraError: a name is empty, holds a control character as a line's end, or comes twice,
+            or two names look alike: they differ in blanks, or in how an accent is written.
     """
     mend = "give every class a name of its own"
     for number, name in enumerate(classes):
@@ -82,6 +83,20 @@ def check_classes(classes: Sequence[str], where: object) -> None:
     twice = [name for name, count in Counter(classes).items() if count > 1]
     if twice:
         raise PenumbraError(f"{where}: several classes have the name {quoted(twice)}; {mend}")
+    seen: dict[str, str] = {}
+    for name in classes:
+        other = seen.setdefault(_as_seen(name), name)
+        if other != name:
+            raise PenumbraError(
+                f"{where}: the classes {other!a} and {name!a} look alike; if they are "
+                "one class, write its name in one way, else give the classes other names"
+            )
+
+
+def _as_seen(name: str) -> str:
+    """A name without what no reader sees: blanks, marks of format, how accents are composed."""
+    shown = (c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) != "Cf")
+    return " ".join("".join(shown).split())
 
 
 def difference(order: Sequence[str], classes: Sequence[str]) -> str:

@@ -159,8 +159,8 @@ def _reorder(model: Classifier, file: Path, classes: Sequence[str], order: Seque
     if rows != sorted(rows) and "fc.weight" not in state:
         raise PenumbraError(
             f"{file}: the last layer's weight is made of others, as weight norm and spectral norm "
-            "do, so its rows cannot be put in the order of the training images' classes; before the "
-            "network is saved call torch.nn.utils.parametrize.remove_parametrizations(layer, "
+            "do, so its rows cannot be put in the order of the training images' classes; before "
+            "the network is saved call torch.nn.utils.parametrize.remove_parametrizations(layer, "
             "'weight'), and build it with a plain last layer"
         )
     for name in ("fc.weight", "fc.bias"):
