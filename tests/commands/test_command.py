@@ -118,6 +118,13 @@ def test_a_key_without_a_value_is_told(pair, capsys):
     assert f"{pair!r} is not KEY=VALUE" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("key", ["recipes.standard.epochs", "1seed", "compute/threads"])
+def test_a_key_below_another_is_told_to_go_into_a_file(key, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["list", "cifar", "--config", f"{key}=3"])
+    assert f"{key!r} is no key: a key of the first level is given" in capsys.readouterr().err
+
+
 def test_an_empty_target_is_told(capsys):
     assert cli.main(["explain", ""]) == 1
     assert "an empty target; is a variable of the shell empty?" in capsys.readouterr().err

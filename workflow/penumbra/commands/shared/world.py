@@ -15,6 +15,7 @@ from penumbra.home import FILE
 EMBEDDED = "embedded"  # what all others are laid over
 CONFIG = home.HOME / "config"
 PROFILE = ("--workflow-profile", str(home.PROFILE))
+KEY = re.compile(r"[a-zA-Z_][\w-]*\w")  # what Snakemake takes
 
 
 class Choice(NamedTuple):
@@ -78,6 +79,11 @@ def _pair(text: str) -> str:
     key, equals, _ = text.partition("=")
     if not (key.strip() and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    if not KEY.fullmatch(key):
+        raise argparse.ArgumentTypeError(
+            f"{key!r} is no key: a key of the first level is given, as seeds; write what lies "
+            "below one into a file of config, and name that behind the world"
+        )
     return text
 
 
