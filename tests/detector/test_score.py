@@ -3,6 +3,8 @@
 import csv
 import io
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -254,3 +256,12 @@ def test_memory_is_bounded_whatever_the_number_of_images(detector):
         assert taken - given <= 2 * detector.batch_size + 6 * RUN
         if given > 500:
             break
+
+
+def test_a_full_disk_ends_in_one_line(file, folder):
+    call = [sys.executable, "-m", "penumbra", "score", str(file), str(folder), "--device", "cpu"]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: the output is cut off (No space left on device); free")
+    assert ended.stderr.count("\n") == 1

@@ -1,6 +1,7 @@
 """The command `penumbra`: one module of `penumbra.commands` for each of its commands."""
 
 import argparse
+import errno
 import importlib.metadata
 import io
 import sys
@@ -13,6 +14,8 @@ COMMANDS = (
     *("init", "run", "list", "score", "detector", "outliers", "weights", "arrays", "show"),
     *("explain", "verify", "clean", "schema", "completion"),
 )
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+MEND = "free some space or write elsewhere, and call again"
 EXAMPLES = """
 examples:
   penumbra init mine --id DIR --ood sky=DIR  look at images of your own, and write their world
@@ -74,6 +77,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: {said}", file=sys.stderr)
         return 1
     except OSError as error:
+        if error.errno in FULL and error.filename is None:  # of a stream that is open
+            print(f"error: the output is cut off ({error.strerror}); {MEND}", file=sys.stderr)
+            sys.stdout = None  # type: ignore[assignment]  # what is left cannot be written, too
+            return 1
         if error.filename is None:
             raise
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
