@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -104,3 +105,16 @@ def test_a_terminal_without_unicode_ends_no_job(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert "24 images of" in (made.folder / "logs/tiny/images/faces.log").read_text("utf-8")
     assert (made.folder / (images("faces") + ".run.json")).is_file()
+
+
+def test_a_file_of_a_time_to_come_ends_the_call_before_its_jobs(tmp_path):
+    made = Tiny(tmp_path)
+    train, model = "results/tiny/images/digits-train.parquet", "digits/resnet18/standard/seed0"
+    made.run(train)
+    later = time.time() + 86400
+    os.utime(tmp_path / train, (later, later))
+    ended = made.run(f"results/tiny/models/{model}/model.safetensors", check=False)
+    assert ended.returncode
+    assert "files that jobs read are of a time to come" in ended.output
+    assert train in ended.output
+    assert not (tmp_path / "results/tiny/models").exists()

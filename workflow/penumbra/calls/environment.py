@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from penumbra.store.artifacts import COMMIT
 from penumbra.training.gpus import GPUS, VISIBLE
 
 HIDDEN = ("", "-1")  # what CUDA_VISIBLE_DEVICES begins with where CUDA is to see no GPU
+AHEAD = 60  # seconds: clocks of two machines may be apart
+AHEAD_NAMED = 3  # files
 
 
 def set_environment(base: Path, data_root: Path | None, download: bool) -> None:
@@ -81,3 +84,31 @@ def require_executor(workflow: Any) -> None:
             "the profile asks for Slurm, but sbatch is not on this machine; run on a login node of "
             "the cluster, or locally: snakemake --cores all"
         )
+
+
+def require_past(workflow: Any) -> None:
+    """End a call one of whose jobs reads a file with a time to come, as after a clock was wrong.
+
+    Snakemake would remove what such a job has made, as older than what it was made of.
+
+    Raises:
+        WorkflowError: names the files and the mend.
+    """
+    jobs = list(workflow.dag.needrun_jobs())
+    made = {str(file) for job in jobs for file in job.output}
+    read = {str(file) for job in jobs for file in job.input} - made
+    ahead = sorted(file for file in read if _is_ahead(file))
+    if ahead:
+        raise WorkflowError(
+            f"{len(ahead)} files that jobs read are of a time to come, so that all made of them "
+            f"would count as older and be removed: {', '.join(ahead[:AHEAD_NAMED])}. Set the "
+            "clock, if it is wrong; else give the files one present time; those of the results by "
+            "find results -type f -newermt now -exec touch -d now {} +"
+        )
+
+
+def _is_ahead(file: str) -> bool:
+    try:
+        return os.stat(file).st_mtime > time.time() + AHEAD
+    except OSError:  # who reads it says so
+        return False
