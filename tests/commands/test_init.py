@@ -650,6 +650,18 @@ def test_weights_of_ones_own(init, world, given):
     refused(init, "write torchvision:NAME", "--weights", other, "--network", "resnet", again)
 
 
+def test_weights_that_cannot_be_are_refused_before_a_look_at_the_images(init, given):
+    file = given / "mine.pth"
+    file.write_bytes(b"")
+    for network, *more in (("resnet",), ("python:nets",), ("torchvision:resnt18",),
+                           ("torchvision:resnet18", "--classes", given / "no.txt")):  # fmt: skip
+        status, said = init("--weights", file, "--network", network, *more)
+        assert status == 1
+        assert "images in" not in said
+    status, said = init("--weights", given / "x", "--network", "torchvision:resnet18")
+    assert (status, "images in" in said) == (1, False)
+
+
 def test_a_network_without_feature_maps_has_a_table_without_their_scorers(init, world, given):
     import torch
 

@@ -14,7 +14,7 @@ from penumbra.machine import cores
 
 if TYPE_CHECKING:
     from penumbra.images.looks import Look
-    from penumbra.own.networks import Network
+    from penumbra.own.networks import Given, Network
     from penumbra.own.sets import OwnSet, Place
 
 HELP = "look at images of your own, and write a config file for them"
@@ -150,9 +150,12 @@ def _looked(arguments: argparse.Namespace) -> "tuple[list[OwnSet], dict[Path, li
     Then the lists to write of sets without their broken images, by file.
     """
     from penumbra.own import file as own_file
+    from penumbra.own import networks as own_networks
     from penumbra.own import report as own_found
     from penumbra.own import sets as own_sets
 
+    if arguments.weights:
+        own_networks.check(_given(arguments))
     places = _places(arguments)
     own_sets.check_apart(places)
     sets = own_sets.look(places, _progress)
@@ -220,11 +223,16 @@ def _network(arguments: argparse.Namespace, train: "Look", share: float) -> "Net
     from penumbra.own import networks as own_networks
 
     if arguments.weights:
-        given = own_networks.Given(arguments.weights, arguments.network, arguments.classes)
-        return own_networks.given(given, train, arguments.size)
+        return own_networks.given(_given(arguments), train, arguments.size)
     count = round(len(train.images) * share)
     choices = own_choices.choose(train, count, arguments.size, torch.cuda.is_available())
     return own_networks.trained(choices)
+
+
+def _given(arguments: argparse.Namespace) -> "Given":
+    from penumbra.own.networks import Given
+
+    return Given(arguments.weights, arguments.network, arguments.classes)
 
 
 def _progress(name: str, number: int, of: int) -> None:

@@ -62,16 +62,29 @@ def trained(choices: Choices) -> Network:
     )
 
 
-def given(own: Given, train: Look, size: int | None) -> Network:
-    """A network whose weights are given; a `size` that is given stays.
+def check(own: Given) -> None:
+    """Refuse what cannot be, whatever the images are: a million are not looked at for a slip.
 
     Raises:
-        PenumbraError: the weights are not there, or are of another size than the one given; or the
-            network is of no library, and they are no checkpoint of this project.
+        PenumbraError: the weights or the order of classes are not there; or the network is of no
+            library, and they are no checkpoint of this project.
     """
     if not own.weights.is_file():
         raise PenumbraError(f"there is no file of weights {own.weights}")
+    if own.classes and not own.classes.is_file():
+        raise PenumbraError(f"--classes: there is no file {own.classes}")
     _check_name(own.network)
+    if not own.network.startswith(LIBRARIES):
+        _own_backbone(own)
+
+
+def given(own: Given, train: Look, size: int | None) -> Network:
+    """A network whose weights are given and that `check` let pass; a `size` that is given stays.
+
+    Raises:
+        PenumbraError: the order of classes is not one of the training images'; or the network
+            takes no images of this size.
+    """
     _check_order(own.classes, train)
     known = preprocessing(own.network, own.weights)
     square, shape = square_of(train)
@@ -134,8 +147,6 @@ def _check_order(classes: Path | None, train: Look) -> None:
     """Refuse an order of classes that is not one of those of the training images."""
     if classes is None:
         return
-    if not classes.is_file():
-        raise PenumbraError(f"--classes: there is no file {classes}")
     wrong = difference(lines_of(classes), train.classes)
     if wrong:
         raise PenumbraError(
