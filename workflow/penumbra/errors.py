@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+MANY = 150  # names, as of torchvision's networks; timm has over a thousand
+FEW = 10
+
 
 class PenumbraError(Exception):
     """Bad input or a result that must not be used."""
@@ -19,11 +22,18 @@ class UnreadableError(PenumbraError):
 
 
 def unknown(kind: str, name: str, valid: Iterable[str], where: str) -> PenumbraError:
-    """An error for a name that nothing answers to, with the nearest valid one."""
+    """An error for a name that nothing answers to, with the nearest valid one.
+
+    All valid names are told where a reader can take them in; of more, those like the one given.
+    """
     valid = sorted(map(str, valid))
     near = difflib.get_close_matches(str(name), valid, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return PenumbraError(f"{where}: unknown {kind} {name!r}; {hint}valid: {', '.join(valid)}")
+    told = ", ".join(valid)
+    if len(valid) > MANY:
+        likest = difflib.get_close_matches(str(name), valid, n=FEW, cutoff=0)
+        told = f"{', '.join(likest)} and {len(valid) - FEW:,} others"
+    return PenumbraError(f"{where}: unknown {kind} {name!r}; {hint}valid: {told}")
 
 
 def of_computing(error: RuntimeError | MemoryError) -> PenumbraError | None:
