@@ -143,7 +143,7 @@ def test_html_is_escaped_and_marked(table):
     assert "A &amp; B" in text
     assert '<span class="best">25.00</span>' in text
     assert "printed 12.21 ± 1.3" in text
-    assert '<span class="small">conformal 5.00 to 45.00</span>' in text
+    assert '<span class="small" title="conformal bounds">5.00 to 45.00</span>' in text
     assert "below it conformal bounds at 95 %" in text
     assert "not computed: no code was released" in text
 
