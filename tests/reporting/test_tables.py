@@ -14,6 +14,7 @@ from penumbra.reporting.tables import values
 from penumbra.reporting.tables.marks import told
 from penumbra.reporting.tables.printed import Printed
 from penumbra.reporting.tables.render import arrange, to_csv, to_html, to_latex, to_markdown
+from penumbra.stages.tables import caption
 from penumbra.store.artifacts import write_parquet
 from penumbra.store.columns import vectors
 
@@ -129,6 +130,13 @@ def test_csv(table):
     assert first[6:9] == ["5.00", "45.00", "12.21 ± 1.3"]
     assert header[-2:] == ["all scores equal in", "not computed because"]
     assert last[-1] == "no code was released"
+
+
+def test_a_caption_speaks_of_a_deviation_where_there_is_one():
+    config = {"world": "w", "seeds": [3], "benchmarks": {}, "notes": []}
+    assert caption(config)[0] == "World w; seed 3."
+    config["seeds"] = [3, 4]
+    assert caption(config)[0] == "World w; seeds 3, 4; mean ± sample deviation over seeds."
 
 
 def test_latex(table):

@@ -56,7 +56,7 @@ def test_tables_come_in_every_format_with_their_world(finished):
         text = (folder / f"uat_table01.{suffix}").read_text()
         assert "UAT + CCFN" in text
         assert "this world has no recipe dml-focal" in text
-        assert "World tiny; seeds 0" in text
+        assert "World tiny; seed 0." in text
         assert "Faces 24" in text
     rows = csv_rows(folder / "uat_table01.csv")
     assert rows[0]["row"] == "MSP"

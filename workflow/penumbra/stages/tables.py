@@ -58,11 +58,9 @@ def run(job: Job) -> None:
 
 def caption(config: dict) -> list[str]:
     """World, seeds, sizes, what is missing, and the protocol."""
-    seeds = config["seeds"]
-    lines = [
-        f"World {config['world']}; seeds {', '.join(map(str, seeds))}; "
-        "mean ± sample deviation over seeds."
-    ]
+    world, seeds = f"World {config['world']}", config["seeds"]
+    several = f"seeds {', '.join(map(str, seeds))}; mean ± sample deviation over seeds"
+    lines = [f"{world}; {several}." if len(seeds) > 1 else f"{world}; seed {seeds[0]}."]
     for benchmark in config["benchmarks"].values():
         roles = ("train", "test", "shifted", "ood")
         sizes = {role: _sizes(benchmark[role]) for role in roles}
