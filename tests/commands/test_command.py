@@ -98,6 +98,14 @@ def test_list_says_which_data_are_there(said, tmp_path):
     assert ["svhn", "test", "there", "The"] in [line.split()[:4] for line in told.splitlines()]
 
 
+def test_verify_of_no_folder(said, tmp_path):
+    assert "there is no such folder; name the folder" in said("verify", str(tmp_path / "reslts"))
+    file = tmp_path / "own.csv"
+    file.write_text("")
+    assert "own.csv: is a file; name the folder" in said("verify", str(file))
+    assert "holds no artifacts" in said("verify", str(tmp_path))
+
+
 def test_list_of_a_wrong_world(said, tmp_path):
     (tmp_path / "x.yaml").write_text("world: x\nscorers: {a: {module: enrgy}}\n")
     assert "did you mean 'energy'" in said("list", str(tmp_path / "x.yaml"))

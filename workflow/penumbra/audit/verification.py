@@ -27,8 +27,12 @@ def verify(folder: Path, is_with_data: bool = False, root: Path | None = None) -
     With data, every image set is read anew from the data sets in `root`, and compared.
 
     Raises:
-        PenumbraError: names all that must not be used, and what remakes each.
+        PenumbraError: names all that must not be used, and what remakes each; or there is no such
+            folder.
     """
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "there is no such folder"
+        raise PenumbraError(f"{folder}: {what}; name the folder of results, or one above it")
     files = [file for file in sorted(folder.rglob("*")) if file.suffix in seals.CARRIERS]
     if not files:
         raise PenumbraError(f"{folder}: holds no artifacts")

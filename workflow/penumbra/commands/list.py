@@ -1,6 +1,6 @@
 """The worlds that ship; and of a world its tables, figures, scorers, networks, recipes and data.
 
-Without WORLD: the worlds. With a WORLD: all of it, or the kinds that are asked for.
+With neither WORLD nor kind: the worlds. With a WORLD: all of it, or the kinds that are asked for.
 """
 
 import argparse

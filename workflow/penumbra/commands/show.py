@@ -11,7 +11,7 @@ HELP = "what a Parquet file or checkpoint is, and what made it"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, help="a .parquet or .safetensors file of results")
     how = parser.add_mutually_exclusive_group()
     how.add_argument(
         "--all", action="store_true", help="config, all inputs and all modules of the code, too"

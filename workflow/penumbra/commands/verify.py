@@ -8,7 +8,13 @@ HELP = "whether an artifact of a folder is damaged"
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("results"))
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path("results"),
+        help="all artifacts below it are read (results)",
+    )
     parser.add_argument(
         "--data",
         type=Path,
