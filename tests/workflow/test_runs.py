@@ -223,8 +223,12 @@ def test_a_copy_with_new_times_reruns_nothing(tmp_path):
         moment = time.time() + 10 * later
         os.utime(copy.folder / file, (moment, moment))
     assert copy.planned(model) == set()
+    told = "nothing in .snakemake/ says of what they were made"
+    assert told not in copy.run(model).output
     copy.edit("tiny.yaml", "size: 96", "size: 95")
     assert {rule for rule, _ in copy.planned(model)} == {"images", "models"}
+    shutil.rmtree(copy.folder / ".snakemake")
+    assert told in copy.run(model).output  # no edit is seen without it
 
 
 IMAGES = "images/digits-train.parquet"
