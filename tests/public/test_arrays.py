@@ -236,9 +236,15 @@ def test_probabilities_are_no_logits(given):
         penumbra.score_arrays(**given)
 
 
-@pytest.mark.parametrize(("role", "told"), [("train", "train and test"), ("ood", "test and noise")])
-def test_the_same_images_in_two_roles_are_refused(given, role, told):
-    same = {key: np.asfortranarray(array) for key, array in given["test"].items()}
-    given[role] = {"noise": same} if role == "ood" else same
-    with pytest.raises(PenumbraError, match=rf"{told} hold the same features and logits"):
+@pytest.mark.parametrize("role", ["train", "heldout"])
+def test_a_test_on_the_images_of_a_fit_is_refused(given, role):
+    given[role] = {key: np.asfortranarray(array) for key, array in given["test"].items()}
+    told = rf"{role} and test hold the same features and logits"
+    with pytest.raises(PenumbraError, match=told):
         penumbra.score_arrays(**given)
+
+
+def test_ood_images_that_are_the_test_images_score_alike(given):
+    given["ood"] = {"noise": given["test"]}
+    scores = penumbra.score_arrays(**given).scores["msp"]
+    np.testing.assert_array_equal(scores["noise"], scores["test"])

@@ -61,7 +61,7 @@ def score_arrays(
     entries = entries_of(scorers)
     fitted_on, tested = _sets(train, heldout, test, ood)
     last = checked_head(head)
-    agree([*fitted_on.values(), *tested], last)
+    agree([*fitted_on.values()], tested, last)
     result = ArrayScores({}, {})
     fits: dict[str, Arrays] = {}
     for name, entry in entries.items():

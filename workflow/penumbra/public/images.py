@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -103,13 +103,14 @@ def _check_mapping(given: object, what: str, wanted: str) -> None:
         )
 
 
-def agree(sets: list[Images], last: Arrays) -> None:
-    """Refuse one set twice, sets of several models, labels of no class, and another model's head.
+def agree(fitted_on: list[Images], tested: list[Images], last: Arrays) -> None:
+    """Refuse tests on what is fitted on, several models, labels of no class, and another's head.
 
     Raises:
         PenumbraError: names the sets and their numbers of classes or features, or the labels.
     """
-    _check_apart(sets)
+    _check_apart(fitted_on, tested)
+    sets = [*fitted_on, *tested]
     weight = last.get("weight")
     classes = _width(sets, "logits", "classes", None if weight is None else weight.shape[0])
     _width(sets, "features", "features", None if weight is None else weight.shape[1])
@@ -120,9 +121,12 @@ def agree(sets: list[Images], last: Arrays) -> None:
             _check_head(each, last)
 
 
-def _check_apart(sets: list[Images]) -> None:
-    """Refuse the same images in two roles: what a scorer is fitted on tests nothing."""
-    for one, other in combinations(sets, 2):
+def _check_apart(fitted_on: list[Images], tested: list[Images]) -> None:
+    """Refuse tests on the images that a scorer is fitted on, which would tell nothing.
+
+    Two tested sets may be alike: that their AUROC is 50 % says it.
+    """
+    for one, other in product(fitted_on, tested):
         both = one.arrays.keys() & other.arrays.keys() & {*MATRICES}
         if both and all(np.array_equal(one.arrays[key], other.arrays[key]) for key in both):
             raise PenumbraError(
