@@ -20,6 +20,7 @@ from penumbra.planning.base import laid_over
 from penumbra.planning.images import Images
 from penumbra.planning.tables import Tables
 from penumbra.planning.yaml_files import load_yaml
+from penumbra.store.artifacts import write_checkpoint
 from tests.images.helpers import photographs, write_parquet
 from tests.planning.helpers import checked, required
 
@@ -654,12 +655,26 @@ def test_weights_that_cannot_be_are_refused_before_a_look_at_the_images(init, gi
     file = given / "mine.pth"
     file.write_bytes(b"")
     for network, *more in (("resnet",), ("python:nets",), ("torchvision:resnt18",),
+                           ("timm:resnt18",),
                            ("torchvision:resnet18", "--classes", given / "no.txt")):  # fmt: skip
         status, said = init("--weights", file, "--network", network, *more)
         assert status == 1
         assert "images in" not in said
     status, said = init("--weights", given / "x", "--network", "torchvision:resnet18")
     assert (status, "images in" in said) == (1, False)
+
+
+def test_a_checkpoint_of_another_kind_is_told(init, given):
+    import torch
+
+    file = given / "model.safetensors"
+    for config, message in (
+        ({"part": {"dim": 8}}, "whose header names no network of a classifier"),
+        ({"backbone": {"network": "resnet"}}, "whose header names no network of a classifier"),
+        ({"backbone": {"network": "wrn", "options": {}}}, "is of the network wrn; write that"),
+    ):
+        write_checkpoint(file, {"weight": torch.zeros(1)}, {"rule": "models", "config": config})
+        refused(init, message, "--weights", file, "--network", "resnet")
 
 
 def test_a_network_without_feature_maps_has_a_table_without_their_scorers(init, world, given):

@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import subprocess
 import sys
 
@@ -179,6 +180,22 @@ def test_a_list_of_names(file, folder, capsys):
     assert len(rows) == 21
     assert main(["score", str(file), "@nowhere.txt"]) == 1
     assert "@nowhere.txt: the list cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("\n", "the list names no image"),
+        ("path,label\n{}/deep/00.png,cat\n", "the line 'path,label' names nothing.*`cut -d, -f1`"),
+    ],
+)
+def test_a_list_that_is_none_is_told(file, folder, lines, message, capsys):
+    names = folder.parent / "list.txt"
+    names.write_text(lines.format(folder), encoding="utf-8")
+    assert main(["score", str(file), f"@{names}"]) == 1
+    told = capsys.readouterr()
+    assert re.search(f"@{names}: {message}", told.err)
+    assert not told.out
 
 
 @pytest.mark.parametrize("name", ["gone", "gone/", "photos.2024"])

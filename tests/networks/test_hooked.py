@@ -196,6 +196,26 @@ def test_features_that_hang_on_the_batch_are_refused(parts):
         Hooked(net, 5, 8, None, None)
 
 
+class Drawing(nn.Module):
+    """Dropout that eval mode does not stop."""
+
+    def forward(self, x):
+        return nn.functional.dropout(x, 0.5)
+
+
+def test_a_network_that_draws_at_random_is_told():
+    net = nn.Sequential(nn.Flatten(), Drawing(), nn.Linear(192, 5))
+    with pytest.raises(PenumbraError, match=r"other logits at each call, also in eval mode"):
+        Hooked(net, 5, 8, None, None)
+
+
+def test_a_network_without_values_is_told():
+    with torch.device("meta"):
+        net = nn.Sequential(nn.Flatten(), nn.Linear(48, 5))
+    with pytest.raises(PenumbraError, match=r"on the device meta.*1\.weight"):
+        Hooked(net, 5, 4, None, None)
+
+
 def test_torchscript_is_told():
     plain = nn.Sequential(nn.Flatten(), nn.Linear(48, 5))
     net = torch.jit.trace(plain, torch.zeros(1, 3, 4, 4))

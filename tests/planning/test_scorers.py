@@ -66,6 +66,16 @@ def test_another_fit_is_not_shared(world):
     assert scores(made).fitted(reading("react-99"))[0].endswith("react-99.safetensors")
 
 
+def test_no_image_is_cropped_away(world):
+    made = world({"recipes": {"standard": {"augment": {"crop_padding": 16}}}})
+    told = r"recipes\.standard\.augment\.crop_padding: 16 pixels around images of 16 leave crops"
+    with pytest.raises(PenumbraError, match=told):
+        scorers.check(made, reading("msp"))
+    scorers.check(
+        world({"recipes": {"standard": {"augment": {"crop_padding": 15}}}}), reading("msp")
+    )
+
+
 def test_a_scorer_is_fitted_on_the_images_that_its_model_knows(world):
     """The shift grid is read under models of digits: its fits are theirs."""
     found = scores(world()).fitted(reading("temperature", benchmark="digits-grid"))

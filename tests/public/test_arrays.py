@@ -234,6 +234,9 @@ def test_probabilities_are_no_logits(given):
     given["test"]["logits"] = (odds / odds.sum(1, keepdims=True)).astype(np.float16)
     with pytest.raises(PenumbraError, match=r"logits of test: are probabilities"):
         penumbra.score_arrays(**given)
+    given["test"]["logits"] = np.log(odds / odds.sum(1, keepdims=True)).astype(np.float16)
+    with pytest.raises(PenumbraError, match=r"logits of test: are log-probabilities"):
+        penumbra.score_arrays(**given)
 
 
 @pytest.mark.parametrize("role", ["train", "heldout"])

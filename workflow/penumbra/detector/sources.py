@@ -1,6 +1,7 @@
 """What a user names to be scored, one image after the other: files, folders, Parquet, lists."""
 
 import io
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -64,15 +65,25 @@ def check(named: Iterable[str], within: tuple[Path, ...] = ()) -> None:
     """Look at all lists before an image is read, and at what is named outside of them.
 
     Raises:
-        PenumbraError: a list is not there, or names itself; a name is empty, or is no image's or
-            Parquet file's and nothing is there. An image that is not there is a broken one.
+        PenumbraError: a list is not there, is empty, has columns, or names itself; a name is empty,
+            or is no image's or Parquet file's and nothing is there. An image that is not there is a
+            broken one.
     """
-    for name in named:
+    names = iter(named)
+    first = next(names, None)
+    if first is None:
+        raise PenumbraError(f"{LIST}{within[-1]}: the list names no image; is it the one meant?")
+    for name in itertools.chain([first], names):
         if not name.removeprefix(LIST):
             raise PenumbraError(f"{name!r} names no image; is a variable of the shell empty?")
         if not within and _is_no_image(name) and not _is_there(name):
             raise PenumbraError(
                 f"{readable(name)}: there is no such file or folder; name what is there"
+            )
+        if within and "," in name and _is_no_image(name) and not _is_there(name):
+            raise PenumbraError(
+                f"{LIST}{within[-1]}: the line {readable(name)!r} names nothing that is there; a "
+                "list has one name a line, without columns: `cut -d, -f1` takes the first"
             )
         if name.startswith(LIST):
             file = Path(name.removeprefix(LIST))

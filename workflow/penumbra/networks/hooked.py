@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from penumbra.errors import PenumbraError, unknown
 from penumbra.networks.base import INPUT, Classifier, added
+from penumbra.networks.loading.names import listed
 from penumbra.networks.tracing import Trace, blocks_of, is_map, trace
 
 FEATURES = "features"  # the last place: what the linear layer is given
@@ -38,15 +39,17 @@ class Hooked(Classifier):
         """`size` is the side of the images (3, size, size) that the network is looked at with.
 
         Raises:
-            PenumbraError: it is TorchScript, does not take such images, gives other logits than
-                (N, C), does not end in a linear layer (that of the path `last`, where given), gives
-                an image other features beside others than alone, or a block is none.
+            PenumbraError: it is TorchScript, has tensors without values, does not take such images,
+                gives other logits than (N, C), does not end in a linear layer (that of the path
+                `last`, where given), draws at random, gives an image other features beside others
+                than alone, or a block is none.
         """
         super().__init__()
         net = _with_modules(net)
         was_training = net.training
         net.float().eval()
         seen = trace(net, size)
+        _check_repeats(net, seen)
         self.size, self.last = size, _last(net, seen, classes, last)
         self.blocks = _checked(seen, blocks) if blocks else blocks_of(net, seen)
         convolutions = [p for p in seen.order if isinstance(net.get_submodule(p), nn.Conv2d)]
@@ -175,7 +178,26 @@ def _with_modules(net: nn.Module) -> nn.Module:
             "the network is TorchScript, whose modules give their outputs to nobody; return the "
             "torch.nn.Module that it was made of, or score its logits as arrays: penumbra arrays"
         )
-    return getattr(net, "_orig_mod", net)
+    net = getattr(net, "_orig_mod", net)
+    empty = [name for name, tensor in net.state_dict().items() if tensor.is_meta]
+    if empty:
+        raise PenumbraError(
+            f"the network is on the device meta, where tensors have no values: {listed(empty)}; "
+            "build it on the CPU"
+        )
+    return net
+
+
+def _check_repeats(net: nn.Module, seen: Trace) -> None:
+    """Refuse logits that differ from call to call: scores, and every check, would be of chance."""
+    with torch.no_grad():
+        again = net(seen.x)
+    if not _same(again, seen.logits):
+        raise PenumbraError(
+            "the network gives the same images other logits at each call, also in eval mode; let "
+            "nothing in it draw at random there, as nn.Dropout does and functional dropout with "
+            "training=self.training"
+        )
 
 
 class _EnoughError(Exception):

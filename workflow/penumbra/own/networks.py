@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from penumbra.errors import PenumbraError, unknown
+from penumbra.errors import PenumbraError
 from penumbra.images.classes import lines_of
 from penumbra.images.looks import Look
 from penumbra.images.names import difference
@@ -122,12 +122,8 @@ def _check_name(network: str) -> None:
     library, _, name = network.partition(":")
     if library == "python" and len(name.split(":")) != 2:
         raise PenumbraError(f"--network {network}: write python:MODULE:FUNCTION")
-    if library == "torchvision":
-        import torchvision
-
-        models = torchvision.models.list_models(torchvision.models)
-        if name not in models:
-            raise unknown("network", name, models, f"--network {network}")
+    if library in ("torchvision", "timm"):
+        load("networks.backbones", library).check_name(name)
 
 
 def _looked_at(network: str, classes: int, side: int) -> tuple[bool, int | None]:
@@ -175,14 +171,22 @@ def _backbone(own: Given, side: int) -> str:
 def _own_backbone(own: Given) -> dict[str, Any]:
     """The backbone of a checkpoint of this project."""
     try:
-        backbone = provenance_of(own.weights)["config"]["backbone"]
-    except (PenumbraError, KeyError, TypeError):
-        backbone = {}
-    if backbone.get("network") != own.network:
+        config = provenance_of(own.weights).get("config", {})
+    except PenumbraError as error:
         raise PenumbraError(
             f"--network {own.network}: write torchvision:NAME, timm:NAME or "
-            f"python:MODULE:FUNCTION; {own.weights} is no checkpoint of this project with a "
-            "network of that name"
+            f"python:MODULE:FUNCTION; {own.weights} is no checkpoint of this project"
+        ) from error
+    backbone = config.get("backbone")
+    if not isinstance(backbone, dict) or not backbone.keys() >= {"network", "options"}:
+        raise PenumbraError(
+            f"{own.weights}: a file of this project, of a part or an older version, whose header "
+            "names no network of a classifier; give a model's model.safetensors of this version"
+        )
+    if backbone["network"] != own.network:
+        raise PenumbraError(
+            f"--network {own.network}: {own.weights} is of the network {backbone['network']}; "
+            "write that"
         )
     return backbone
 

@@ -35,7 +35,8 @@ def check(world: World, names: Mapping[str, str]) -> None:
 
     Raises:
         PenumbraError: it wants held-out images that the benchmark lacks, its block is not named,
-            its weights are not there, or it is not for such a network or training.
+            its weights are not there, or it is not for such a network or training; or the training
+            crops images away.
     """
     entry = scorer(world, names)
     wanted = needs.needs(entry)
@@ -45,6 +46,7 @@ def check(world: World, names: Mapping[str, str]) -> None:
     _check_classes(world, entry, names)
     _check_second(entry, names)
     check_exposure(world, names)
+    _check_crops(world, names)
     _check_learned(world, entry, names)
     if needs.of_block(wanted) and "block" not in entry:
         raise PenumbraError(f"scorer {name}: it reads a feature map; name its `block`, or selected")
@@ -145,6 +147,19 @@ def _check_classes(world: World, entry: Mapping[str, Any], names: Mapping[str, s
             f"scorer {names['scorer']}: it reads {', '.join(sorted(read))}, and recipe "
             f"{names['recipe']} trains without labels, for features alone; name a scorer of "
             "features or of a block: knn, ssd, fn"
+        )
+
+
+def _check_crops(world: World, names: Mapping[str, str]) -> None:
+    """A window of an image padded by its own side may hold nothing of the image."""
+    recipe = resolve_recipe(world.config["recipes"], names["recipe"], names["backbone"])
+    padding = recipe.get("augment", {}).get("crop_padding", 0)
+    train = world.config["benchmarks"][world.trained_on(names["benchmark"])]["train"]
+    if padding >= world.size(train):
+        raise PenumbraError(
+            f"{world.where('recipes', names['recipe'])}.augment.crop_padding: {padding} pixels "
+            f"around images of {world.size(train)} leave crops without an image; an eighth of the "
+            "side is usual"
         )
 
 

@@ -171,9 +171,14 @@ def _check_head(of: Images, last: Arrays) -> None:
 
 def _check_logits(logits: np.ndarray, name: str) -> None:
     """Refuse what a softmax has been through: energies of it, and a second softmax, mislead."""
-    if logits.shape[1] > 1 and (logits >= 0).all() and np.allclose(logits.sum(1), 1, atol=SUMS):
+    if logits.shape[1] == 1:
+        return
+    is_softmax = (logits >= 0).all() and np.allclose(logits.sum(1), 1, atol=SUMS)
+    is_log = (logits <= 0).all() and np.allclose(np.exp(logits).sum(1), 1, atol=SUMS)
+    if is_softmax or is_log:
+        what, of = ("log-probabilities", "exp of ") if is_log else ("probabilities", "")
         raise PenumbraError(
-            f"logits of {name}: are probabilities, as each row sums to 1; give what the last layer "
+            f"logits of {name}: are {what}, as {of}each row sums to 1; give what the last layer "
             "gives before the softmax"
         )
 

@@ -29,11 +29,20 @@ def build(
     Raises:
         PenumbraError: timm is not installed, or has no such network.
     """
+    check_name(name)
+    net = _timm().create_model(name, pretrained=False, num_classes=classes, **(arguments or {}))
+    return Hooked(net, classes, image_size, blocks, last)
+
+
+def check_name(name: str) -> None:
+    """Refuse a network that timm has not.
+
+    Raises:
+        PenumbraError: with the nearest name; or timm is not installed.
+    """
     timm = _timm()
     if not timm.is_model(name):
         raise unknown("network", name, timm.list_models(), "timm")
-    net = timm.create_model(name, pretrained=False, num_classes=classes, **(arguments or {}))
-    return Hooked(net, classes, image_size, blocks, last)
 
 
 def preprocessing(name: str, weights: Path) -> Preprocessing | None:

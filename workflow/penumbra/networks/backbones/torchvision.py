@@ -28,11 +28,20 @@ def build(
     Raises:
         PenumbraError: torchvision has no such network, or it is no classifier of images.
     """
+    check_name(name)
+    net = torchvision.models.get_model(name, weights=None, num_classes=classes, **(arguments or {}))
+    return Hooked(net, classes, image_size, blocks, last)
+
+
+def check_name(name: str) -> None:
+    """Refuse a network that torchvision has not.
+
+    Raises:
+        PenumbraError: with the nearest name.
+    """
     models = torchvision.models.list_models(torchvision.models)
     if name not in models:
         raise unknown("network", name, models, "torchvision")
-    net = torchvision.models.get_model(name, weights=None, num_classes=classes, **(arguments or {}))
-    return Hooked(net, classes, image_size, blocks, last)
 
 
 def preprocessing(name: str, weights: Path) -> Preprocessing | None:
