@@ -12,11 +12,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from pytorch_ood.detector import (
+    ASH,
     DICE,
+    GEN,
     KNN,
     ODIN,
     RMD,
     SCALE,
+    SHE,
     EnergyBased,
     GradNorm,
     Mahalanobis,
@@ -77,12 +80,15 @@ class Side:
             "msp": self.of_logits(MaxSoftmax),
             "max-logit": self.of_logits(MaxLogit),
             "energy": self.of_logits(EnergyBased),
+            "gen": self.of_logits(GEN),
             "react": self.of_maps(ReAct(self.net.features, self.net.fc, percentile=0.9), fit),
-            "scale": self.scale(SCALE(self.net.features, self.head, percentile=0.85)),
+            "scale": self.shaped(SCALE(self.net.features, self.head, percentile=0.85)),
+            "ash": self.shaped(ASH(self.net.features, self.head, "ash-s", percentile=0.9)),
             "dice": self.of_features(DICE(self.net.features, self.w, self.b, p=0.9), fit),
             "mahalanobis": self.of_features(Mahalanobis(self.net.features), fit),
             "rmds": self.of_features(RMD(self.net.features), fit),
             "knn": self.of_features(KNN(self.net.features, k=50), fit),
+            "she": self.of_features(SHE(self.net.features, self.net.fc), fit),
             "vim": self.of_features(
                 ViM(self.net.features, d=self.w.shape[1] // 2, w=self.w, b=self.b), fit
             ),
@@ -109,7 +115,7 @@ class Side:
         detector.to("cpu").fit_feature_maps(*fit)
         return lambda name: detector.predict_feature_maps(self.features[name])
 
-    def scale(self, detector) -> Score:
+    def shaped(self, detector) -> Score:
         return lambda name: detector.predict_feature_maps(self.features[name][..., None, None])
 
     def of_images(self, detector) -> Score:

@@ -36,7 +36,7 @@ def test_the_page_is_followed_to_its_table(root, page, tmp_path):
     assert "epochs: 2," in (tmp_path / "world/penumbra.yaml").read_text()
     table = said["cat", "world/results/world/tables/own_scores.md"]
     rows = re.findall(r"^\| ([\w +()]+?) \|.*\d", table, re.MULTILINE)
-    assert len(rows) == 19
+    assert len(rows) == 22
     assert {"MSP", "KNN", "CCFN", "PRO (GEN)"} <= set(rows)
     assert "Other digits<br>AUROC" in table
 

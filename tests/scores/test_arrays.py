@@ -4,16 +4,19 @@ import importlib
 
 import numpy as np
 import pytest
+import torch
 
 from penumbra import numerics
 from penumbra.errors import PenumbraError
 from penumbra.scores import (
+    ash,
     catex,
     ccfn,
     dice,
     dml,
     dml_plus,
     energy,
+    gen,
     gradnorm,
     knn,
     mahalanobis,
@@ -21,9 +24,11 @@ from penumbra.scores import (
     msp,
     nan,
     otod,
+    pro,
     react,
     rmds,
     scale,
+    she,
     ssd,
     temperature,
     vim,
@@ -31,9 +36,9 @@ from penumbra.scores import (
 
 # fmt: off
 NAMES = [
-    "catex", "ccfn", "dice", "dml", "dml_plus", "energy", "feature_norm", "gradnorm", "knn",
-    "mahalanobis", "maxlogit", "mcm", "msp", "nan", "otod", "react", "rmds", "scale", "ssd",
-    "temperature", "vim",
+    "ash", "catex", "ccfn", "dice", "dml", "dml_plus", "energy", "feature_norm", "gen", "gradnorm",
+    "knn", "mahalanobis", "maxlogit", "mcm", "msp", "nan", "otod", "react", "rmds", "scale", "she",
+    "ssd", "temperature", "vim",
 ]
 # fmt: on
 CLASSES, WIDTH = 4, 12
@@ -135,8 +140,8 @@ def test_no_active_unit(name):
     assert np.isfinite(found).all()
     of_bias = np.log(np.exp(dead["bias"].astype(np.float64)).sum())
     wanted = {
-        **dict.fromkeys(("nan", "gradnorm", "feature_norm", "ccfn", "dml"), 0),
-        **dict.fromkeys(("energy", "react", "dice", "scale"), of_bias),
+        **dict.fromkeys(("nan", "gradnorm", "feature_norm", "ccfn", "dml", "she"), 0),
+        **dict.fromkeys(("energy", "react", "dice", "scale", "ash"), of_bias),
         "knn": -1,
         "catex": 1 / CLASSES,
     }
@@ -144,7 +149,9 @@ def test_no_active_unit(name):
         np.testing.assert_allclose(found, wanted[name], rtol=1e-6, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["maxlogit", "msp", "energy", "mcm", "temperature", "gradnorm"])
+@pytest.mark.parametrize(
+    "name", ["maxlogit", "msp", "energy", "gen", "mcm", "temperature", "gradnorm"]
+)
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_huge_logits(name, size):
     several = images(3)
@@ -208,13 +215,60 @@ def test_percentiles_out_of_range(module, percentile):
         module.fit(images(8), percentile=percentile)
 
 
+@pytest.mark.parametrize("module", [scale, ash])
 @pytest.mark.parametrize("percentile", [-10.0, 100.0, 120.0])
-def test_scale_keeps_some_units(percentile):
-    with pytest.raises(PenumbraError, match=r"scale.*percentile"):
-        scale.score(images(2), percentile=percentile)
+def test_shaped_activations_keep_some_units(module, percentile):
+    with pytest.raises(PenumbraError, match=rf"{module.__name__.rpartition('.')[2]}.*percentile"):
+        module.score(images(2), percentile=percentile)
 
 
-@pytest.mark.parametrize("module", [react, dice, knn, mahalanobis, rmds, ssd, vim])
+@pytest.mark.parametrize("variant", ["s", "b", "p"])
+@pytest.mark.parametrize("percentile", [0.0, 45.0, 90.0])
+def test_ash_shapes_one_image_after_the_other(variant, percentile):
+    arrays = images(20, seed=5)
+    arrays["features"] += np.linspace(0.01, 0.02, WIDTH, dtype=np.float32)  # no two alike
+    wanted = []
+    for z in torch.from_numpy(arrays["features"]).double():
+        kept, places = z.topk(WIDTH - round(WIDTH * percentile / 100))
+        values = {
+            "p": kept,
+            "b": torch.full_like(kept, float(z.sum() / len(kept))),
+            "s": kept * torch.exp(z.sum() / kept.sum()),
+        }[variant]
+        shaped = torch.zeros_like(z).scatter(0, places, values).numpy()
+        wanted.append(np.logaddexp.reduce(arrays["weight"] @ shaped + arrays["bias"]))
+    np.testing.assert_allclose(ash.score(arrays, variant, percentile), wanted, rtol=1e-5)
+
+
+def test_ash_without_pruning_is_the_energy():
+    arrays = images(9, seed=5)
+    np.testing.assert_allclose(ash.score(arrays, "p", 0.0), energy.score(arrays), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("gamma", "top"), [(0.1, 100), (0.5, 2), (1.0, 1)])
+def test_gen_is_the_confidence_that_pro_lowers(gamma, top):
+    sure = np.array([[60, 0, 0, 0], [900, 0, 1, 2]], np.float32)
+    logits = np.concatenate([images(9)["logits"], sure])
+    wanted = pro.confidence(torch.from_numpy(logits), "gen", gamma=gamma, top=top)
+    found = gen.score({"logits": logits}, gamma, top)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-30)
+
+
+def test_she_remembers_what_is_classified_right():
+    arrays = images(40)
+    arrays["logits"] = np.eye(CLASSES, dtype=np.float32)[arrays["labels"]]
+    wrong = np.arange(0, 40, 8)  # every other image of class 0
+    arrays["logits"][wrong] = arrays["logits"][1]
+    arrays["logits"][arrays["labels"] == 2] = arrays["logits"][1]  # none of class 2 is right
+    pattern = she.fit(arrays)["pattern"]
+    members = {0: np.setdiff1d(np.arange(0, 40, 4), wrong), 2: np.arange(2, 40, 4)}
+    for label, rows in members.items():
+        np.testing.assert_allclose(pattern[label], arrays["features"][rows].mean(0), rtol=1e-5)
+    found = she.score({**arrays, "pattern": pattern})
+    np.testing.assert_allclose(found[2], arrays["features"][2] @ pattern[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("module", [react, dice, knn, mahalanobis, rmds, she, ssd, vim])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_fits_refuse_what_is_not_finite(module, value):
     arrays = images(40)
@@ -252,7 +306,7 @@ def test_knn_is_exact():
     np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-7)
 
 
-@pytest.mark.parametrize("module", [mahalanobis, rmds])
+@pytest.mark.parametrize("module", [mahalanobis, rmds, she])
 def test_classes_need_images(module):
     arrays = images(20)
     arrays["labels"] = np.where(arrays["labels"] == 2, 3, arrays["labels"])

@@ -56,6 +56,13 @@ def maxlogit(arrays: Arrays) -> Tensor:
     return arrays["logits"].amax(1).double()
 
 
+def gen(arrays: Arrays, gamma: float = 0.1, top: int = 100) -> Tensor:
+    """As `scores/gen.py`."""
+    p = torch.sort(_softmax(arrays["logits"]), 1, descending=True).values
+    rest = torch.cat([p[:, 1:].sum(1, keepdim=True), 1 - p[:, 1:]], 1)
+    return -(p * rest)[:, :top].pow(gamma).sum(1)
+
+
 def temperature(arrays: Arrays) -> Tensor:
     """As `scores/temperature.py`."""
     return _max_softmax(arrays["logits"], float(arrays["temperature"][0]))
@@ -110,6 +117,11 @@ def knn(arrays: Arrays, k: int = 50) -> Tensor:
     return -(apart * apart).sum(1)
 
 
+def she(arrays: Arrays) -> Tensor:
+    """As `scores/she.py`."""
+    return (arrays["features"].double() * arrays["pattern"][arrays["logits"].argmax(1)]).sum(1)
+
+
 def gradnorm(arrays: Arrays) -> Tensor:
     """As `scores/gradnorm.py`."""
     logits = arrays["logits"]
@@ -157,7 +169,7 @@ def ccfn(arrays: Arrays, calibration: str = "max") -> Tensor:
 SCORES: dict[str, Callable[..., Tensor]] = {
     made.__name__: made
     for made in (
-        *(msp, energy, maxlogit, temperature, react, dice, scale, mahalanobis, vim, knn),
-        *(gradnorm, nan, otod, fn, ccfn),
+        *(msp, energy, maxlogit, gen, temperature, react, dice, scale, mahalanobis, vim, knn),
+        *(she, gradnorm, nan, otod, fn, ccfn),
     )
 }
