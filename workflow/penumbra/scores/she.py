@@ -11,8 +11,7 @@ FIT = ("train", "features", "logits", "labels")
 def fit(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The pattern of each class: the mean features (N, D) of its images that are classified right.
 
-    pattern (C, D). A class none of whose images is classified right, of which the paper says
-    nothing, has the mean of all its images.
+    pattern (C, D). A class none of whose images is classified right has the mean of all its images.
 
     Raises:
         PenumbraError: a class without an image, or features that are not finite.
@@ -27,7 +26,7 @@ def fit(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def score(arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """z · s of the class with the largest logit, Eq. 8: features (N, D), logits (N, C) -> (N,)."""
+    """z · s of the class with the largest logit: features (N, D), logits (N, C) -> (N,)."""
     pattern = arrays["pattern"]
 
     def likeness(z: np.ndarray, logits: np.ndarray) -> np.ndarray:
