@@ -664,6 +664,14 @@ def test_weights_that_cannot_be_are_refused_before_a_look_at_the_images(init, gi
     assert (status, "images in" in said) == (1, False)
 
 
+def test_the_place_of_a_file_of_python_is_told(init, given):
+    file = given / "mine.pth"
+    file.write_bytes(b"")
+    status, said = init("--weights", file, "--network", "python:nets:build")
+    assert status == 0
+    assert "what build(classes) of nets.py gives; put that file beside penumbra.yaml" in said
+
+
 def test_a_checkpoint_of_another_kind_is_told(init, given):
     import torch
 

@@ -1,5 +1,6 @@
 """The network of a world of one's own: trained on its images, or given by a file of weights."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,7 +108,7 @@ def given(own: Given, train: Look, size: int | None) -> Network:
         normalisation,
         f"  given: {{label: {quote(own.network)}, {_backbone(own, side)}}}",
         f"  given: {{method: pretrained, pretrained: {{{_files(own)}}}}}",
-        (*told, f"square by {square}: {shape}"),
+        (*told, f"square by {square}: {shape}", *_place_of_code(own.network)),
         known is not None,
         *_looked_at(own.network, len(train.classes), side),
     )
@@ -137,6 +138,17 @@ def _looked_at(network: str, classes: int, side: int) -> tuple[bool, int | None]
         return True, None
     built = load("networks.backbones", library).build(classes, name, side)
     return bool(built.blocks), built.fc.weight.shape[1]
+
+
+def _place_of_code(network: str) -> Iterator[str]:
+    """Where a network's own file of Python is looked for."""
+    library, *names = network.split(":")
+    if library == "python":
+        module, function = names
+        yield (
+            f"network: what {function}(classes) of {module}.py gives; put that file beside "
+            "penumbra.yaml, or call from its folder"
+        )
 
 
 def _check_order(classes: Path | None, train: Look) -> None:
