@@ -1,7 +1,6 @@
 """What a user names to be scored, one image after the other: files, folders, Parquet, lists."""
 
 import io
-import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -69,11 +68,7 @@ def check(named: Iterable[str], within: tuple[Path, ...] = ()) -> None:
             or is no image's or Parquet file's and nothing is there. An image that is not there is a
             broken one.
     """
-    names = iter(named)
-    first = next(names, None)
-    if first is None:
-        raise PenumbraError(f"{LIST}{within[-1]}: the list names no image; is it the one meant?")
-    for name in itertools.chain([first], names):
+    for name in named:
         if not name.removeprefix(LIST):
             raise PenumbraError(f"{name!r} names no image; is a variable of the shell empty?")
         if not within and _is_no_image(name) and not _is_there(name):
@@ -89,6 +84,8 @@ def check(named: Iterable[str], within: tuple[Path, ...] = ()) -> None:
             file = Path(name.removeprefix(LIST))
             if file.resolve() in within:
                 raise PenumbraError(f"{name}: the list names itself; take that line out")
+            if next(_listed(file), None) is None:
+                raise PenumbraError(f"{name}: the list names no image; is it the one meant?")
             check(_listed(file), (*within, file.resolve()))
 
 

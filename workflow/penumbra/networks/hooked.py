@@ -49,7 +49,6 @@ class Hooked(Classifier):
         was_training = net.training
         net.float().eval()
         seen = trace(net, size)
-        _check_repeats(net, seen)
         self.size, self.last = size, _last(net, seen, classes, last)
         self.blocks = _checked(seen, blocks) if blocks else blocks_of(net, seen)
         convolutions = [p for p in seen.order if isinstance(net.get_submodule(p), nn.Conv2d)]
@@ -61,12 +60,22 @@ class Hooked(Classifier):
         with torch.no_grad():
             features = self.net(seen.x)
             if not _same(self.fc(features), seen.logits):
-                raise PenumbraError(
-                    f"the network does more to the output of its last layer {self.last} than to "
-                    "return it; return the logits as that layer gives them"
-                )
+                raise PenumbraError(self._why_other(features, seen.x))
             self._check_alone(seen.x[:1], features[:1])
         net.train(was_training)
+
+    def _why_other(self, features: Tensor, x: Tensor) -> str:
+        """Why logits (N, C) of a second run on x are not those of the first."""
+        if not _same(self.net(x), features):
+            return (
+                "the network gives the same images other logits at each call, also in eval mode; "
+                "let nothing in it draw at random there, as nn.Dropout does and functional dropout "
+                "with training=self.training"
+            )
+        return (
+            f"the network does more to the output of its last layer {self.last} than to return it; "
+            "return the logits as that layer gives them"
+        )
 
     def _check_alone(self, x: Tensor, beside: Tensor) -> None:
         """Refuse features that hang on what else is in the batch, as scores then would."""
@@ -186,18 +195,6 @@ def _with_modules(net: nn.Module) -> nn.Module:
             "build it on the CPU"
         )
     return net
-
-
-def _check_repeats(net: nn.Module, seen: Trace) -> None:
-    """Refuse logits that differ from call to call: scores, and every check, would be of chance."""
-    with torch.no_grad():
-        again = net(seen.x)
-    if not _same(again, seen.logits):
-        raise PenumbraError(
-            "the network gives the same images other logits at each call, also in eval mode; let "
-            "nothing in it draw at random there, as nn.Dropout does and functional dropout with "
-            "training=self.training"
-        )
 
 
 class _EnoughError(Exception):

@@ -30,7 +30,7 @@ def score(arrays: dict[str, np.ndarray]) -> np.ndarray:
     pattern = arrays["pattern"]
 
     def likeness(z: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        likeness = np.einsum("nd,nd->n", z, pattern[logits.argmax(1)])
-        return np.where(np.isnan(logits).any(1), np.nan, likeness)
+        products = np.einsum("nd,nd->n", z, pattern[logits.argmax(1)])
+        return np.where(np.isnan(logits).any(1), np.nan, products)
 
     return by_rows(likeness, arrays["features"], arrays["logits"])
